@@ -1,0 +1,47 @@
+/*
+ * catalog.h - the one owner of definitions: layers of them, and what changed.
+ *
+ * Layers, later wins: sources < admin definitions < overrides. Each layer holds at most one item
+ * per {kind, key}.
+ */
+#ifndef FFSHM_AGENT_CATALOG_H
+#define FFSHM_AGENT_CATALOG_H
+
+#include <stdbool.h>
+
+#include "model.h"
+
+enum catalog_layer { CATALOG_SOURCE, CATALOG_ADMIN, CATALOG_OVERRIDE, CATALOG_LAYERS };
+
+struct catalog;
+
+struct catalog *catalog_new(void);
+void catalog_free(struct catalog *c);
+
+/* Replaces a layer's whole content: items (taken over, also on failure) are what is in it from now
+   on. An item that equals (json_equal, same provenance) the one there is dropped and counts as
+   unchanged. 0 or -1: no memory, nothing changed. */
+int catalog_replace(struct catalog *c, enum catalog_layer layer, struct model_item **items,
+                    size_t count);
+
+/* Puts one item into a layer (taken over), or removes one. */
+int catalog_put(struct catalog *c, enum catalog_layer layer, struct model_item *item);
+int catalog_remove(struct catalog *c, enum catalog_layer layer, enum image_blob_kind kind,
+                   const char *key, size_t length);
+
+/* What is in force: the topmost layer's item (a tombstone hides lower layers); NULL when there is
+ * none. */
+const struct model_item *catalog_get(const struct catalog *c, enum image_blob_kind kind,
+                                     const char *key, size_t length);
+
+/* Hands out, once each, every {kind, key} whose item in force may have changed since it was last
+   handed out. item NULL: gone. */
+typedef void catalog_change_fn(void *arg, enum image_blob_kind kind, const char *key, size_t length,
+                               const struct model_item *item);
+void catalog_changes(struct catalog *c, catalog_change_fn *fn, void *arg);
+bool catalog_changed(const struct catalog *c);
+
+typedef void catalog_each_fn(void *arg, const struct model_item *item);
+void catalog_each(const struct catalog *c, catalog_each_fn *fn, void *arg); /* what is in force */
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * document.h - a definition file as a JSON tree, with places: JSON by jansson, YAML by libyaml.
+ */
+#ifndef FFSHM_AGENT_DOCUMENT_H
+#define FFSHM_AGENT_DOCUMENT_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "fault.h"
+
+/* Parses text (JSON when its first character that is not white space is '{', else YAML; YAML 1.2
+   core schema: only true/false are booleans, `on:` is a string; duplicate members, anchors that
+   explode, and more than 512 levels are faults; invalid UTF-8 is a fault). NULL and *fault (line
+   and column filled in). The caller owns the result. */
+json_t *document_parse(const char *text, size_t length, const char *file, struct fault *fault);
+
+/* Finds the place of fault->member ("flags.x.rules[2].op") in the text, sets line, column and file.
+   A member that is not there gets the place of its nearest ancestor. */
+void document_locate(const char *text, size_t length, const char *file, struct fault *fault);
+
+/* A value as compact JSON: integers without fraction, other numbers with the fewest digits that
+   read back equal, members in the order in which they were written. malloc'ed, NUL-terminated;
+   NULL: no memory. */
+char *document_dump(const json_t *value, size_t *length);
+
+#endif

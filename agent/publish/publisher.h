@@ -1,0 +1,78 @@
+/*
+ * publisher.h - the live set of blobs, and its way into shared memory.
+ *
+ * Holds what is published (slot -> extent, offset) and what has changed since; a publish writes one
+ * extent with the changed blobs and a head, and announces the generation. See publisher.c for the
+ * crash argument, step by step.
+ */
+#ifndef FFSHM_AGENT_PUBLISHER_H
+#define FFSHM_AGENT_PUBLISHER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../catalog/fault.h"
+#include "../compile/blob.h"
+#include "image.h"
+
+#define PUBLISH_RETAINED 16 /* heads kept for inspection and rollback, the current one included */
+
+struct publisher;
+
+struct publisher_options {
+    const char *dir;
+    unsigned retained;   /* 0: PUBLISH_RETAINED */
+    uint64_t fixed_seed; /* not 0: store_epoch and set_seed of a new store (golden files, tests) */
+    uint64_t (*realtime_ms)(void); /* NULL: CLOCK_REALTIME */
+};
+
+/* Takes the directory (creating it, 0755), becomes its one writer, validates or creates ctl,
+   removes what a killed agent left behind, and adopts the last published snapshot (slots, versions,
+   blobs). NULL and *fault: held by another agent (says which pid), not writable, not a tmpfs is
+   fine, no space. */
+struct publisher *publisher_open(const struct publisher_options *options, struct fault *fault);
+/* Leaves the snapshot in place, marks the agent stopped, releases the directory. */
+void publisher_close(struct publisher *p);
+
+uint64_t publisher_seed(const struct publisher *p);
+struct slots *publisher_slots(struct publisher *p);
+
+/* Puts a compiled item into the live set (taking the blob over; *blob is empty afterwards) or
+   removes one. Nothing is visible before publisher_publish. An item whose digest equals the live
+   one changes nothing and keeps its version; an auto-versioned item that differs gets the live
+   version + 1. true: something changed. */
+bool publisher_put(struct publisher *p, enum image_blob_kind kind, const char *key, size_t length,
+                   bool auto_version, struct blob *blob);
+bool publisher_remove(struct publisher *p, enum image_blob_kind kind, const char *key,
+                      size_t length);
+
+/* Calls fn for every live item (also those adopted at start): who is no longer defined can then be
+ * removed. */
+typedef void publisher_each_fn(void *arg, enum image_blob_kind kind, const char *key,
+                               size_t length);
+void publisher_each(struct publisher *p, publisher_each_fn *fn, void *arg);
+
+/* Publishes what changed, if anything did or nothing was ever published. urgent: put compaction
+ *off. 0 or -1 with fault (readers keep the old snapshot; the changes stay pending and the next call
+ *tries again). */
+int publisher_publish(struct publisher *p, bool urgent, struct fault *fault);
+
+/* true when a call of publisher_compact is worthwhile; the loop calls it when idle. */
+bool publisher_wants_compaction(const struct publisher *p);
+int publisher_compact(struct publisher *p, struct fault *fault);
+
+struct publisher_stats {
+    uint64_t generation, publishes, failures, compactions;
+    uint64_t bytes_written; /* by the last publish */
+    uint64_t live_bytes, extent_bytes;
+    uint32_t extents, flags, segments, slots, retained_heads;
+    uint64_t digest[2];
+};
+void publisher_stats(const struct publisher *p, struct publisher_stats *out);
+
+/* Once a second: heartbeat, and the state of the sources (enum image_source_state). */
+void publisher_heartbeat(struct publisher *p, enum image_source_state state);
+/* READY is set by the first publish; this sets STARTING or STOPPED. */
+void publisher_agent_state(struct publisher *p, enum image_agent_state state);
+
+#endif

@@ -1,0 +1,466 @@
+/*
+ * ffshm.h - feature flags at memory speed: the whole public API of libffshm.
+ *
+ * One agent per host (ffagent) publishes every flag definition as an immutable snapshot in shared
+ * memory. This library maps the snapshot read-only and evaluates from it.
+ *
+ *     struct ffshm *ff = ffshm_open(NULL, NULL);
+ *     struct ffshm_context who;
+ *     ffshm_context_init(&who, "user", "user-123");
+ *     ffshm_context_string(&who, "country", "US");
+ *     if (ffshm_bool(ff, "new-checkout", &who, false)) { ... }
+ *     ffshm_close(ff);
+ *
+ * Cost classes
+ *   wait-free      bounded work: no system call, no allocation, no clock, no lock. The exceptions:
+ *                  a thread's first call registers the thread (a mutex and perhaps one mmap); and
+ *                  with FFSHM_REFRESH_INLINE the one call that notices a new snapshot maps it.
+ *   may map        may open, map, verify and unmap files; never waits for another process
+ *   may block      waits, for at most the time that it was given
+ *
+ * How you can hurt yourself
+ *   - A context borrows every string that it is given: they must outlive its last use. It lives on
+ *     your stack; do not build one context from two threads at once. Evaluating with it from many
+ *     threads is fine.
+ *   - What ffshm_evaluate returns lives in the view: it is gone after ffshm_unpin.
+ *   - A view that is never unpinned keeps its snapshot in memory for good.
+ *   - ffshm_close while another thread still evaluates with the store is a use after free.
+ *   - Do not remove or recreate the store's directory under running readers: they keep the
+ *     snapshot that they have. Mount the directory, not its files, into containers.
+ *
+ * All functions are safe to call from any thread. `fork` is safe at any time: the child evaluates
+ * at once and sees later snapshots; in the child a store opened with FFSHM_REFRESH_THREAD goes on
+ * as FFSHM_REFRESH_INLINE. Functions under "evaluate" are safe in signal handlers once the thread
+ * has evaluated before. No function sets errno for its caller; none prints, aborts or exits.
+ *
+ * Since 0.1 unless said otherwise.
+ */
+#ifndef FFSHM_H
+#define FFSHM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FFSHM_VERSION_MAJOR 0
+#define FFSHM_VERSION_MINOR 1
+#define FFSHM_VERSION_PATCH 0
+#define FFSHM_VERSION "0.1.0"
+
+#if defined(__GNUC__)
+#define FFSHM_API __attribute__((visibility("default")))
+#else
+#define FFSHM_API
+#endif
+
+/* ---- errors ------------------------------------------------------------------------------- */
+
+/* X(name, number, text, what to do). Numbers are stable and never reused. */
+#define FFSHM_ERRORS(X)                                                                            \
+    X(OK, 0, "no error", "nothing to do")                                                          \
+    X(NOT_READY, 1, "no snapshot has been published in the store's directory",                     \
+      "start ffagent on that directory, or check FFSHM_DIR")                                       \
+    X(FLAG_NOT_FOUND, 2, "no flag has that key", "check the key with `ffctl snapshot dump`")       \
+    X(MALFORMED_FLAG, 3, "the flag's definition contradicts itself",                               \
+      "see the step that fails with `ffctl explain`")                                              \
+    X(INVALID_CONTEXT, 4, "the context has no valid kind or key",                                  \
+      "give a non-empty key, and a kind of letters, digits, '.', '_' and '-'")                     \
+    X(WRONG_TYPE, 5, "the flag's value has another type", "ask with the function of its type")     \
+    X(EXCEPTION, 6, "internal error", "report it, with the output of `ffctl explain`")             \
+    X(INVALID_ARGUMENT, 20, "an argument is NULL, empty or out of range", "see the declaration")   \
+    X(NO_MEMORY, 21, "out of memory", "raise the process's memory limit")                          \
+    X(TIMEOUT, 22, "the time given is over", "wait longer, or look at `ffctl status`")             \
+    X(TOO_MANY, 23, "the context is full", "pass fewer attributes, or nest them in one object")    \
+    X(BAD_JSON, 24, "not valid JSON of the kind expected here", "validate the text")               \
+    X(TOO_SMALL, 25, "the scratch memory is too small", "give at least the length of the JSON")    \
+    X(BUSY, 26, "another thread is refreshing", "nothing: it will have the same result")           \
+    X(BAD_FILE, 40, "a store file cannot be opened or has the wrong owner, mode or size",          \
+      "check the directory's permissions; restart ffagent")                                        \
+    X(BAD_FORMAT, 41, "a store file is not one of this format version",                            \
+      "run an ffagent and a libffshm of the same major version")                                   \
+    X(BAD_CHECKSUM, 42, "a store file is damaged", "restart ffagent; it rebuilds the store")       \
+    X(BAD_STRUCTURE, 43, "a store file is inconsistent",                                           \
+      "restart ffagent; report it, with the file")
+
+enum ffshm_error {
+#define FFSHM_X(name, number, text, hint) FFSHM_##name = number,
+    FFSHM_ERRORS(FFSHM_X)
+#undef FFSHM_X
+};
+
+/* Text of an error, static storage, never NULL. Wait-free. */
+FFSHM_API const char *ffshm_error_text(int error);
+/* What to do about it, static storage, never NULL. Wait-free. */
+FFSHM_API const char *ffshm_error_hint(int error);
+/* Its name without the prefix ("FLAG_NOT_FOUND"), static storage, never NULL. Wait-free. */
+FFSHM_API const char *ffshm_error_name(int error);
+
+/* ---- store -------------------------------------------------------------------------------- */
+
+struct ffshm; /* an opened store; thread-safe, fork-safe */
+
+enum ffshm_refresh_mode {
+    FFSHM_REFRESH_INLINE = 0, /* the evaluation that notices a new snapshot maps it */
+    FFSHM_REFRESH_THREAD = 1, /* a library thread maps it; evaluations never do */
+    FFSHM_REFRESH_MANUAL = 2, /* only ffshm_refresh and ffshm_wait_ready do */
+};
+
+enum ffshm_verify {
+    FFSHM_VERIFY_FULL =
+        0, /* checksum and structure of everything mapped (about 0.3 ms a MiB, once an extent) */
+    FFSHM_VERIFY_HEADER = 1, /* headers only: for short-lived processes that trust the agent */
+};
+
+enum ffshm_log_level { FFSHM_LOG_ERROR = 3, FFSHM_LOG_WARNING = 4, FFSHM_LOG_INFO = 6 };
+
+/* Called from open, refresh and close, never from an evaluation that does not refresh;
+   rate-limited. message is valid during the call only. Must not call back into the library. With
+   FFSHM_REFRESH_INLINE it runs in the evaluating thread: if you evaluate in signal handlers, it
+   must be async-signal-safe. */
+typedef void ffshm_log_fn(void *arg, int level, const char *message);
+
+struct ffshm_options {
+    size_t size; /* sizeof(struct ffshm_options), so that later versions can add members */
+    int refresh; /* enum ffshm_refresh_mode */
+    int verify;  /* enum ffshm_verify */
+    bool no_telemetry;
+    ffshm_log_fn *log;
+    void *log_arg;
+};
+
+/*
+ * Opens the store in `dir`; NULL means $FFSHM_DIR, else /run/ffshm/default where that exists, else
+ * /dev/shm/ffshm/default. `options` may be NULL. Never blocks. A missing directory, agent or
+ * snapshot is not an error but a state: evaluations return the caller's fallback with
+ * FFSHM_NOT_READY until a snapshot appears. Returns NULL only when out of memory or when `options`
+ * are invalid. May map. The caller closes.
+ */
+FFSHM_API struct ffshm *ffshm_open(const char *dir, const struct ffshm_options *options);
+
+/* Unmaps everything and frees the store. NULL is harmless. No other thread may still use it, and
+   every view must be unpinned. May map. */
+FFSHM_API void ffshm_close(struct ffshm *ff);
+
+/* Waits until a snapshot is there, at most timeout_ms milliseconds (0: looks once; negative: for
+   ever). Returns FFSHM_OK, FFSHM_TIMEOUT, or the reason why a published snapshot was refused. May
+   block. */
+FFSHM_API int ffshm_wait_ready(struct ffshm *ff, int timeout_ms);
+
+/* Looks for a newer snapshot now and maps it. Returns FFSHM_OK (also when there is none),
+   FFSHM_NOT_READY, FFSHM_BUSY, or the reason why the newest snapshot was refused; the one in use
+   then stays. May map, and may wait for evaluations that are under way in other threads. */
+FFSHM_API int ffshm_refresh(struct ffshm *ff);
+
+enum ffshm_source_state {
+    FFSHM_SOURCE_INITIALIZING = 0,
+    FFSHM_SOURCE_VALID = 1,
+    FFSHM_SOURCE_INTERRUPTED = 2, /* the last good definitions stay in force */
+    FFSHM_SOURCE_OFF = 3,
+};
+
+struct ffshm_status {
+    bool ready;                 /* a snapshot is mapped */
+    bool agent_alive;           /* an agent holds the directory */
+    int source_state;           /* enum ffshm_source_state, as the agent last said */
+    int last_error;             /* of the newest refused snapshot; FFSHM_OK when none was */
+    uint64_t generation;        /* of the mapped snapshot; 0: none */
+    uint64_t newest_generation; /* announced by the agent */
+    int64_t snapshot_age_ms;    /* since the mapped snapshot was made; -1: none */
+    int64_t agent_silent_ms;    /* since the agent's last heartbeat; -1: never heard */
+    uint32_t flags;
+    uint32_t segments;
+    uint64_t refused;        /* snapshots that failed verification */
+    uint64_t refreshes;      /* snapshots mapped */
+    uint64_t dropped_events; /* events that found no telemetry */
+};
+
+/* What the store sees now. Makes system calls; does not block. */
+FFSHM_API void ffshm_status(struct ffshm *ff, struct ffshm_status *out);
+
+/* ---- context ------------------------------------------------------------------------------ */
+
+#define FFSHM_CONTEXT_KINDS 8
+#define FFSHM_CONTEXT_ATTRIBUTES 64
+#define FFSHM_CONTEXT_PRIVATE 16
+
+/* Who a flag is evaluated for: one or more kinds, each with a key and attributes. About 3 KiB,
+   meant for the stack; the members are private. Building costs no allocation and no system call,
+   and touches only what is set. */
+struct ffshm_context {
+    uint16_t kind_count;
+    uint16_t attribute_count;
+    uint16_t private_count;
+    uint16_t error; /* enum ffshm_error: why the context is invalid */
+    struct {
+        uint64_t kind_hash;
+        const char *kind;
+        const char *key;
+        const char *name;
+        uint32_t key_length;
+        uint32_t name_length;
+        uint16_t kind_length;
+        bool anonymous;
+    } kinds[FFSHM_CONTEXT_KINDS];
+    uint64_t hashes[FFSHM_CONTEXT_ATTRIBUTES];
+    struct {
+        const char *name;
+        union {
+            double number;
+            const char *text;
+            const char *const *texts;
+        } value;
+        uint32_t length; /* of text, or number of texts */
+        uint16_t name_length;
+        uint8_t type;
+        uint8_t kind; /* index into kinds */
+    } attributes[FFSHM_CONTEXT_ATTRIBUTES];
+    struct {
+        const char *reference;
+        uint32_t kind;
+    } privates[FFSHM_CONTEXT_PRIVATE];
+};
+
+/*
+ * Starts a context of one kind (NULL: "user"). Every string given to these functions is borrowed
+ * until the context is last used. A NULL or empty key or a malformed kind makes the context
+ * invalid: evaluations return the fallback with FFSHM_INVALID_CONTEXT. Calls after
+ * ffshm_context_add still speak of the first kind.
+ */
+FFSHM_API void ffshm_context_init(struct ffshm_context *c, const char *kind, const char *key);
+
+/* Set an attribute; a later value replaces an earlier one. "name" and "anonymous" set the built-in
+   attributes (a string and a bool). All return FFSHM_OK, FFSHM_INVALID_ARGUMENT (name NULL or
+   empty, or one of the built-ins "key" and "kind" or a built-in with the wrong type, number not
+   finite), FFSHM_TOO_MANY, or FFSHM_BAD_JSON; a failed call leaves the context as it was. A NULL
+   string value removes nothing and sets nothing. */
+FFSHM_API int ffshm_context_string(struct ffshm_context *c, const char *name, const char *value);
+FFSHM_API int ffshm_context_bool(struct ffshm_context *c, const char *name, bool value);
+FFSHM_API int ffshm_context_number(struct ffshm_context *c, const char *name, double value);
+FFSHM_API int ffshm_context_strings(struct ffshm_context *c, const char *name,
+                                    const char *const *values, size_t count);
+/* Any JSON value, NUL-terminated; checked here, read during evaluations. A string inside it that
+   has escapes may have at most FFSHM_JSON_ESCAPED bytes. */
+FFSHM_API int ffshm_context_json(struct ffshm_context *c, const char *name, const char *json);
+#define FFSHM_JSON_ESCAPED 1024
+
+FFSHM_API int ffshm_context_name(struct ffshm_context *c, const char *name);
+FFSHM_API void ffshm_context_anonymous(struct ffshm_context *c, bool anonymous);
+/* Marks an attribute as not to leave this host in events. `attribute_reference` is a name or
+ * "/path/to". */
+FFSHM_API int ffshm_context_private(struct ffshm_context *c, const char *attribute_reference);
+
+/* Adds the kinds of `one` with their attributes to `multi`; `one` may go away, its strings may not.
+   FFSHM_INVALID_ARGUMENT when a kind is there already or `one` is invalid; FFSHM_TOO_MANY. */
+FFSHM_API int ffshm_context_add(struct ffshm_context *multi, const struct ffshm_context *one);
+
+/*
+ * LaunchDarkly's context JSON: a single kind, {"kind":"multi"}, or the old user format (no kind).
+ * Borrows `json` and `scratch` until the context is last used; unescaped strings are put into
+ * `scratch` (length + 64 bytes always suffice). FFSHM_BAD_JSON, FFSHM_INVALID_CONTEXT,
+ * FFSHM_TOO_MANY, FFSHM_TOO_SMALL; after an error the context is invalid.
+ */
+FFSHM_API int ffshm_context_parse(struct ffshm_context *c, const char *json, size_t length,
+                                  void *scratch, size_t scratch_size);
+
+/* ---- evaluate ----------------------------------------------------------------------------- */
+
+enum ffshm_reason {
+    FFSHM_REASON_ERROR = 0, /* the error member says which */
+    FFSHM_REASON_OFF = 1,
+    FFSHM_REASON_FALLTHROUGH = 2,
+    FFSHM_REASON_TARGET_MATCH = 3,
+    FFSHM_REASON_RULE_MATCH = 4,
+    FFSHM_REASON_PREREQUISITE_FAILED = 5,
+};
+
+enum ffshm_big_segments {
+    FFSHM_BIG_SEGMENTS_NONE = 0, /* none was consulted */
+    FFSHM_BIG_SEGMENTS_HEALTHY = 1,
+    FFSHM_BIG_SEGMENTS_STALE = 2,
+    FFSHM_BIG_SEGMENTS_STORE_ERROR = 3,
+    FFSHM_BIG_SEGMENTS_NOT_CONFIGURED = 4,
+};
+
+/* LaunchDarkly's name of a reason, an error ("" when it is not an evaluation error), a big-segment
+   status. Static storage, never NULL. Wait-free. */
+FFSHM_API const char *ffshm_reason_name(int reason);
+FFSHM_API const char *ffshm_error_kind(int error);
+FFSHM_API const char *ffshm_big_segments_name(int status);
+
+/* Why a value was returned. The strings are copies, cut at their buffer's end; ffshm_evaluate gives
+ * them whole. */
+struct ffshm_detail {
+    int reason;       /* enum ffshm_reason */
+    int error;        /* enum ffshm_error */
+    int big_segments; /* enum ffshm_big_segments */
+    int variation;    /* index; -1: the fallback was returned */
+    int rule_index;   /* RULE_MATCH; else -1 */
+    bool in_experiment;
+    int64_t flag_version;       /* 0: no flag */
+    uint64_t generation;        /* of the snapshot */
+    char variant[64];           /* the variation's key; "" where it has none */
+    char rule_id[64];           /* "" where it has none */
+    char prerequisite_key[256]; /* PREREQUISITE_FAILED */
+};
+
+/*
+ * The value of a flag for a context, by key. `fallback` on any doubt: no snapshot, unknown flag,
+ * wrong type, invalid context, malformed flag, or a flag that is off without an off variation.
+ * Numbers: ffshm_int truncates toward zero and saturates. Wait-free.
+ */
+FFSHM_API bool ffshm_bool(struct ffshm *ff, const char *flag, const struct ffshm_context *c,
+                          bool fallback);
+FFSHM_API int64_t ffshm_int(struct ffshm *ff, const char *flag, const struct ffshm_context *c,
+                            int64_t fallback);
+FFSHM_API double ffshm_double(struct ffshm *ff, const char *flag, const struct ffshm_context *c,
+                              double fallback);
+
+/*
+ * As above, copied into buffer with a terminating NUL. Returns the length that the value has, as
+ * snprintf does: a return >= capacity means that the copy was cut. buffer may be NULL when
+ * capacity is 0. fallback NULL counts as "". ffshm_json accepts a value of any type and gives its
+ * compact JSON text. Wait-free.
+ */
+FFSHM_API size_t ffshm_string(struct ffshm *ff, const char *flag, const struct ffshm_context *c,
+                              const char *fallback, char *buffer, size_t capacity);
+FFSHM_API size_t ffshm_json(struct ffshm *ff, const char *flag, const struct ffshm_context *c,
+                            const char *fallback, char *buffer, size_t capacity);
+
+/* The same, telling why. `detail` is overwritten. Wait-free. */
+FFSHM_API bool ffshm_bool_detail(struct ffshm *ff, const char *flag, const struct ffshm_context *c,
+                                 bool fallback, struct ffshm_detail *detail);
+FFSHM_API int64_t ffshm_int_detail(struct ffshm *ff, const char *flag,
+                                   const struct ffshm_context *c, int64_t fallback,
+                                   struct ffshm_detail *detail);
+FFSHM_API double ffshm_double_detail(struct ffshm *ff, const char *flag,
+                                     const struct ffshm_context *c, double fallback,
+                                     struct ffshm_detail *detail);
+FFSHM_API size_t ffshm_string_detail(struct ffshm *ff, const char *flag,
+                                     const struct ffshm_context *c, const char *fallback,
+                                     char *buffer, size_t capacity, struct ffshm_detail *detail);
+FFSHM_API size_t ffshm_json_detail(struct ffshm *ff, const char *flag,
+                                   const struct ffshm_context *c, const char *fallback,
+                                   char *buffer, size_t capacity, struct ffshm_detail *detail);
+
+/* A flag resolved once. Make it static and initialise it with FFSHM_FLAG("key"); threads may share
+   it, and any number of stores (it is fastest with one). The members are private. */
+struct ffshm_flag {
+    const char *key;
+    uint64_t hash;
+    uint64_t slot;
+};
+#define FFSHM_FLAG(key_literal)                                                                    \
+    {                                                                                              \
+        (key_literal), 0, 0                                                                        \
+    }
+
+/* As by key, without the lookup. Wait-free. */
+FFSHM_API bool ffshm_flag_bool(struct ffshm *ff, struct ffshm_flag *flag,
+                               const struct ffshm_context *c, bool fallback);
+FFSHM_API int64_t ffshm_flag_int(struct ffshm *ff, struct ffshm_flag *flag,
+                                 const struct ffshm_context *c, int64_t fallback);
+FFSHM_API double ffshm_flag_double(struct ffshm *ff, struct ffshm_flag *flag,
+                                   const struct ffshm_context *c, double fallback);
+FFSHM_API size_t ffshm_flag_string(struct ffshm *ff, struct ffshm_flag *flag,
+                                   const struct ffshm_context *c, const char *fallback,
+                                   char *buffer, size_t capacity);
+FFSHM_API size_t ffshm_flag_json(struct ffshm *ff, struct ffshm_flag *flag,
+                                 const struct ffshm_context *c, const char *fallback, char *buffer,
+                                 size_t capacity);
+
+/* ---- several flags, one version, no copies ------------------------------------------------ */
+
+/* A pinned snapshot. The members are private. A view may be used by any number of threads. */
+struct ffshm_view {
+    struct ffshm *store;
+    const void *snapshot;
+};
+
+/* Pins the current snapshot (refreshing as the store's mode says) for any length of time; costs
+   memory only. Wait-free. */
+FFSHM_API void ffshm_pin(struct ffshm *ff, struct ffshm_view *view);
+/* Lets it go. A zeroed view, or a second call, is harmless. May map. */
+FFSHM_API void ffshm_unpin(struct ffshm_view *view);
+
+enum ffshm_type { /* JSON types */
+                  FFSHM_TYPE_NULL = 0,
+                  FFSHM_TYPE_BOOL = 1,
+                  FFSHM_TYPE_NUMBER = 2,
+                  FFSHM_TYPE_STRING = 3,
+                  FFSHM_TYPE_ARRAY = 4,
+                  FFSHM_TYPE_OBJECT = 5,
+};
+
+/* A flag's value and why. Everything it points to is borrowed from the view until ffshm_unpin. */
+struct ffshm_result {
+    int reason;       /* enum ffshm_reason */
+    int error;        /* enum ffshm_error */
+    int big_segments; /* enum ffshm_big_segments */
+    int variation;    /* index; -1: there is no value, serve the fallback */
+    int rule_index;   /* RULE_MATCH; else -1 */
+    bool in_experiment;
+    bool boolean;       /* type FFSHM_TYPE_BOOL */
+    int type;           /* enum ffshm_type; FFSHM_TYPE_NULL without a value */
+    double number;      /* type FFSHM_TYPE_NUMBER */
+    const char *string; /* type FFSHM_TYPE_STRING, NUL-terminated; else NULL */
+    size_t string_length;
+    const char *json; /* the value as compact JSON, NUL-terminated; NULL without a value */
+    size_t json_length;
+    const char *variant;          /* never NULL; "" where there is none */
+    const char *rule_id;          /* never NULL */
+    const char *prerequisite_key; /* never NULL */
+    int64_t flag_version;
+    uint64_t generation;
+};
+
+/* Evaluates a flag on the view's snapshot. Wait-free. */
+FFSHM_API struct ffshm_result ffshm_evaluate(const struct ffshm_view *view, const char *flag,
+                                             const struct ffshm_context *c);
+/* Evaluates `count` flags into `results`; returns how many have a value. Wait-free. */
+FFSHM_API size_t ffshm_evaluate_many(const struct ffshm_view *view, const char *const *flags,
+                                     size_t count, const struct ffshm_context *c,
+                                     struct ffshm_result *results);
+
+/* A flag as ffshm_each shows it; borrowed from the view. */
+struct ffshm_flag_info {
+    const char *key;
+    int64_t version;
+    bool on;
+    bool client_side_id;    /* may be sent to browsers */
+    bool mobile_key;        /* may be sent to mobile devices */
+    const char *provenance; /* where the definition came from */
+    size_t variation_count;
+    size_t tag_count;
+    const void *tags; /* private: see ffshm_flag_tag */
+};
+/* The n-th tag (0-based), NULL beyond the last. Wait-free. */
+FFSHM_API const char *ffshm_flag_tag(const struct ffshm_flag_info *info, size_t n);
+
+/* Return false to stop. */
+typedef bool ffshm_each_fn(void *arg, const struct ffshm_flag_info *info);
+
+/* Calls fn for every flag of the view, in no particular order. Returns the number of calls. No
+ * system call. */
+FFSHM_API int ffshm_each(const struct ffshm_view *view, ffshm_each_fn *fn, void *arg);
+
+/* ---- tell --------------------------------------------------------------------------------- */
+
+/* Record an event for metrics and experiments. Until the agent of this version collects events,
+   they are dropped and counted in ffshm_status.dropped_events. Lock-free; no system call. */
+FFSHM_API void ffshm_track(struct ffshm *ff, const char *event, const struct ffshm_context *c,
+                           double value);
+FFSHM_API void ffshm_track_data(struct ffshm *ff, const char *event, const struct ffshm_context *c,
+                                const double *value, const char *json);
+FFSHM_API void ffshm_identify(struct ffshm *ff, const struct ffshm_context *c);
+/* Asks the agent to collect now; does not wait for delivery. Returns FFSHM_OK. */
+FFSHM_API int ffshm_flush(struct ffshm *ff);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * bucket.h - which part of the traffic a context is in: LaunchDarkly's bucketing, bit for bit.
+ *
+ * bucket = float32(n) / float32(2^60 - 1), n the first 60 bits of SHA-1(prefix + value); float32
+ * throughout, in the order of operations of LaunchDarkly's own service.
+ */
+#ifndef FFSHM_BUCKET_H
+#define FFSHM_BUCKET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "context.h"
+#include "image.h"
+
+#define BUCKET_TEXT 24 /* bytes that an integer needs, NUL included */
+
+enum bucket_result {
+    BUCKET_OK = 0,
+    BUCKET_NO_KIND = 1,       /* the context lacks the kind: bucket 0 */
+    BUCKET_NO_VALUE = 2,      /* attribute missing or not a string or integer: bucket 0 */
+    BUCKET_BAD_REFERENCE = 3, /* MALFORMED_FLAG */
+};
+
+/* The bucket of c for a rollout inside blob. */
+enum bucket_result bucket_of(const struct ffshm_context *c, const void *blob,
+                             const struct image_rollout *rollout, float *bucket);
+
+/* The text that is hashed for v: strings as they are, integers in decimal into buffer. false: v has
+ * none. */
+bool bucket_text(const struct context_value *v, char buffer[BUCKET_TEXT], const char **text,
+                 size_t *length);
+
+float bucket_of_hash(uint64_t first60);
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * evaluate.h - one flag, one context, one snapshot: LaunchDarkly's semantics.
+ *
+ * No allocation, no system call, no clock, no lock. Trusts the snapshot (it was verified), not the
+ * context.
+ */
+#ifndef FFSHM_EVALUATE_H
+#define FFSHM_EVALUATE_H
+
+#include "ffshm.h"
+#include "image.h"
+#include "snapshot.h"
+
+/* What came of it. Pointers are into the snapshot. */
+struct evaluation {
+    const struct image_flag *flag;       /* NULL: there is none */
+    const struct image_variation *value; /* NULL: the caller's fallback */
+    int32_t variation;                   /* index of value; -1 without */
+    int32_t rule_index;                  /* RULE_MATCH; else -1 */
+    uint8_t reason;                      /* enum ffshm_reason */
+    uint8_t error;                       /* enum ffshm_error */
+    uint8_t big_segments;                /* enum ffshm_big_segments: the worst met anywhere */
+    bool in_experiment;
+    struct image_string rule_id;          /* relative to flag */
+    struct image_string prerequisite_key; /* relative to flag */
+};
+
+/* Evaluates the flag blob at `where`. c must be valid (c->error == 0). */
+void evaluate(const struct snapshot *snapshot, struct snapshot_blob where,
+              const struct ffshm_context *c, struct evaluation *out);
+
+struct narrator; /* explain.h */
+
+/* The same code, telling the narrator each step. */
+void evaluate_narrated(const struct snapshot *snapshot, struct snapshot_blob where,
+                       const struct ffshm_context *c, struct evaluation *out,
+                       struct narrator *narrator);
+
+#endif

@@ -1,0 +1,93 @@
+/*
+ * snapshot.h - a mapped (or in-memory) snapshot, as the evaluator sees it.
+ *
+ * Immutable once made. store.c maps them from files and retires them; snapshot_of_memory wraps
+ * images that the agent's compiler has just made, for evaluation without any agent.
+ */
+#ifndef FFSHM_SNAPSHOT_H
+#define FFSHM_SNAPSHOT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "hash.h"
+#include "image.h"
+
+struct regexes; /* regex.h: the compiled patterns of one extent */
+
+struct snapshot {
+    const struct image_slot *slots;
+    const struct image_index_entry *index;
+    uint64_t index_mask;
+    uint32_t slot_count;
+    uint32_t extent_count;
+    uint64_t generation;
+    uint64_t set_seed;
+    bool ready;                    /* false: the empty snapshot before the first one */
+    const struct image_head *head; /* NULL when not ready */
+    const uint8_t *bases[IMAGE_MAX_EXTENTS];
+    const struct regexes *regexes[IMAGE_MAX_EXTENTS]; /* NULL where an extent has none */
+};
+
+/* A blob and the extent that holds it. */
+struct snapshot_blob {
+    const struct image_blob *blob; /* NULL: none */
+    uint32_t extent;
+};
+
+static inline const void *image_at(const void *blob, uint32_t offset)
+{
+    return (const uint8_t *)blob + offset;
+}
+
+static inline const char *image_text(const void *blob, struct image_string s)
+{
+    return (const char *)blob + s.offset;
+}
+
+/* The blob in a slot; none when the slot is empty, out of range, or holds another kind. */
+static inline struct snapshot_blob snapshot_slot(const struct snapshot *s, uint32_t slot,
+                                                 uint32_t kind)
+{
+    struct snapshot_blob none = {NULL, 0};
+    if (slot >= s->slot_count) {
+        return none;
+    }
+    struct image_slot at = s->slots[slot];
+    if (at.offset == 0) {
+        return none;
+    }
+    struct snapshot_blob found = {(const struct image_blob *)(s->bases[at.extent] + at.offset),
+                                  at.extent};
+    return found.blob->kind == kind ? found : none;
+}
+
+/* Looks a flag up by key. *slot, when not NULL, receives its slot. */
+static inline struct snapshot_blob snapshot_find(const struct snapshot *s, const char *key,
+                                                 size_t length, uint64_t hash, uint32_t *slot)
+{
+    struct snapshot_blob none = {NULL, 0};
+    uint32_t tag = (uint32_t)(hash >> 32);
+    /* Ends: the index has an empty entry (verified). */
+    for (uint64_t i = hash & s->index_mask;; i = (i + 1) & s->index_mask) {
+        struct image_index_entry e = s->index[i];
+        if (e.slot == IMAGE_NO_SLOT) {
+            return none;
+        }
+        if (e.hash != tag) {
+            continue;
+        }
+        struct snapshot_blob found = snapshot_slot(s, e.slot, IMAGE_FLAG);
+        if (found.blob && found.blob->key_hash == hash && found.blob->key.length == length &&
+            memcmp(image_text(found.blob, found.blob->key), key, length) == 0) {
+            if (slot) {
+                *slot = e.slot;
+            }
+            return found;
+        }
+    }
+}
+
+#endif
