@@ -7,22 +7,32 @@ set(CMAKE_C_VISIBILITY_PRESET hidden)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
+include(CheckPIESupported)
+check_pie_supported(LANGUAGES C)
+
 set(FFSHM_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize=")
 option(FFSHM_COVERAGE "Instrument for gcov" OFF)
 option(FFSHM_TEST_POINTS "Compile FFSHM_TEST_POINT in" OFF)
+option(FFSHM_FUZZ "Build the libFuzzer targets (needs clang)" OFF)
+option(FFSHM_WERROR "A warning is an error" ON) # packagers with a newer compiler may turn it off
 
 add_compile_definitions(_GNU_SOURCE)
 add_compile_options(
-    -Wall -Wextra -Werror -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
+    -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
     -Wcast-align -Wwrite-strings -Wundef -Wformat=2 -fno-common)
+if(FFSHM_WERROR)
+    add_compile_options(-Werror)
+endif()
 
 if(FFSHM_SANITIZE)
     add_compile_options(-fsanitize=${FFSHM_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
     add_link_options(-fsanitize=${FFSHM_SANITIZE})
 else()
-    add_compile_options(-fstack-protector-strong)
-    add_compile_definitions($<$<CONFIG:Release,RelWithDebInfo>:_FORTIFY_SOURCE=2>)
-    add_link_options(-Wl,-z,relro -Wl,-z,now)
+    # -U first: some distributions predefine another level, and a redefinition would be a warning.
+    add_compile_options(
+        -fstack-protector-strong
+        "$<$<CONFIG:Release,RelWithDebInfo>:SHELL:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2>")
+    add_link_options(-Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
 endif()
 if(FFSHM_COVERAGE)
     add_compile_options(--coverage)
