@@ -59,8 +59,7 @@ static inline struct snapshot_blob snapshot_slot(const struct snapshot *s, uint3
     if (at.offset == 0) {
         return none;
     }
-    struct snapshot_blob found = {(const struct image_blob *)(s->bases[at.extent] + at.offset),
-                                  at.extent};
+    struct snapshot_blob found = {(const void *)(s->bases[at.extent] + at.offset), at.extent};
     return found.blob->kind == kind ? found : none;
 }
 

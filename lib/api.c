@@ -1,0 +1,393 @@
+/*
+ * api.c - evaluation as programs call it: lookup, evaluate, hand the value over.
+ *
+ * Each call is one read section. The plain functions take the shortest way to a variation (decide);
+ * the _detail ones and the views have the whole story (judge).
+ */
+#include <math.h>
+#include <string.h>
+
+#include "evaluate.h"
+#include "store.h"
+
+static const char empty[] = "";
+
+/* ---- finding the flag ---- */
+
+/* Cold: before the first snapshot, misses look for one (by the clock, with backoff). */
+static __attribute__((noinline, cold)) const struct snapshot *not_ready(struct ffshm *ff)
+{
+    store_leave();
+    store_notice(ff);
+    return store_enter(ff);
+}
+
+static inline const struct snapshot *enter(struct ffshm *ff)
+{
+    const struct snapshot *s = store_enter(ff);
+    if (__builtin_expect(!s->ready, 0)) {
+        s = not_ready(ff);
+    }
+    return s;
+}
+
+static inline struct snapshot_blob by_key(const struct snapshot *s, const char *key)
+{
+    if (__builtin_expect(!key, 0)) {
+        return (struct snapshot_blob){NULL, 0};
+    }
+    size_t length = strlen(key);
+    return snapshot_find(s, key, length, hash_bytes(key, length), NULL);
+}
+
+static __attribute__((noinline)) struct snapshot_blob resolve(const struct snapshot *s,
+                                                              struct ffshm_flag *flag)
+{
+    if (!flag->key) {
+        return (struct snapshot_blob){NULL, 0};
+    }
+    size_t length = strlen(flag->key);
+    uint64_t hash = hash_bytes(flag->key, length);
+    uint32_t slot;
+    struct snapshot_blob found = snapshot_find(s, flag->key, length, hash, &slot);
+    if (found.blob) {
+        /* Threads may race here, with this store or another: whatever pair is read is checked
+         * against the blob. */
+        __atomic_store_n(&flag->slot, slot, __ATOMIC_RELAXED);
+        __atomic_store_n(&flag->hash, hash, __ATOMIC_RELAXED);
+    }
+    return found;
+}
+
+/* A slot is stable for as long as its flag is there, so the handle's slot nearly always still holds
+   the key with the handle's hash. The compiler refuses two keys with one hash in a store: equal
+   hashes mean equal keys. */
+static inline struct snapshot_blob by_handle(const struct snapshot *s, struct ffshm_flag *flag)
+{
+    uint64_t slot = __atomic_load_n(&flag->slot, __ATOMIC_RELAXED);
+    uint64_t hash = __atomic_load_n(&flag->hash, __ATOMIC_RELAXED);
+    if (__builtin_expect(slot < s->slot_count && hash != 0, 1)) {
+        struct image_slot at = s->slots[slot];
+        const struct image_blob *blob = (const void *)(s->bases[at.extent] + at.offset);
+        if (__builtin_expect(at.offset && blob->key_hash == hash && blob->kind == IMAGE_FLAG, 1)) {
+            return (struct snapshot_blob){blob, at.extent};
+        }
+    }
+    return resolve(s, flag);
+}
+
+/* ---- the outcome ---- */
+
+static inline bool valid(const struct ffshm_context *c)
+{
+    return c && c->error == FFSHM_OK;
+}
+
+/* The variation to serve; NULL: the fallback. */
+static inline const struct image_variation *
+decide(const struct snapshot *s, struct snapshot_blob where, const struct ffshm_context *c)
+{
+    if (__builtin_expect(!where.blob || !valid(c), 0)) {
+        return NULL;
+    }
+    const struct image_flag *flag = (const struct image_flag *)where.blob;
+    int32_t variation = flag->steps == 0               ? flag->fallthrough.variation
+                        : flag->steps & IMAGE_STEP_OFF ? flag->off_variation
+                                                       : IMAGE_SERVE_ROLLOUT;
+    if (__builtin_expect(variation >= 0, 1)) {
+        const struct image_variation *variations = image_at(flag, flag->variations_offset);
+        return &variations[variation];
+    }
+    struct evaluation e;
+    evaluate(s, where, c, &e);
+    return e.value;
+}
+
+/* The whole outcome; never without a reason. */
+static void judge(const struct snapshot *s, struct snapshot_blob where,
+                  const struct ffshm_context *c, struct evaluation *out)
+{
+    if (where.blob && valid(c)) {
+        evaluate(s, where, c, out);
+        return;
+    }
+    *out = (struct evaluation){.variation = -1,
+                               .rule_index = -1,
+                               .reason = FFSHM_REASON_ERROR,
+                               .error = !s->ready  ? FFSHM_NOT_READY
+                                        : valid(c) ? FFSHM_FLAG_NOT_FOUND
+                                                   : FFSHM_INVALID_CONTEXT,
+                               .flag = (const struct image_flag *)where.blob};
+}
+
+static void wrong_type(struct evaluation *e)
+{
+    e->reason = FFSHM_REASON_ERROR;
+    e->error = FFSHM_WRONG_TYPE;
+    e->value = NULL;
+    e->variation = -1;
+    e->rule_index = -1;
+    e->rule_id = (struct image_string){0, 0};
+    e->in_experiment = false;
+}
+
+/* ---- handing values over ---- */
+
+/* Truncates toward zero; saturates. 0x1p63 is the first double beyond INT64_MAX. */
+static inline int64_t to_int(double number)
+{
+    return number >= 0x1p63 ? INT64_MAX : number < -0x1p63 ? INT64_MIN : (int64_t)number;
+}
+
+static size_t copy(const char *text, size_t length, char *buffer, size_t capacity)
+{
+    if (capacity) {
+        size_t n = length < capacity ? length : capacity - 1;
+        memcpy(buffer, text, n);
+        buffer[n] = '\0';
+    }
+    return length;
+}
+
+static size_t copy_fallback(const char *fallback, char *buffer, size_t capacity)
+{
+    return fallback ? copy(fallback, strlen(fallback), buffer, capacity)
+                    : copy(empty, 0, buffer, capacity);
+}
+
+static void copy_text(const struct image_flag *flag, struct image_string s, char *buffer,
+                      size_t capacity)
+{
+    if (s.length) {
+        copy(image_text(flag, s), s.length, buffer, capacity);
+    } else {
+        buffer[0] = '\0';
+    }
+}
+
+static void describe(const struct snapshot *s, const struct evaluation *e, struct ffshm_detail *d)
+{
+    d->reason = e->reason;
+    d->error = e->error;
+    d->big_segments = e->big_segments;
+    d->variation = e->variation;
+    d->rule_index = e->rule_index;
+    d->in_experiment = e->in_experiment;
+    d->flag_version = e->flag ? e->flag->blob.version : 0;
+    d->generation = s->generation;
+    copy_text(e->flag, e->value ? e->value->key : (struct image_string){0, 0}, d->variant,
+              sizeof(d->variant));
+    copy_text(e->flag, e->rule_id, d->rule_id, sizeof(d->rule_id));
+    copy_text(e->flag, e->prerequisite_key, d->prerequisite_key, sizeof(d->prerequisite_key));
+}
+
+/* ---- the functions, one set for keys and one for handles ---- */
+
+#define SCALAR(name, T, wanted, convert)                                                           \
+    T ffshm_##name(struct ffshm *ff, const char *flag, const struct ffshm_context *c, T fallback)  \
+    {                                                                                              \
+        const struct snapshot *s = enter(ff);                                                      \
+        const struct image_variation *v = decide(s, by_key(s, flag), c);                           \
+        T value = v && v->type == (wanted) ? (convert) : fallback;                                 \
+        store_leave();                                                                             \
+        return value;                                                                              \
+    }                                                                                              \
+    T ffshm_flag_##name(struct ffshm *ff, struct ffshm_flag *flag, const struct ffshm_context *c,  \
+                        T fallback)                                                                \
+    {                                                                                              \
+        const struct snapshot *s = enter(ff);                                                      \
+        const struct image_variation *v = decide(s, by_handle(s, flag), c);                        \
+        T value = v && v->type == (wanted) ? (convert) : fallback;                                 \
+        store_leave();                                                                             \
+        return value;                                                                              \
+    }                                                                                              \
+    T ffshm_##name##_detail(struct ffshm *ff, const char *flag, const struct ffshm_context *c,     \
+                            T fallback, struct ffshm_detail *detail)                               \
+    {                                                                                              \
+        const struct snapshot *s = enter(ff);                                                      \
+        struct evaluation e;                                                                       \
+        judge(s, by_key(s, flag), c, &e);                                                          \
+        if (e.value && e.value->type != (wanted)) {                                                \
+            wrong_type(&e);                                                                        \
+        }                                                                                          \
+        const struct image_variation *v = e.value;                                                 \
+        T value = v ? (convert) : fallback;                                                        \
+        describe(s, &e, detail);                                                                   \
+        store_leave();                                                                             \
+        return value;                                                                              \
+    }
+
+SCALAR(bool, bool, IMAGE_BOOL, v->boolean != 0)
+SCALAR(int, int64_t, IMAGE_NUMBER, to_int(v->number))
+SCALAR(double, double, IMAGE_NUMBER, v->number)
+
+/* member: which of the variation's texts; fits: does a variation of this type have it? */
+#define TEXT(name, member, fits)                                                                   \
+    static size_t take_##name(struct snapshot_blob where, const struct image_variation *v,         \
+                              const char *fallback, char *buffer, size_t capacity)                 \
+    {                                                                                              \
+        return v && (fits)                                                                         \
+                   ? copy(image_text(where.blob, v->member), v->member.length, buffer, capacity)   \
+                   : copy_fallback(fallback, buffer, capacity);                                    \
+    }                                                                                              \
+    size_t ffshm_##name(struct ffshm *ff, const char *flag, const struct ffshm_context *c,         \
+                        const char *fallback, char *buffer, size_t capacity)                       \
+    {                                                                                              \
+        const struct snapshot *s = enter(ff);                                                      \
+        struct snapshot_blob where = by_key(s, flag);                                              \
+        size_t length = take_##name(where, decide(s, where, c), fallback, buffer, capacity);       \
+        store_leave();                                                                             \
+        return length;                                                                             \
+    }                                                                                              \
+    size_t ffshm_flag_##name(struct ffshm *ff, struct ffshm_flag *flag,                            \
+                             const struct ffshm_context *c, const char *fallback, char *buffer,    \
+                             size_t capacity)                                                      \
+    {                                                                                              \
+        const struct snapshot *s = enter(ff);                                                      \
+        struct snapshot_blob where = by_handle(s, flag);                                           \
+        size_t length = take_##name(where, decide(s, where, c), fallback, buffer, capacity);       \
+        store_leave();                                                                             \
+        return length;                                                                             \
+    }                                                                                              \
+    size_t ffshm_##name##_detail(struct ffshm *ff, const char *flag,                               \
+                                 const struct ffshm_context *c, const char *fallback,              \
+                                 char *buffer, size_t capacity, struct ffshm_detail *detail)       \
+    {                                                                                              \
+        const struct snapshot *s = enter(ff);                                                      \
+        struct snapshot_blob where = by_key(s, flag);                                              \
+        struct evaluation e;                                                                       \
+        judge(s, where, c, &e);                                                                    \
+        const struct image_variation *v = e.value;                                                 \
+        if (v && !(fits)) {                                                                        \
+            wrong_type(&e);                                                                        \
+        }                                                                                          \
+        size_t length = take_##name(where, e.value, fallback, buffer, capacity);                   \
+        describe(s, &e, detail);                                                                   \
+        store_leave();                                                                             \
+        return length;                                                                             \
+    }
+
+TEXT(string, text, v->type == IMAGE_STRING)
+TEXT(json, json, true)
+
+/* ---- views ---- */
+
+void ffshm_pin(struct ffshm *ff, struct ffshm_view *view)
+{
+    const struct snapshot *s = enter(ff);
+    struct store_snapshot *pinned =
+        (struct store_snapshot *)(uintptr_t)s; /* image is its first member */
+    if (pinned != &store_no_snapshot) {
+        atomic_fetch_add_explicit(&pinned->references, 1, memory_order_relaxed);
+    }
+    store_leave();
+    view->store = ff;
+    view->snapshot = s;
+}
+
+void ffshm_unpin(struct ffshm_view *view)
+{
+    if (view && view->snapshot) {
+        struct store_snapshot *pinned = (struct store_snapshot *)(uintptr_t)view->snapshot;
+        view->snapshot = NULL;
+        view->store = NULL;
+        store_drop(pinned);
+    }
+}
+
+static const char *text_or_empty(const struct image_flag *flag, struct image_string s)
+{
+    return s.length ? image_text(flag, s) : empty;
+}
+
+static void result_of(const struct snapshot *s, const struct evaluation *e, struct ffshm_result *r)
+{
+    *r = (struct ffshm_result){
+        .reason = e->reason,
+        .error = e->error,
+        .big_segments = e->big_segments,
+        .variation = e->variation,
+        .rule_index = e->rule_index,
+        .in_experiment = e->in_experiment,
+        .variant = empty,
+        .rule_id = text_or_empty(e->flag, e->rule_id),
+        .prerequisite_key = text_or_empty(e->flag, e->prerequisite_key),
+        .flag_version = e->flag ? e->flag->blob.version : 0,
+        .generation = s->generation,
+    };
+    const struct image_variation *v = e->value;
+    if (!v) {
+        return;
+    }
+    r->type = (int)v->type;
+    r->boolean = v->boolean != 0;
+    r->number = v->number;
+    r->variant = text_or_empty(e->flag, v->key);
+    r->json = image_text(e->flag, v->json);
+    r->json_length = v->json.length;
+    if (v->type == IMAGE_STRING) {
+        r->string = image_text(e->flag, v->text);
+        r->string_length = v->text.length;
+    }
+}
+
+struct ffshm_result ffshm_evaluate(const struct ffshm_view *view, const char *flag,
+                                   const struct ffshm_context *c)
+{
+    const struct snapshot *s = view->snapshot ? view->snapshot : &store_no_snapshot.image;
+    struct evaluation e;
+    struct ffshm_result r;
+    judge(s, by_key(s, flag), c, &e);
+    result_of(s, &e, &r);
+    return r;
+}
+
+size_t ffshm_evaluate_many(const struct ffshm_view *view, const char *const *flags, size_t count,
+                           const struct ffshm_context *c, struct ffshm_result *results)
+{
+    size_t with_value = 0;
+    for (size_t i = 0; i < count; i++) {
+        results[i] = ffshm_evaluate(view, flags[i], c);
+        with_value += results[i].variation >= 0;
+    }
+    return with_value;
+}
+
+int ffshm_each(const struct ffshm_view *view, ffshm_each_fn *fn, void *arg)
+{
+    const struct snapshot *s = view->snapshot ? view->snapshot : &store_no_snapshot.image;
+    int calls = 0;
+    for (uint64_t i = 0; i <= s->index_mask; i++) {
+        struct snapshot_blob where = snapshot_slot(s, s->index[i].slot, IMAGE_FLAG);
+        if (!where.blob) {
+            continue;
+        }
+        const struct image_flag *flag = (const struct image_flag *)where.blob;
+        const struct ffshm_flag_info info = {
+            .key = image_text(flag, flag->blob.key),
+            .version = flag->blob.version,
+            .on = !(flag->steps & IMAGE_STEP_OFF),
+            .client_side_id = flag->flags & IMAGE_FLAG_CLIENT_SIDE_ID,
+            .mobile_key = flag->flags & IMAGE_FLAG_MOBILE_KEY,
+            .provenance = text_or_empty(flag, flag->provenance),
+            .variation_count = flag->variation_count,
+            .tag_count = flag->tag_count,
+            .tags = flag,
+        };
+        calls++;
+        if (!fn(arg, &info)) {
+            break;
+        }
+    }
+    return calls;
+}
+
+const char *ffshm_flag_tag(const struct ffshm_flag_info *info, size_t n)
+{
+    const struct image_flag *flag = info->tags;
+    if (n >= info->tag_count) {
+        return NULL;
+    }
+    const struct image_string *tags = image_at(flag, flag->tags_offset);
+    return image_text(flag, tags[n]);
+}

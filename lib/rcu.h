@@ -1,0 +1,62 @@
+/*
+ * rcu.h - the only place that names liburcu.
+ *
+ * The "bulletproof" flavour registers threads by itself, which a library inside unknown programs
+ * needs. _LGPL_SOURCE makes the read side inline (2 ns instead of 17 ns a section); the functions
+ * inlined are below the ten lines that the LGPL-2.1's section 5 leaves unrestricted, and liburcu
+ * itself stays a shared library.
+ */
+#ifndef FFSHM_RCU_H
+#define FFSHM_RCU_H
+
+/* liburcu's headers are not clean under our warnings. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wcast-align"
+#pragma GCC diagnostic ignored "-Wundef"
+#pragma GCC diagnostic ignored "-Wstrict-prototypes"
+#define _LGPL_SOURCE
+#include <urcu/urcu-bp.h>
+#undef _LGPL_SOURCE
+#pragma GCC diagnostic pop
+
+static inline void rcu_enter(void)
+{
+    urcu_bp_read_lock();
+}
+
+static inline void rcu_leave(void)
+{
+    urcu_bp_read_unlock();
+}
+
+/* Is the calling thread (perhaps interrupted by a signal) inside a section? */
+static inline int rcu_inside(void)
+{
+    return urcu_bp_read_ongoing();
+}
+
+/* Waits until every section that is under way now has ended. Not from inside one. */
+static inline void rcu_wait(void)
+{
+    urcu_bp_synchronize_rcu();
+}
+
+static inline void rcu_before_fork(void)
+{
+    urcu_bp_before_fork();
+}
+
+static inline void rcu_after_fork_parent(void)
+{
+    urcu_bp_after_fork_parent();
+}
+
+static inline void rcu_after_fork_child(void)
+{
+    urcu_bp_after_fork_child();
+}
+
+#endif

@@ -1,0 +1,173 @@
+/*
+ * store.h - an opened store: which snapshot is current, and how it is replaced.
+ *
+ * Hot path (store_enter .. store_leave): one acquire load of the announced generation, compared
+ * with the one last looked at; an RCU read section; one acquire load of the current snapshot.
+ * Everything else is in the cold functions of store.c (refresh, retire), store_map.c (files to
+ * memory), store_fork.c and store_thread.c.
+ */
+#ifndef FFSHM_STORE_H
+#define FFSHM_STORE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ffshm.h"
+#include "image.h"
+#include "rcu.h"
+#include "snapshot.h"
+
+#define STORE_MAX_RETIRED                                                                          \
+    4 /* snapshots that wait for a grace period before an evaluation has to wait for one */
+
+/* A verified mapping of an extent, shared by the snapshots that name it. */
+struct store_extent {
+    _Atomic uint32_t references; /* 0: this record is free */
+    bool borrowed;               /* memory of the caller's: never unmapped */
+    uint64_t id;
+    uint64_t checksum;
+    const uint8_t *base;
+    size_t length;
+    struct regexes *regexes;
+};
+
+/* A snapshot in use. Lives in pages of its own (mmap, not malloc: made inside evaluations, perhaps
+   in a signal handler). */
+struct store_snapshot {
+    struct snapshot image;       /* first: what the evaluator sees */
+    _Atomic uint32_t references; /* the store's, and one for each pinned view */
+    bool borrowed;
+    const void *head;
+    size_t head_length;
+    struct store_extent *extents[IMAGE_MAX_EXTENTS];
+    struct store_snapshot *next_retired;
+};
+
+/* Records of extents, never freed before the store is closed. */
+struct store_extents {
+    struct store_extents *next;
+    struct store_extent extents[];
+};
+
+struct ffshm {
+    /* What every evaluation reads, and nobody writes between two publishes. */
+    _Atomic(const struct image_control *)
+        control;                              /* never NULL: a page of zeros before the first one */
+    _Atomic uint64_t seen;                    /* generation last looked at, good or refused */
+    _Atomic(struct store_snapshot *) current; /* never NULL: the empty snapshot */
+
+    /* Written by refreshes only; under `refreshing`. */
+    _Alignas(128) _Atomic uintptr_t refreshing; /* who refreshes (store_self), 0: nobody */
+    int mode;                                   /* enum ffshm_refresh_mode */
+    int verify;                                 /* enum ffshm_verify */
+    int dir_fd;                                 /* -1: not there yet */
+    char *dir;
+    uint64_t control_inode;
+    struct store_snapshot *retired; /* newest first */
+    unsigned retired_count;
+    struct store_extents *extents;
+    uint64_t next_try_ns; /* CLOCK_MONOTONIC: no attempt before, after one that failed for want of
+                             something */
+    uint64_t backoff_ns;
+    bool locked_for_fork;
+    int forked_pid; /* the process whose threads liburcu knows; see store_fork.c */
+
+    _Atomic int last_error;
+    _Atomic uint64_t refused;
+    _Atomic uint64_t refreshes;
+    _Atomic uint64_t dropped_events;
+    uint64_t log_next_ns;
+    ffshm_log_fn *log;
+    void *log_arg;
+
+    /* FFSHM_REFRESH_THREAD */
+    pthread_t thread;
+    bool has_thread;
+    _Atomic uint32_t poke; /* futex word: 1 asks for a refresh, 2 for the end */
+
+    struct ffshm *next; /* all open stores, for fork */
+    struct ffshm **previous;
+};
+
+/* Where a refresh runs decides what it may do. */
+enum store_caller {
+    STORE_EVALUATION, /* no lock of anybody's, no waiting that can be avoided */
+    STORE_EXPLICIT,   /* may wait for a grace period */
+};
+
+/* ---- store.c ---- */
+
+/* An evaluation saw another generation than `seen`, or no snapshot: refreshes, pokes the thread, or
+   does nothing, as the mode says. Keeps errno. */
+void store_notice(struct ffshm *ff);
+int store_refresh(struct ffshm *ff, enum store_caller caller);
+bool store_try_lock(struct ffshm *ff);
+void store_unlock(struct ffshm *ff);
+void store_drop(struct store_snapshot *s); /* one reference; the last one unmaps */
+void store_log(struct ffshm *ff, int level, const char *text, const char *detail);
+uint64_t store_now_ns(void);
+
+/* Wraps an assembled image (set_seed 0) as a store of its own: no files, no agent. The memory is
+   borrowed until ffshm_close and must be 64-aligned. NULL: not a valid image, or out of memory;
+   *why says which part. For tools and tests. */
+struct ffshm *store_of_memory(const void *head, size_t head_size, const void *const *extents,
+                              const size_t *sizes, size_t count, const char **why);
+
+/* ---- store_map.c: files to memory; call with the lock held ---- */
+
+/* Opens the directory and maps ctl, again if they were replaced. OK, NOT_READY, BAD_FILE,
+ * BAD_FORMAT. */
+int store_map_control(struct ffshm *ff, const char **why);
+/* Maps and verifies the snapshot of a generation, sharing extents with `previous`. */
+int store_map_snapshot(struct ffshm *ff, uint64_t generation, const struct store_snapshot *previous,
+                       bool jit, struct store_snapshot **out, const char **why);
+struct store_snapshot *store_snapshot_new(void);
+void store_snapshot_free(struct store_snapshot *s);
+/* A record with one reference; NULL: no memory. */
+struct store_extent *store_extent_new(struct ffshm *ff);
+void store_extents_free(struct ffshm *ff);
+/* Fills in s->image from s->head and s->extents. */
+void store_snapshot_fill(struct store_snapshot *s, uint64_t set_seed);
+bool store_agent_alive(const struct ffshm *ff);
+extern const struct image_control store_no_control;
+extern struct store_snapshot store_no_snapshot;
+
+/* ---- store_fork.c ---- */
+
+void store_register(struct ffshm *ff);
+void store_unregister(struct ffshm *ff);
+/* Is this a process that liburcu's registry is right about? false in a child made by raw clone():
+   such a child must never wait for a grace period, the threads of its parent would never end
+   theirs. */
+bool store_may_wait(const struct ffshm *ff);
+uintptr_t store_self(void);
+
+/* ---- store_thread.c ---- */
+
+int store_thread_start(struct ffshm *ff);
+void store_thread_stop(struct ffshm *ff);
+void store_thread_poke(struct ffshm *ff);
+
+/* ---- the hot path ---- */
+
+static inline const struct snapshot *store_enter(struct ffshm *ff)
+{
+    const struct image_control *control = atomic_load_explicit(&ff->control, memory_order_acquire);
+    /* pairs with the release store of the generation in agent/publish */
+    uint64_t generation = atomic_load_explicit(&control->generation, memory_order_acquire);
+    if (__builtin_expect(generation != atomic_load_explicit(&ff->seen, memory_order_relaxed), 0)) {
+        store_notice(ff);
+    }
+    rcu_enter();
+    /* pairs with the release store in store.c: swap() */
+    return &atomic_load_explicit(&ff->current, memory_order_acquire)->image;
+}
+
+static inline void store_leave(void)
+{
+    rcu_leave();
+}
+
+#endif

@@ -1,0 +1,106 @@
+/*
+ * store_fork.c - fork at any time, from any thread.
+ *
+ * Read-only mappings survive fork as they are. What does not: liburcu's registry (it would list
+ * threads that the child does not have), a refresh that another thread has half done, and the
+ * refresher thread. The handlers below hold refreshes off while forking, give liburcu its three
+ * hooks, and turn THREAD stores into INLINE ones.
+ *
+ * A child made by raw clone() runs no handlers. It evaluates like any other, and it sees later
+ * snapshots, but it must never wait for a grace period: store_may_wait tells it by its pid, and its
+ * retired snapshots pile up instead.
+ */
+#include <sched.h>
+#include <unistd.h>
+
+#include "store.h"
+
+static pthread_mutex_t stores_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct ffshm *stores;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+uintptr_t store_self(void)
+{
+    static __thread char me;
+    return (uintptr_t)&me;
+}
+
+/* Stops refreshes. One that this very thread has under way (fork in a signal handler) stays as it
+   is, on both sides: its thread lives on in parent and child. */
+static void before_fork(void)
+{
+    pthread_mutex_lock(&stores_lock);
+    for (struct ffshm *ff = stores; ff; ff = ff->next) {
+        ff->locked_for_fork =
+            atomic_load_explicit(&ff->refreshing, memory_order_relaxed) != store_self();
+        while (ff->locked_for_fork && !store_try_lock(ff)) {
+            sched_yield();
+        }
+    }
+    rcu_before_fork();
+}
+
+static void unlock_all(void)
+{
+    for (struct ffshm *ff = stores; ff; ff = ff->next) {
+        if (ff->locked_for_fork) {
+            store_unlock(ff);
+        }
+    }
+    pthread_mutex_unlock(&stores_lock);
+}
+
+static void after_fork_parent(void)
+{
+    rcu_after_fork_parent();
+    unlock_all();
+}
+
+static void after_fork_child(void)
+{
+    rcu_after_fork_child();
+    for (struct ffshm *ff = stores; ff; ff = ff->next) {
+        ff->forked_pid = getpid();
+        if (ff->has_thread) {
+            ff->has_thread = false;
+            ff->mode = FFSHM_REFRESH_INLINE;
+        }
+    }
+    unlock_all();
+}
+
+static void install_handlers(void)
+{
+    pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+}
+
+void store_register(struct ffshm *ff)
+{
+    pthread_once(&once, install_handlers);
+    ff->forked_pid = getpid();
+    pthread_mutex_lock(&stores_lock);
+    ff->next = stores;
+    ff->previous = &stores;
+    if (stores) {
+        stores->previous = &ff->next;
+    }
+    stores = ff;
+    pthread_mutex_unlock(&stores_lock);
+}
+
+void store_unregister(struct ffshm *ff)
+{
+    pthread_mutex_lock(&stores_lock);
+    if (ff->previous) {
+        *ff->previous = ff->next;
+        if (ff->next) {
+            ff->next->previous = ff->previous;
+        }
+    }
+    pthread_mutex_unlock(&stores_lock);
+}
+
+bool store_may_wait(const struct ffshm *ff)
+{
+    return ff->forked_pid == getpid();
+}
