@@ -38,3 +38,18 @@ foreach(program ffagent ffctl)
         install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
     endif()
 endforeach()
+
+if(TARGET ffctl)
+    install(FILES ${PROJECT_SOURCE_DIR}/agent/ctl/ffctl.bash
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME ffctl)
+endif()
+if(TARGET ffagent)
+    # The unit names the program by its full path, which only the installation knows.
+    install(CODE "
+        set(FFSHM_BINDIR \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}\")
+        configure_file(\"${PROJECT_SOURCE_DIR}/cmake/ffagent.service.in\"
+            \"${PROJECT_BINARY_DIR}/package/ffagent.service\" @ONLY)")
+    install(FILES ${PROJECT_BINARY_DIR}/package/ffagent.service DESTINATION lib/systemd/system)
+    install(FILES ${PROJECT_SOURCE_DIR}/cmake/ffshm.sysusers
+        DESTINATION lib/sysusers.d RENAME ffshm.conf)
+endif()

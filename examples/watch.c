@@ -1,0 +1,141 @@
+/*
+ * watch - evaluates one flag in a loop and prints what it gets, when it changes, and what an
+ * evaluation costs.
+ *
+ *     watch FLAG KEY [ATTRIBUTE=VALUE]...
+ *
+ * One line for every change, and one a second: seconds since the epoch, the value, why, the
+ * snapshot's generation, whether an agent is there, evaluations so far, and the mean time of one
+ * since the line before. The store is $FFSHM_DIR or the default one. Stop it with a signal.
+ */
+#include <ffshm.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define BATCH 1000 /* evaluations between two looks at the clock */
+#define PAUSE_NS 1000000
+#define REPORT_NS 1000000000
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int signal_number)
+{
+    (void)signal_number;
+    stopped = 1;
+}
+
+static int64_t now_ns(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* What was seen last, and the evaluations since the last line. */
+struct watch {
+    char value[256];
+    uint64_t generation;
+    bool agent_alive;
+    uint64_t total;
+    uint64_t count;
+    int64_t spent_ns;
+    int64_t reported_ns;
+};
+
+static void report(struct watch *w, const struct ffshm_detail *detail)
+{
+    const int64_t stamp = now_ns(CLOCK_REALTIME);
+    printf("%" PRId64 ".%06" PRId64 " value=%s reason=%s generation=%" PRIu64
+           " agent=%s evaluations=%" PRIu64 " each=%.1fns\n",
+           stamp / 1000000000, stamp % 1000000000 / 1000, w->value,
+           detail->error != FFSHM_OK ? ffshm_error_name(detail->error)
+                                     : ffshm_reason_name(detail->reason),
+           w->generation, w->agent_alive ? "alive" : "gone", w->total,
+           w->count > 0 ? (double)w->spent_ns / (double)w->count : 0.0);
+    fflush(stdout);
+    w->count = 0;
+    w->spent_ns = 0;
+    w->reported_ns = now_ns(CLOCK_MONOTONIC);
+}
+
+/* The loop of a program that has nothing else to do: evaluate, as often as it can. */
+static void evaluate_batch(struct watch *w, struct ffshm *ff, const char *flag,
+                           const struct ffshm_context *who)
+{
+    char value[256];
+    const int64_t begin = now_ns(CLOCK_MONOTONIC);
+    for (int i = 0; i < BATCH; i++) {
+        ffshm_json(ff, flag, who, "null", value, sizeof(value));
+    }
+    w->spent_ns += now_ns(CLOCK_MONOTONIC) - begin;
+    w->count += BATCH;
+    w->total += BATCH;
+}
+
+static void watch_flag(struct ffshm *ff, const char *flag, const struct ffshm_context *who)
+{
+    struct watch w = {.generation = UINT64_MAX};
+    while (!stopped) {
+        /* The first evaluation after a publish is the one that maps the new snapshot. */
+        char value[sizeof(w.value)] = "";
+        struct ffshm_detail detail;
+        ffshm_json_detail(ff, flag, who, "null", value, sizeof(value), &detail);
+
+        struct ffshm_status status;
+        ffshm_status(ff, &status);
+        const bool changed = strcmp(value, w.value) != 0 || detail.generation != w.generation ||
+                             status.agent_alive != w.agent_alive;
+        if (changed) {
+            memcpy(w.value, value, sizeof(value));
+            w.generation = detail.generation;
+            w.agent_alive = status.agent_alive;
+        }
+        if (changed || now_ns(CLOCK_MONOTONIC) - w.reported_ns >= REPORT_NS) {
+            if (w.count == 0) {
+                evaluate_batch(&w, ff, flag, who);
+            }
+            report(&w, &detail);
+        }
+        evaluate_batch(&w, ff, flag, who);
+        nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 3) {
+        fprintf(stderr, "usage: watch FLAG KEY [ATTRIBUTE=VALUE]...\n");
+        return 2;
+    }
+    struct ffshm_context who;
+    ffshm_context_init(&who, NULL, argv[2]);
+    for (int i = 3; i < argc; i++) {
+        char *const equals = strchr(argv[i], '=');
+        if (equals == NULL) {
+            fprintf(stderr, "watch: %s: not ATTRIBUTE=VALUE\n", argv[i]);
+            return 2;
+        }
+        *equals = '\0';
+        const int error = ffshm_context_string(&who, argv[i], equals + 1);
+        if (error != FFSHM_OK) {
+            fprintf(stderr, "watch: %s: %s\n", argv[i], ffshm_error_text(error));
+            return 2;
+        }
+    }
+
+    struct ffshm *const ff = ffshm_open(NULL, NULL);
+    if (ff == NULL) {
+        fprintf(stderr, "watch: out of memory\n");
+        return 1;
+    }
+    const struct sigaction on_signal = {.sa_handler = stop};
+    sigaction(SIGINT, &on_signal, NULL);
+    sigaction(SIGTERM, &on_signal, NULL);
+    watch_flag(ff, argv[1], &who);
+    ffshm_close(ff);
+    return 0;
+}
