@@ -1,8 +1,8 @@
 /*
- * watch - evaluates one flag in a loop and prints what it gets, when it changes, and what an
+ * follow - evaluates one flag in a loop and prints what it gets, when it changes, and what an
  * evaluation costs.
  *
- *     watch FLAG KEY [ATTRIBUTE=VALUE]...
+ *     follow FLAG KEY [ATTRIBUTE=VALUE]...
  *
  * One line for every change, and one a second: seconds since the epoch, the value, why, the
  * snapshot's generation, whether an agent is there, evaluations so far, and the mean time of one
@@ -36,7 +36,7 @@ static int64_t now_ns(clockid_t clock)
 }
 
 /* What was seen last, and the evaluations since the last line. */
-struct watch {
+struct seen {
     char value[256];
     uint64_t generation;
     bool agent_alive;
@@ -46,24 +46,24 @@ struct watch {
     int64_t reported_ns;
 };
 
-static void report(struct watch *w, const struct ffshm_detail *detail)
+static void report(struct seen *seen, const struct ffshm_detail *detail)
 {
     const int64_t stamp = now_ns(CLOCK_REALTIME);
     printf("%" PRId64 ".%06" PRId64 " value=%s reason=%s generation=%" PRIu64
            " agent=%s evaluations=%" PRIu64 " each=%.1fns\n",
-           stamp / 1000000000, stamp % 1000000000 / 1000, w->value,
+           stamp / 1000000000, stamp % 1000000000 / 1000, seen->value,
            detail->error != FFSHM_OK ? ffshm_error_name(detail->error)
                                      : ffshm_reason_name(detail->reason),
-           w->generation, w->agent_alive ? "alive" : "gone", w->total,
-           w->count > 0 ? (double)w->spent_ns / (double)w->count : 0.0);
+           seen->generation, seen->agent_alive ? "alive" : "gone", seen->total,
+           seen->count > 0 ? (double)seen->spent_ns / (double)seen->count : 0.0);
     fflush(stdout);
-    w->count = 0;
-    w->spent_ns = 0;
-    w->reported_ns = now_ns(CLOCK_MONOTONIC);
+    seen->count = 0;
+    seen->spent_ns = 0;
+    seen->reported_ns = now_ns(CLOCK_MONOTONIC);
 }
 
 /* The loop of a program that has nothing else to do: evaluate, as often as it can. */
-static void evaluate_batch(struct watch *w, struct ffshm *ff, const char *flag,
+static void evaluate_batch(struct seen *seen, struct ffshm *ff, const char *flag,
                            const struct ffshm_context *who)
 {
     char value[256];
@@ -71,36 +71,37 @@ static void evaluate_batch(struct watch *w, struct ffshm *ff, const char *flag,
     for (int i = 0; i < BATCH; i++) {
         ffshm_json(ff, flag, who, "null", value, sizeof(value));
     }
-    w->spent_ns += now_ns(CLOCK_MONOTONIC) - begin;
-    w->count += BATCH;
-    w->total += BATCH;
+    seen->spent_ns += now_ns(CLOCK_MONOTONIC) - begin;
+    seen->count += BATCH;
+    seen->total += BATCH;
 }
 
-static void watch_flag(struct ffshm *ff, const char *flag, const struct ffshm_context *who)
+static void follow_flag(struct ffshm *ff, const char *flag, const struct ffshm_context *who)
 {
-    struct watch w = {.generation = UINT64_MAX};
+    struct seen seen = {.generation = UINT64_MAX};
     while (!stopped) {
         /* The first evaluation after a publish is the one that maps the new snapshot. */
-        char value[sizeof(w.value)] = "";
+        char value[sizeof(seen.value)] = "";
         struct ffshm_detail detail;
         ffshm_json_detail(ff, flag, who, "null", value, sizeof(value), &detail);
 
         struct ffshm_status status;
         ffshm_status(ff, &status);
-        const bool changed = strcmp(value, w.value) != 0 || detail.generation != w.generation ||
-                             status.agent_alive != w.agent_alive;
+        const bool changed = strcmp(value, seen.value) != 0 ||
+                             detail.generation != seen.generation ||
+                             status.agent_alive != seen.agent_alive;
         if (changed) {
-            memcpy(w.value, value, sizeof(value));
-            w.generation = detail.generation;
-            w.agent_alive = status.agent_alive;
+            memcpy(seen.value, value, sizeof(value));
+            seen.generation = detail.generation;
+            seen.agent_alive = status.agent_alive;
         }
-        if (changed || now_ns(CLOCK_MONOTONIC) - w.reported_ns >= REPORT_NS) {
-            if (w.count == 0) {
-                evaluate_batch(&w, ff, flag, who);
+        if (changed || now_ns(CLOCK_MONOTONIC) - seen.reported_ns >= REPORT_NS) {
+            if (seen.count == 0) {
+                evaluate_batch(&seen, ff, flag, who);
             }
-            report(&w, &detail);
+            report(&seen, &detail);
         }
-        evaluate_batch(&w, ff, flag, who);
+        evaluate_batch(&seen, ff, flag, who);
         nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
     }
 }
@@ -108,7 +109,7 @@ static void watch_flag(struct ffshm *ff, const char *flag, const struct ffshm_co
 int main(int argc, char **argv)
 {
     if (argc < 3) {
-        fprintf(stderr, "usage: watch FLAG KEY [ATTRIBUTE=VALUE]...\n");
+        fprintf(stderr, "usage: follow FLAG KEY [ATTRIBUTE=VALUE]...\n");
         return 2;
     }
     struct ffshm_context who;
@@ -116,26 +117,26 @@ int main(int argc, char **argv)
     for (int i = 3; i < argc; i++) {
         char *const equals = strchr(argv[i], '=');
         if (equals == NULL) {
-            fprintf(stderr, "watch: %s: not ATTRIBUTE=VALUE\n", argv[i]);
+            fprintf(stderr, "follow: %s: not ATTRIBUTE=VALUE\n", argv[i]);
             return 2;
         }
         *equals = '\0';
         const int error = ffshm_context_string(&who, argv[i], equals + 1);
         if (error != FFSHM_OK) {
-            fprintf(stderr, "watch: %s: %s\n", argv[i], ffshm_error_text(error));
+            fprintf(stderr, "follow: %s: %s\n", argv[i], ffshm_error_text(error));
             return 2;
         }
     }
 
     struct ffshm *const ff = ffshm_open(NULL, NULL);
     if (ff == NULL) {
-        fprintf(stderr, "watch: out of memory\n");
+        fprintf(stderr, "follow: out of memory\n");
         return 1;
     }
     const struct sigaction on_signal = {.sa_handler = stop};
     sigaction(SIGINT, &on_signal, NULL);
     sigaction(SIGTERM, &on_signal, NULL);
-    watch_flag(ff, argv[1], &who);
+    follow_flag(ff, argv[1], &who);
     ffshm_close(ff);
     return 0;
 }
