@@ -44,6 +44,10 @@
 
 #ifdef __cplusplus
 extern "C" {
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow" /* struct ffshm_status and the function of that name */
+#endif
 #endif
 
 #define FFSHM_VERSION_MAJOR 0
@@ -87,7 +91,7 @@ extern "C" {
       "restart ffagent; report it, with the file")
 
 enum ffshm_error {
-#define FFSHM_X(name, number, text, hint) FFSHM_##name = number,
+#define FFSHM_X(name, number, text, hint) FFSHM_##name = (number),
     FFSHM_ERRORS(FFSHM_X)
 #undef FFSHM_X
 };
@@ -460,6 +464,9 @@ FFSHM_API void ffshm_identify(struct ffshm *ff, const struct ffshm_context *c);
 FFSHM_API int ffshm_flush(struct ffshm *ff);
 
 #ifdef __cplusplus
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
 }
 #endif
 
