@@ -3,8 +3,9 @@
  *
  * A name ({kind, key}) has a slot while it exists or some blob refers to it (a prerequisite that is
  * not there yet has a slot, empty in every head, so that it can appear without recompiling what
- * refers to it). A freed slot is not reused for SLOT_REUSE_MS, so that handles and counters of
- * other processes stay unambiguous.
+ * refers to it). A freed slot is not given to another name for SLOT_REUSE_MS, so that handles and
+ * counters of other processes stay unambiguous; the name that it had gets it back at any time
+ * before that, so that a flag that comes and goes does not use up numbers.
  */
 #ifndef FFSHM_AGENT_SLOTS_H
 #define FFSHM_AGENT_SLOTS_H
