@@ -1,0 +1,189 @@
+#include "case_runner.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ffshm.h"
+#include "live_store.h"
+
+/* What an evaluation gave, in the corpus's terms. */
+static json_t *reason_json(const struct ffshm_detail *d)
+{
+    json_t *reason = json_pack("{s:s}", "kind", ffshm_reason_name(d->reason));
+    if (d->reason == FFSHM_REASON_ERROR) {
+        json_object_set_new(reason, "errorKind", json_string(ffshm_error_kind(d->error)));
+    }
+    if (d->reason == FFSHM_REASON_RULE_MATCH) {
+        json_object_set_new(reason, "ruleIndex", json_integer(d->rule_index));
+        if (d->rule_id[0]) {
+            json_object_set_new(reason, "ruleId", json_string(d->rule_id));
+        }
+    }
+    if (d->prerequisite_key[0]) {
+        json_object_set_new(reason, "prerequisiteKey", json_string(d->prerequisite_key));
+    }
+    if (d->in_experiment) {
+        json_object_set_new(reason, "inExperiment", json_true());
+    }
+    return reason;
+}
+
+static json_t *evaluate_case(struct ffshm *ff, json_t *test, const struct ffshm_context *c,
+                             struct ffshm_detail *d)
+{
+    const char *flag = json_string_value(json_object_get(test, "flagKey"));
+    const char *type = json_string_value(json_object_get(test, "valueType"));
+    json_t *fallback = json_object_get(test, "default");
+    static char buffer[65536];
+    if (strcmp(type, "bool") == 0) {
+        return json_boolean(ffshm_bool_detail(ff, flag, c, json_is_true(fallback), d));
+    }
+    if (strcmp(type, "int") == 0) {
+        return json_integer(ffshm_int_detail(ff, flag, c, json_integer_value(fallback), d));
+    }
+    if (strcmp(type, "double") == 0) {
+        return json_real(ffshm_double_detail(ff, flag, c, json_number_value(fallback), d));
+    }
+    if (strcmp(type, "string") == 0) {
+        ffshm_string_detail(ff, flag, c, json_string_value(fallback), buffer, sizeof(buffer), d);
+        return json_string(buffer);
+    }
+    char *text = json_dumps(fallback, JSON_ENCODE_ANY | JSON_COMPACT);
+    ffshm_json_detail(ff, flag, c, text, buffer, sizeof(buffer), d);
+    free(text);
+    return json_loads(buffer, JSON_DECODE_ANY, NULL);
+}
+
+static bool same_value(json_t *a, json_t *b)
+{
+    return json_is_number(a) && json_is_number(b) ? json_number_value(a) == json_number_value(b)
+                                                  : json_equal(a, b);
+}
+
+static bool run_with(struct ffshm *ff, json_t *test, const char *member)
+{
+    json_t *expect = json_object_get(test, "expect");
+    char *context = json_dumps(json_object_get(test, member), JSON_COMPACT);
+    size_t length = strlen(context);
+    size_t scratch_size = length + 64;
+    char *scratch = malloc(scratch_size);
+    struct ffshm_context c;
+    ffshm_context_parse(&c, context, length, scratch, scratch_size);
+    struct ffshm_detail d;
+    json_t *value = evaluate_case(ff, test, &c, &d);
+    json_t *reason = reason_json(&d);
+    json_t *index = json_object_get(expect, "variationIndex");
+    bool passed = same_value(value, json_object_get(expect, "value")) &&
+                  json_equal(reason, json_object_get(expect, "reason")) &&
+                  d.variation == (json_is_integer(index) ? (int)json_integer_value(index) : -1);
+    if (!passed) {
+        char *wanted = json_dumps(expect, JSON_COMPACT);
+        char *got = json_dumps(reason, JSON_COMPACT);
+        char *got_value = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+        printf("FAILED %s (%s)\n  wanted %s\n  got value %s variation %d reason %s\n",
+               json_string_value(json_object_get(test, "name")), member, wanted, got_value,
+               d.variation, got);
+        free(wanted);
+        free(got);
+        free(got_value);
+    }
+    json_decref(value);
+    json_decref(reason);
+    free(scratch);
+    free(context);
+    return passed;
+}
+
+static void publish_data(struct live_store *store, struct ffshm *ff, json_t *data)
+{
+    live_store_replace(store, data);
+    live_store_publish(store);
+    if (ffshm_refresh(ff) != FFSHM_OK) {
+        printf("FAILED: a snapshot was refused\n");
+        exit(1);
+    }
+}
+
+static void run_one(struct ffshm *ff, json_t *test, struct case_tally *t)
+{
+    bool passed = run_with(ff, test, "context");
+    t->evaluations++;
+    if (json_object_get(test, "user")) {
+        passed = run_with(ff, test, "user") && passed;
+        t->evaluations++;
+    }
+    t->cases++;
+    t->passed += passed;
+}
+
+static void run_group(struct live_store *store, struct ffshm *ff, json_t *group,
+                      struct case_tally *t)
+{
+    json_t *shared = json_object_get(group, "data");
+    json_t *tests = shared ? json_object_get(group, "cases") : group;
+    if (shared) {
+        publish_data(store, ff, shared);
+    }
+    if (!json_is_array(tests)) {
+        tests = NULL;
+    }
+    size_t i;
+    json_t *test;
+    json_array_foreach(tests, i, test)
+    {
+        if (!shared && json_object_get(test, "data")) {
+            run_group(store, ff, test, t);
+            continue;
+        }
+        if (!shared) {
+            publish_data(store, ff, json_object_get(test, "sdkData"));
+        }
+        run_one(ff, test, t);
+    }
+}
+
+static void run_file(struct live_store *store, struct ffshm *ff, const char *path,
+                     struct case_tally *t)
+{
+    json_error_t error;
+    json_t *tests = json_load_file(path, JSON_ALLOW_NUL, &error);
+    if (!tests) {
+        fprintf(stderr, "%s:%d: %s\n", path, error.line, error.text);
+        exit(1);
+    }
+    run_group(store, ff, tests, t);
+    json_decref(tests);
+}
+
+static int is_json(const struct dirent *e)
+{
+    size_t length = strlen(e->d_name);
+    return length > 5 && strcmp(e->d_name + length - 5, ".json") == 0;
+}
+
+bool case_runner_run(const char *dir, struct case_tally *t)
+{
+    struct dirent **files;
+    int count = scandir(dir, &files, is_json, alphasort);
+    *t = (struct case_tally){0, 0, 0};
+    if (count <= 0) {
+        return false;
+    }
+    struct live_store store;
+    live_store_open(&store);
+    struct ffshm *ff =
+        ffshm_open(store.dir, &(struct ffshm_options){.size = sizeof(struct ffshm_options),
+                                                      .refresh = FFSHM_REFRESH_MANUAL});
+    for (int i = 0; i < count; i++) {
+        char path[4096];
+        snprintf(path, sizeof(path), "%s/%s", dir, files[i]->d_name);
+        run_file(&store, ff, path, t);
+        free(files[i]);
+    }
+    free(files);
+    ffshm_close(ff);
+    live_store_close(&store);
+    return true;
+}

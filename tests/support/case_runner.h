@@ -1,0 +1,21 @@
+/*
+ * case_runner.h - evaluation cases in JSON files, each through the compiler, the publisher, the
+ * verifier and the evaluator, from a real published snapshot.
+ *
+ * A file is an array of cases {name, sdkData, context, user?, flagKey, valueType, default, expect}
+ * or of groups {data, cases: [...]} whose cases share their data; expect is {value, variationIndex,
+ * reason}. A case is evaluated with its context and, where it has one, with its old-format user.
+ */
+#ifndef FFSHM_TESTS_CASE_RUNNER_H
+#define FFSHM_TESTS_CASE_RUNNER_H
+
+#include <stdbool.h>
+
+struct case_tally {
+    unsigned cases, passed, evaluations;
+};
+
+/* Runs every *.json of a directory; prints the cases that fail. false: there is none. */
+bool case_runner_run(const char *dir, struct case_tally *tally);
+
+#endif
