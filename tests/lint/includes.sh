@@ -10,13 +10,12 @@ import os, re, sys
 # A stage includes itself and one neighbour, never both ways: source/ and catalog/ the stage that they
 # feed; publish/ the blobs, slots and extents of compile/, whose holder it is.
 USES = {"source": ["catalog"], "catalog": ["compile"], "compile": [], "publish": ["compile"]}
-# The vocabulary that all stages speak.
-COMMON = {"agent/catalog/fault.h", "agent/catalog/model.h"}
+# The vocabulary that all stages speak: values, models, what is wrong with them and where.
+COMMON = {"agent/catalog/" + name for name in ("fault.h", "member.h", "model.h", "document.h")}
 STDLIB_ONLY = {"lib/image.h": {"stdint.h", "stdatomic.h"}}
 URCU = {"lib/rcu.h"}
 
 faults = []
-includes = {}
 
 
 def fault(path, line, text):
