@@ -1,0 +1,364 @@
+/*
+ * sha1.c - SHA-1 by FIPS 180-4, section 6.1. See sha1.h.
+ *
+ * The instruction sets work on groups of four rounds. Group t (0..19) needs the message words
+ * 4t..4t+3; from group 4 on they follow from the four groups before, so a ring of four suffices.
+ */
+#include "sha1.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#define BLOCK 64
+#define LENGTH_AT 56 /* of the message's bit length, in its last block */
+
+static const uint32_t initial[5] = {0x67452301u, 0xefcdab89u, 0x98badcfeu, 0x10325476u,
+                                    0xc3d2e1f0u};
+
+/* ---- portable ------------------------------------------------------------------------------ */
+
+static uint32_t rotate(uint32_t x, unsigned n)
+{
+    return x << n | x >> (32 - n);
+}
+
+/* Word t of the message schedule; w holds the last 16. */
+static uint32_t schedule(uint32_t w[16], unsigned t)
+{
+    uint32_t x = w[(t + 13) & 15] ^ w[(t + 8) & 15] ^ w[(t + 2) & 15] ^ w[t & 15];
+    return w[t & 15] = rotate(x, 1);
+}
+
+static void compress_portable(uint32_t state[5], const uint8_t block[BLOCK])
+{
+    uint32_t w[16];
+    memcpy(w, block, BLOCK);
+    for (unsigned t = 0; t < 16; t++) {
+        w[t] = __builtin_bswap32(w[t]);
+    }
+    uint32_t a = state[0];
+    uint32_t b = state[1];
+    uint32_t c = state[2];
+    uint32_t d = state[3];
+    uint32_t e = state[4];
+    for (unsigned t = 0; t < 80; t++) {
+        uint32_t mix;
+        if (t < 20) {
+            mix = (d ^ (b & (c ^ d))) + 0x5a827999u;
+        } else if (t < 40) {
+            mix = (b ^ c ^ d) + 0x6ed9eba1u;
+        } else if (t < 60) {
+            mix = ((b & c) | (d & (b | c))) + 0x8f1bbcdcu;
+        } else {
+            mix = (b ^ c ^ d) + 0xca62c1d6u;
+        }
+        uint32_t next = rotate(a, 5) + mix + e + (t < 16 ? w[t] : schedule(w, t));
+        e = d;
+        d = c;
+        c = rotate(b, 30);
+        b = a;
+        a = next;
+    }
+    state[0] += a;
+    state[1] += b;
+    state[2] += c;
+    state[3] += d;
+    state[4] += e;
+}
+
+/* ---- x86: SHA-NI --------------------------------------------------------------------------- */
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <immintrin.h>
+
+#define ACCELERATED_NAME "sha-ni"
+
+static bool accelerated_supported(void)
+{
+    unsigned a;
+    unsigned b;
+    unsigned c;
+    unsigned d;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_SSSE3) || !(c & bit_SSE4_1)) {
+        return false;
+    }
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_SHA);
+}
+
+/* Four rounds. sha1nexte adds `before`'s first word, rotated: the e of four rounds ago. */
+#define ROUNDS(t, function)                                                                        \
+    do {                                                                                           \
+        e = _mm_sha1nexte_epu32(before, m[(t)&3]);                                                 \
+        before = abcd;                                                                             \
+        abcd = _mm_sha1rnds4_epu32(abcd, e, function);                                             \
+    } while (0)
+
+#define SCHEDULED_ROUNDS(t, function)                                                              \
+    do {                                                                                           \
+        m[(t)&3] = _mm_sha1msg2_epu32(                                                             \
+            _mm_xor_si128(_mm_sha1msg1_epu32(m[(t)&3], m[((t) + 1) & 3]), m[((t) + 2) & 3]),       \
+            m[((t) + 3) & 3]);                                                                     \
+        ROUNDS(t, function);                                                                       \
+    } while (0)
+
+__attribute__((target("sha,sse4.1,ssse3"))) static void
+compress_accelerated(uint32_t state[5], const uint8_t block[BLOCK])
+{
+    const __m128i swap = _mm_set_epi64x(0x0001020304050607, 0x08090a0b0c0d0e0f);
+    __m128i words;
+    memcpy(&words, state, sizeof words);
+    const __m128i abcd_in = _mm_shuffle_epi32(words, 0x1b);
+    const __m128i e_in = _mm_set_epi32((int)state[4], 0, 0, 0);
+    __m128i abcd = abcd_in;
+    /* sha1nexte rotates left by 30: undone here, so that the first group is like the others. */
+    __m128i before = _mm_set_epi32((int)rotate(state[4], 2), 0, 0, 0);
+    __m128i e;
+    __m128i m[4];
+    for (unsigned i = 0; i < 4; i++) {
+        memcpy(&words, block + i * sizeof words, sizeof words);
+        m[i] = _mm_shuffle_epi8(words, swap);
+    }
+    ROUNDS(0, 0);
+    ROUNDS(1, 0);
+    ROUNDS(2, 0);
+    ROUNDS(3, 0);
+    SCHEDULED_ROUNDS(4, 0);
+    SCHEDULED_ROUNDS(5, 1);
+    SCHEDULED_ROUNDS(6, 1);
+    SCHEDULED_ROUNDS(7, 1);
+    SCHEDULED_ROUNDS(8, 1);
+    SCHEDULED_ROUNDS(9, 1);
+    SCHEDULED_ROUNDS(10, 2);
+    SCHEDULED_ROUNDS(11, 2);
+    SCHEDULED_ROUNDS(12, 2);
+    SCHEDULED_ROUNDS(13, 2);
+    SCHEDULED_ROUNDS(14, 2);
+    SCHEDULED_ROUNDS(15, 3);
+    SCHEDULED_ROUNDS(16, 3);
+    SCHEDULED_ROUNDS(17, 3);
+    SCHEDULED_ROUNDS(18, 3);
+    SCHEDULED_ROUNDS(19, 3);
+    e = _mm_sha1nexte_epu32(before, e_in);
+    words = _mm_shuffle_epi32(_mm_add_epi32(abcd, abcd_in), 0x1b);
+    memcpy(state, &words, sizeof words);
+    state[4] = (uint32_t)_mm_extract_epi32(e, 3);
+}
+
+/* ---- ARMv8: cryptographic extension -------------------------------------------------------- */
+
+/* Older clang offers the intrinsics only where the whole build targets the extension. */
+#elif defined(__aarch64__) &&                                                                      \
+    (defined(__ARM_FEATURE_SHA2) || !defined(__clang__) || __clang_major__ >= 16)
+#include <arm_neon.h>
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+
+#define ACCELERATED_NAME "armv8"
+
+static bool accelerated_supported(void)
+{
+    return (getauxval(AT_HWCAP) & HWCAP_SHA1) != 0;
+}
+
+/* Four rounds: `function` is vsha1cq_u32 (choose), vsha1pq_u32 (parity) or vsha1mq_u32 (majority).
+ */
+#define ROUNDS(t, function, constant)                                                              \
+    do {                                                                                           \
+        uint32x4_t sum = vaddq_u32(m[(t)&3], vdupq_n_u32(constant));                               \
+        uint32_t next = vsha1h_u32(vgetq_lane_u32(abcd, 0));                                       \
+        abcd = function(abcd, e, sum);                                                             \
+        e = next;                                                                                  \
+    } while (0)
+
+#define SCHEDULED_ROUNDS(t, function, constant)                                                    \
+    do {                                                                                           \
+        m[(t)&3] = vsha1su1q_u32(vsha1su0q_u32(m[(t)&3], m[((t) + 1) & 3], m[((t) + 2) & 3]),      \
+                                 m[((t) + 3) & 3]);                                                \
+        ROUNDS(t, function, constant);                                                             \
+    } while (0)
+
+#if defined(__clang__)
+#define TARGET_SHA __attribute__((target("sha2")))
+#else
+#define TARGET_SHA __attribute__((target("+crypto")))
+#endif
+
+TARGET_SHA static void compress_accelerated(uint32_t state[5], const uint8_t block[BLOCK])
+{
+    const uint32x4_t abcd_in = vld1q_u32(state);
+    uint32x4_t abcd = abcd_in;
+    uint32_t e = state[4];
+    uint32x4_t m[4];
+    for (unsigned i = 0; i < 4; i++) {
+        m[i] = vreinterpretq_u32_u8(vrev32q_u8(vld1q_u8(block + i * sizeof m[i])));
+    }
+    ROUNDS(0, vsha1cq_u32, 0x5a827999u);
+    ROUNDS(1, vsha1cq_u32, 0x5a827999u);
+    ROUNDS(2, vsha1cq_u32, 0x5a827999u);
+    ROUNDS(3, vsha1cq_u32, 0x5a827999u);
+    SCHEDULED_ROUNDS(4, vsha1cq_u32, 0x5a827999u);
+    SCHEDULED_ROUNDS(5, vsha1pq_u32, 0x6ed9eba1u);
+    SCHEDULED_ROUNDS(6, vsha1pq_u32, 0x6ed9eba1u);
+    SCHEDULED_ROUNDS(7, vsha1pq_u32, 0x6ed9eba1u);
+    SCHEDULED_ROUNDS(8, vsha1pq_u32, 0x6ed9eba1u);
+    SCHEDULED_ROUNDS(9, vsha1pq_u32, 0x6ed9eba1u);
+    SCHEDULED_ROUNDS(10, vsha1mq_u32, 0x8f1bbcdcu);
+    SCHEDULED_ROUNDS(11, vsha1mq_u32, 0x8f1bbcdcu);
+    SCHEDULED_ROUNDS(12, vsha1mq_u32, 0x8f1bbcdcu);
+    SCHEDULED_ROUNDS(13, vsha1mq_u32, 0x8f1bbcdcu);
+    SCHEDULED_ROUNDS(14, vsha1mq_u32, 0x8f1bbcdcu);
+    SCHEDULED_ROUNDS(15, vsha1pq_u32, 0xca62c1d6u);
+    SCHEDULED_ROUNDS(16, vsha1pq_u32, 0xca62c1d6u);
+    SCHEDULED_ROUNDS(17, vsha1pq_u32, 0xca62c1d6u);
+    SCHEDULED_ROUNDS(18, vsha1pq_u32, 0xca62c1d6u);
+    SCHEDULED_ROUNDS(19, vsha1pq_u32, 0xca62c1d6u);
+    vst1q_u32(state, vaddq_u32(abcd, abcd_in));
+    state[4] += e;
+}
+#endif
+
+/* ---- choice -------------------------------------------------------------------------------- */
+
+/* Usable, if slow, even from a constructor that runs before choose(). */
+void (*sha1_compress)(uint32_t state[5], const uint8_t block[BLOCK]) = compress_portable;
+static const char *chosen = "portable";
+static struct sha1_variant variants[3] = {{"portable", compress_portable}};
+
+#if defined(ACCELERATED_NAME)
+__attribute__((constructor)) static void choose(void)
+{
+    if (accelerated_supported()) {
+        sha1_compress = compress_accelerated;
+        chosen = ACCELERATED_NAME;
+        variants[1] = (struct sha1_variant){ACCELERATED_NAME, compress_accelerated};
+    }
+}
+#endif
+
+const char *sha1_implementation(void)
+{
+    return chosen;
+}
+
+const struct sha1_variant *sha1_variants(void)
+{
+    return variants;
+}
+
+/* ---- messages ------------------------------------------------------------------------------ */
+
+struct stream {
+    uint32_t state[5];
+    size_t used;   /* bytes in block */
+    size_t length; /* of the message so far */
+    uint8_t block[BLOCK];
+};
+
+static void start(struct stream *s)
+{
+    memcpy(s->state, initial, sizeof initial);
+    s->used = 0;
+    s->length = 0;
+}
+
+static void absorb(struct stream *s, const void *bytes, size_t count)
+{
+    const uint8_t *p = bytes;
+    s->length += count;
+    while (count > 0) {
+        size_t part = BLOCK - s->used < count ? BLOCK - s->used : count;
+        memcpy(s->block + s->used, p, part);
+        p += part;
+        count -= part;
+        s->used += part;
+        if (s->used == BLOCK) {
+            sha1_compress(s->state, s->block);
+            s->used = 0;
+        }
+    }
+}
+
+static void finish(struct stream *s)
+{
+    const uint64_t bits = __builtin_bswap64((uint64_t)s->length * 8);
+    s->block[s->used++] = 0x80;
+    if (s->used > LENGTH_AT) {
+        memset(s->block + s->used, 0, BLOCK - s->used);
+        sha1_compress(s->state, s->block);
+        s->used = 0;
+    }
+    memset(s->block + s->used, 0, LENGTH_AT - s->used);
+    memcpy(s->block + LENGTH_AT, &bits, sizeof bits);
+    sha1_compress(s->state, s->block);
+}
+
+static uint64_t first60(const uint32_t state[5])
+{
+    return ((uint64_t)state[0] << 32 | state[1]) >> 4;
+}
+
+/* memcpy of a few bytes, without the call: the two halves overlap. */
+static inline void copy_short(uint8_t *to, const char *from, size_t count)
+{
+    if (count >= 8) {
+        const size_t last = count - 8;
+        for (size_t i = 0; i < last; i += 8) {
+            memcpy(to + i, from + i, 8);
+        }
+        memcpy(to + last, from + last, 8);
+    } else if (count >= 4) {
+        memcpy(to, from, 4);
+        memcpy(to + count - 4, from + count - 4, 4);
+    } else {
+        for (size_t i = 0; i < count; i++) {
+            to[i] = (uint8_t)from[i];
+        }
+    }
+}
+
+/* The one block of a message that leaves room for the padding. Constant-size copies to variable
+   places are a few moves: all of the prefix's 64 bytes, zeros behind it, then the value. */
+static uint64_t first60_of_short(const char *prefix, size_t prefix_length, const char *value,
+                                 size_t value_length)
+{
+    _Alignas(16) uint8_t block[2 * BLOCK];
+    const size_t length = prefix_length + value_length;
+    memcpy(block, prefix, BLOCK);
+    memset(block + prefix_length, 0, BLOCK);
+    copy_short(block + prefix_length, value, value_length);
+    block[length] = 0x80;
+    const uint16_t bits = __builtin_bswap16((uint16_t)(length * 8));
+    memcpy(block + BLOCK - sizeof bits, &bits, sizeof bits);
+    uint32_t state[5];
+    memcpy(state, initial, sizeof state);
+    sha1_compress(state, block);
+    return first60(state);
+}
+
+uint64_t sha1_first60(const char *prefix, size_t prefix_length, const char *value,
+                      size_t value_length)
+{
+    /* The sum cannot overflow: the lengths of objects are below SIZE_MAX / 2. */
+    if (prefix_length + value_length < LENGTH_AT) {
+        return first60_of_short(prefix, prefix_length, value, value_length);
+    }
+    struct stream s;
+    start(&s);
+    absorb(&s, prefix, prefix_length);
+    absorb(&s, value, value_length);
+    finish(&s);
+    return first60(s.state);
+}
+
+void sha1(const void *message, size_t length, uint8_t digest[20])
+{
+    struct stream s;
+    start(&s);
+    absorb(&s, message, length);
+    finish(&s);
+    for (unsigned i = 0; i < 5; i++) {
+        const uint32_t word = __builtin_bswap32(s.state[i]);
+        memcpy(digest + i * sizeof word, &word, sizeof word);
+    }
+}
