@@ -1,0 +1,161 @@
+/*
+ * ctl.c - ffctl: main, the common options, and the way to the command.
+ */
+#include "ctl.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl_options.h"
+#include "ffshm.h"
+
+enum { OPTION_VERSION = OPTIONS_OWN };
+
+static const struct option options[] = {
+    {"version", no_argument, NULL, OPTION_VERSION},
+    OPTIONS_COMMON,
+};
+
+static const struct command {
+    const char *name;
+    ctl_run_fn *run;
+    const char *summary;
+} commands[] = {
+    {"eval", ctl_eval, "evaluate a flag for a context, or many (--batch)"},
+    {"explain", ctl_explain, "the same, telling every step"},
+    {"lint", ctl_lint, "check definition files"},
+    {"status", ctl_status, "is a snapshot there, is the agent alive"},
+    {"snapshot", ctl_snapshot, "list, verify or dump published snapshots"},
+};
+#define COMMAND_COUNT (sizeof commands / sizeof *commands)
+
+static void report(const struct ctl *ctl, const char *format, va_list arguments)
+{
+    fflush(stdout);
+    fprintf(stderr, "ffctl%s%s: ", ctl->command ? " " : "", ctl->command ? ctl->command : "");
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+}
+
+int ctl_fail(const struct ctl *ctl, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    report(ctl, format, arguments);
+    va_end(arguments);
+    return CTL_NEGATIVE;
+}
+
+int ctl_usage(const struct ctl *ctl, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    report(ctl, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "Try 'ffctl %s%s--help'.\n", ctl->command ? ctl->command : "",
+            ctl->command ? " " : "");
+    return CTL_USAGE;
+}
+
+static int help(void)
+{
+    fputs("usage: ffctl [--dir DIR] [--json|--text] COMMAND [OPTION]...\n"
+          "\n"
+          "Looks at feature flags in shared memory and in definition files.\n"
+          "\n",
+          stdout);
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        printf("  %-10s %s\n", commands[i].name, commands[i].summary);
+    }
+    fputs(
+        "\n"
+        "Options of every command\n"
+        "  --dir DIR   the store's directory (default: $FFSHM_DIR, else /run/ffshm/default where\n"
+        "              that exists, else /dev/shm/ffshm/default)\n"
+        "  --json      print JSON (the default when stdout is no terminal)\n"
+        "  --text      print plain text (the default on a terminal)\n"
+        "  -h, --help  help, also of each command: ffctl eval --help\n"
+        "  --version   print the version\n"
+        "\n"
+        "Exit codes\n"
+        "  0  ok\n"
+        "  1  a negative answer: fault found, not ready, flag not found, cannot read or write\n"
+        "  2  wrong usage\n"
+        "\n"
+        "Examples\n"
+        "  ffctl eval new-checkout --key user-123 --attr country=US\n"
+        "  ffctl explain new-checkout --key user-123 --flags flags.yaml\n"
+        "  ffctl lint flags/*.yaml\n"
+        "  ffctl status\n"
+        "\n"
+        "Colour is used on a terminal only, and never where NO_COLOR is set.\n",
+        stdout);
+    return CTL_OK;
+}
+
+static int unknown_command(const struct ctl *ctl, const char *name)
+{
+    const char *best = NULL;
+    unsigned distance = OPTIONS_FAR;
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        options_nearest(name, commands[i].name, &best, &distance);
+    }
+    if (best) {
+        return ctl_usage(ctl, "unknown command '%s'; did you mean '%s'?", name, best);
+    }
+    return ctl_usage(ctl, "unknown command '%s'", name);
+}
+
+static int run(struct ctl *ctl, int argc, char **argv)
+{
+    static char help_option[] = "--help";
+    switch (options_next_global(ctl, argc, argv, options)) {
+    case OPTIONS_HELP:
+        return help();
+    case OPTIONS_USAGE:
+        return CTL_USAGE;
+    case OPTION_VERSION:
+        puts("ffctl " FFSHM_VERSION);
+        return CTL_OK;
+    default:
+        break;
+    }
+    if (optind >= argc) {
+        return ctl_usage(ctl, "a command is needed");
+    }
+    char **const words = argv + optind;
+    const int count = argc - optind;
+    if (strcmp(words[0], "help") == 0) {
+        if (count == 1) {
+            return help();
+        }
+        words[0] = words[1]; /* "help eval" is "eval --help" */
+        words[1] = help_option;
+    }
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(words[0], commands[i].name) == 0) {
+            ctl->command = commands[i].name;
+            options_restart();
+            return commands[i].run(ctl, count, words);
+        }
+    }
+    return unknown_command(ctl, words[0]);
+}
+
+int main(int argc, char **argv)
+{
+    const bool terminal = isatty(STDOUT_FILENO) != 0;
+    const char *const no_colour = getenv("NO_COLOR");
+    struct ctl ctl = {.json = !terminal,
+                      .colour = terminal && (no_colour == NULL || no_colour[0] == '\0')};
+    options_restart();
+    int code = run(&ctl, argc, argv);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        code = ctl_fail(&ctl, "cannot write the output: %s", strerror(errno));
+    }
+    return code;
+}

@@ -1,0 +1,39 @@
+/*
+ * ctl.h - what every command of ffctl shares: the common options, exit codes, the command table.
+ */
+#ifndef FFSHM_CTL_H
+#define FFSHM_CTL_H
+
+#include <stdbool.h>
+
+enum ctl_exit {
+    CTL_OK = 0,
+    CTL_NEGATIVE = 1, /* a fault was found, not ready, flag not found, cannot read or write */
+    CTL_USAGE = 2,
+};
+
+/* The common options, as the command finds them. */
+struct ctl {
+    const char *command; /* for messages: "eval" */
+    const char *dir;     /* NULL: the default directory */
+    bool json;           /* print JSON: --json, or stdout is no terminal */
+    bool json_asked;     /* --json was given */
+    bool colour;         /* stdout is a terminal and NO_COLOR is not set */
+};
+
+/* argv[0] is the command's name. Returns an enum ctl_exit. */
+typedef int ctl_run_fn(struct ctl *ctl, int argc, char **argv);
+
+ctl_run_fn ctl_eval;
+ctl_run_fn ctl_explain;
+ctl_run_fn ctl_lint;
+ctl_run_fn ctl_snapshot;
+ctl_run_fn ctl_status;
+
+/* Prints "ffctl eval: MESSAGE" to stderr and returns CTL_NEGATIVE. */
+int ctl_fail(const struct ctl *ctl, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* As ctl_fail, with a pointer to --help, and returns CTL_USAGE. */
+int ctl_usage(const struct ctl *ctl, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,118 @@
+/*
+ * ctl_explain.c - ffctl explain: an evaluation with every step of it.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl.h"
+#include "ctl_narrate.h"
+#include "ctl_output.h"
+#include "ctl_query.h"
+#include "hash.h"
+#include "snapshot.h"
+
+static int help(void)
+{
+    output_text("usage: ffctl explain FLAG --context JSON | --key KEY [OPTION]...\n"
+                "\n"
+                "Evaluates a flag and tells every step: what was compared with what, what was\n"
+                "hashed and the bucket that came of it, and what was served.\n"
+                "\n");
+    output_text(query_help_options);
+    output_text(
+        "  --dir DIR, --json, --text, -h, --help\n"
+        "\n"
+        "As JSON: the object of `ffctl eval`, and \"steps\": an array of {\"depth\", \"step\",\n"
+        "...}. A larger depth is inside the step before it.\n"
+        "\n"
+        "Exit codes\n"
+        "  0  evaluated\n"
+        "  1  the reason is ERROR (flag not found, not ready, ...)\n"
+        "  2  wrong usage\n"
+        "\n"
+        "Examples\n"
+        "  ffctl explain new-checkout --key user-123 --attr country=US\n"
+        "  ffctl explain new-checkout --key user-123 --flags flags.yaml --json\n");
+    return CTL_OK;
+}
+
+/* Tells the steps of what ffshm_evaluate has answered. */
+static void narrate(const struct ctl *ctl, const struct ffshm_view *view, const char *flag,
+                    const struct ffshm_context *who)
+{
+    const struct snapshot *const snapshot = view->snapshot;
+    const size_t length = strlen(flag);
+    const struct snapshot_blob where =
+        snapshot_find(snapshot, flag, length, hash_bytes(flag, length), NULL);
+    struct narrate n = {.narrator.step = ctl->json ? narrate_json : narrate_text, .ctl = ctl};
+    struct evaluation outcome;
+    if (where.blob) {
+        evaluate_narrated(snapshot, where, who, &outcome, &n.narrator);
+    }
+}
+
+static void print_end(const struct ffshm_result *r, const char *fallback)
+{
+    char generation[OUTPUT_SHORT];
+    output_text("result: ");
+    output_text(r->variation >= 0 ? r->json : fallback ? fallback : "null");
+    printf("%s, %s", r->variation >= 0 ? "" : " (the default)", ffshm_reason_name(r->reason));
+    if (r->reason == FFSHM_REASON_ERROR) {
+        printf(" %s: %s", ffshm_error_kind(r->error), ffshm_error_text(r->error));
+    }
+    output_text(r->in_experiment ? ", in an experiment" : "");
+    if (r->big_segments != FFSHM_BIG_SEGMENTS_NONE) {
+        printf(", big segments %s", ffshm_big_segments_name(r->big_segments));
+    }
+    printf(", generation %s\n", output_generation(r->generation, generation));
+}
+
+static int explain(const struct ctl *ctl, const struct query *q, struct ffshm *store)
+{
+    struct query_context who;
+    int code = query_context(ctl, q, &who);
+    if (code == CTL_OK) {
+        struct ffshm_view view;
+        ffshm_pin(store, &view);
+        const struct ffshm_result r = ffshm_evaluate(&view, q->flag, &who.context);
+        const bool evaluated = r.error == FFSHM_OK || r.error == FFSHM_MALFORMED_FLAG;
+        if (ctl->json) {
+            output_text("{\"flag\":");
+            output_quoted(q->flag);
+            output_text(",");
+            output_result(&r, q->fallback, q->fallback ? strlen(q->fallback) : 0);
+            output_text(",\"steps\":[");
+        }
+        if (evaluated) {
+            narrate(ctl, &view, q->flag, &who.context);
+        }
+        if (ctl->json) {
+            output_text("]}\n");
+        } else {
+            print_end(&r, q->fallback);
+        }
+        code = r.reason == FFSHM_REASON_ERROR ? CTL_NEGATIVE : CTL_OK;
+        ffshm_unpin(&view);
+    }
+    query_context_free(&who);
+    return code;
+}
+
+int ctl_explain(struct ctl *ctl, int argc, char **argv)
+{
+    struct query q;
+    bool asked_help;
+    int code = query_parse(ctl, argc, argv, &q, &asked_help);
+    if (asked_help) {
+        code = help();
+    } else if (code == CTL_OK) {
+        struct compiled store;
+        code = query_open(ctl, &q, &store);
+        if (code == CTL_OK) {
+            code = explain(ctl, &q, store.store);
+            query_close(&store);
+        }
+    }
+    query_free(&q);
+    return code;
+}

@@ -1,0 +1,296 @@
+#include "ctl_files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ffshm.h"
+#include "image_verify.h"
+
+#define PATH_SIZE 4096
+
+const char *files_dir(const char *dir)
+{
+    if (dir) {
+        return dir;
+    }
+    const char *const named = getenv("FFSHM_DIR");
+    if (named && named[0] != '\0') {
+        return named;
+    }
+    struct stat status;
+    const char *const service = "/run/ffshm/default";
+    return stat(service, &status) == 0 && S_ISDIR(status.st_mode) ? service
+                                                                  : "/dev/shm/ffshm/default";
+}
+
+static int refuse(char why[FILES_WHY], int error, const char *path, const char *cause)
+{
+    snprintf(why, FILES_WHY, "%.400s: %s", path, cause);
+    return error;
+}
+
+int files_control(const char *dir, struct files_control *out, char why[FILES_WHY])
+{
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s/ctl", dir);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        return refuse(why, errno == ENOENT ? FFSHM_NOT_READY : FFSHM_BAD_FILE, path,
+                      strerror(errno));
+    }
+    const ssize_t got = pread(fd, &out->page, sizeof out->page, 0);
+    close(fd);
+    if (got < 0) {
+        return refuse(why, FFSHM_BAD_FILE, path, strerror(errno));
+    }
+    const char *cause = "";
+    const int error = image_verify_control(&out->page, (size_t)got, &cause);
+    return error ? refuse(why, error, path, cause) : 0;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a;
+    const uint64_t y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* "s." and 16 lower-case hexadecimal digits. */
+static bool head_name(const char *name, uint64_t *generation)
+{
+    if (strncmp(name, "s.", 2) != 0 || strlen(name) != 18 ||
+        strspn(name + 2, "0123456789abcdef") != 16) {
+        return false;
+    }
+    *generation = strtoull(name + 2, NULL, 16);
+    return true;
+}
+
+int files_generations(const char *dir, uint64_t **generations, size_t *count, char why[FILES_WHY])
+{
+    *generations = NULL;
+    *count = 0;
+    DIR *const directory = opendir(dir);
+    if (!directory) {
+        refuse(why, 0, dir, strerror(errno));
+        return -1;
+    }
+    const struct dirent *entry;
+    while ((entry = readdir(directory)) != NULL) {
+        uint64_t generation;
+        if (!head_name(entry->d_name, &generation)) {
+            continue;
+        }
+        if ((*count & (*count - 1)) == 0) { /* grow at powers of two */
+            uint64_t *const more =
+                reallocarray(*generations, *count ? *count * 2 : 1, sizeof **generations);
+            if (!more) {
+                free(*generations);
+                *generations = NULL;
+                closedir(directory);
+                refuse(why, 0, dir, "out of memory");
+                return -1;
+            }
+            *generations = more;
+        }
+        (*generations)[(*count)++] = generation;
+    }
+    closedir(directory);
+    if (*count > 1) {
+        qsort(*generations, *count, sizeof **generations, ascending);
+    }
+    return 0;
+}
+
+/* Digits of one base and nothing else. */
+static bool parse_digits(const char *text, size_t length, int base, uint64_t *number)
+{
+    const char *const digits = base == 16 ? "0123456789abcdefABCDEF" : "0123456789";
+    if (length == 0 || length > 20 || strspn(text, digits) < length) {
+        return false;
+    }
+    char copy[24];
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    errno = 0;
+    *number = strtoull(copy, NULL, base);
+    return errno == 0;
+}
+
+bool files_parse_generation(const char *text, uint64_t *generation)
+{
+    if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
+        return parse_digits(text + 2, strlen(text + 2), 16, generation);
+    }
+    const char *const dot = strchr(text, '.');
+    if (!dot) {
+        return parse_digits(text, strlen(text), 10, generation);
+    }
+    uint64_t incarnation;
+    uint64_t sequence;
+    if (!parse_digits(text, (size_t)(dot - text), 10, &incarnation) ||
+        !parse_digits(dot + 1, strlen(dot + 1), 10, &sequence) || incarnation > UINT32_MAX ||
+        sequence > UINT32_MAX) {
+        return false;
+    }
+    *generation = incarnation << 32 | sequence;
+    return true;
+}
+
+/* Maps a whole file. Files of a store never shrink, so that the mapping stays readable. */
+static int map(const char *path, size_t least, struct files_map *out, char why[FILES_WHY])
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0) {
+        return refuse(why, errno == ENOENT ? FFSHM_NOT_READY : FFSHM_BAD_FILE, path,
+                      strerror(errno));
+    }
+    struct stat status;
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+        close(fd);
+        return refuse(why, FFSHM_BAD_FILE, path, "not a regular file");
+    }
+    if (status.st_size < (off_t)least || status.st_size > (off_t)IMAGE_MAX_FILE) {
+        close(fd);
+        return refuse(why, FFSHM_BAD_STRUCTURE, path, "its size is out of range");
+    }
+    void *const bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    const int error = errno;
+    close(fd);
+    if (bytes == MAP_FAILED) {
+        return refuse(why, FFSHM_BAD_FILE, path, strerror(error));
+    }
+    *out = (struct files_map){bytes, (size_t)status.st_size};
+    return 0;
+}
+
+static int open_head(const char *dir, uint64_t generation, struct files_snapshot *s,
+                     char why[FILES_WHY])
+{
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s/s.%016" PRIx64, dir, generation);
+    const int error = map(path, sizeof(struct image_head), &s->head, why);
+    if (error) {
+        return error;
+    }
+    s->bytes = s->head.size;
+    const char *cause = "";
+    const int bad = image_verify_head_header(s->head.bytes, s->head.size, &cause);
+    if (bad) {
+        return refuse(why, bad, path, cause);
+    }
+    if (files_head(s)->generation != generation) {
+        return refuse(why, FFSHM_BAD_STRUCTURE, path, "it says that it is another generation");
+    }
+    return 0;
+}
+
+static int open_extent(const char *dir, const struct image_extent_ref *ref, uint64_t store_epoch,
+                       struct files_map *out, char why[FILES_WHY])
+{
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s/x.%016" PRIx64, dir, ref->id);
+    const int error = map(path, sizeof(struct image_extent), out, why);
+    if (error) {
+        return error;
+    }
+    const char *cause = "";
+    const int bad = image_verify_extent(out->bytes, out->size, &cause);
+    if (bad) {
+        return refuse(why, bad, path, cause);
+    }
+    const struct image_extent *const extent = (const void *)out->bytes;
+    if (extent->store_epoch != store_epoch) {
+        return refuse(why, FFSHM_BAD_STRUCTURE, path, "it belongs to another store");
+    }
+    return 0;
+}
+
+static void fill_snapshot(struct files_snapshot *s)
+{
+    const struct image_head *const head = files_head(s);
+    struct snapshot *const out = &s->snapshot;
+    for (uint32_t i = 0; i < s->extent_count; i++) {
+        out->bases[i] = s->extents[i].bytes;
+    }
+    const struct image_index *const index =
+        image_at(out->bases[head->index_extent], head->index_offset);
+    out->slots = image_at(head, head->slots_offset);
+    out->index = image_at(index, index->entries_offset);
+    out->index_mask = index->capacity - 1;
+    out->slot_count = head->slot_count;
+    out->extent_count = s->extent_count;
+    out->generation = head->generation;
+    out->head = head;
+    out->ready = true;
+}
+
+static int open_extents(const char *dir, struct files_snapshot *s, char why[FILES_WHY])
+{
+    const struct image_head *const head = files_head(s);
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s/s.%016" PRIx64, dir, head->generation);
+    const uint64_t refs_end =
+        (uint64_t)head->extents_offset + head->extent_count * sizeof(struct image_extent_ref);
+    if (head->extent_count == 0 || head->extent_count > IMAGE_MAX_EXTENTS ||
+        head->extents_offset % _Alignof(struct image_extent_ref) != 0 || refs_end > s->head.size) {
+        return refuse(why, FFSHM_BAD_STRUCTURE, path, "its list of extents is out of range");
+    }
+    const struct image_extent_ref *const refs = image_at(head, head->extents_offset);
+    const struct image_extent *extents[IMAGE_MAX_EXTENTS];
+    for (uint32_t i = 0; i < head->extent_count; i++) {
+        s->extent_count = i + 1;
+        const int error = open_extent(dir, &refs[i], head->store_epoch, &s->extents[i], why);
+        if (error) {
+            return error;
+        }
+        s->bytes += s->extents[i].size;
+        extents[i] = (const void *)s->extents[i].bytes;
+    }
+    const char *cause = "";
+    const int bad = image_verify_head(s->head.bytes, s->head.size, extents, &cause);
+    if (bad) {
+        return refuse(why, bad, path, cause);
+    }
+    fill_snapshot(s);
+    return 0;
+}
+
+int files_open(const char *dir, uint64_t generation, enum files_depth depth,
+               struct files_snapshot *out, char why[FILES_WHY])
+{
+    *out = (struct files_snapshot){0};
+    int error = open_head(dir, generation, out, why);
+    if (!error && depth == FILES_FULL) {
+        error = open_extents(dir, out, why);
+    }
+    if (error) {
+        files_close(out);
+    }
+    return error;
+}
+
+static void unmap(struct files_map *map)
+{
+    if (map->bytes) {
+        munmap((void *)(uintptr_t)map->bytes, map->size);
+    }
+    *map = (struct files_map){NULL, 0};
+}
+
+void files_close(struct files_snapshot *s)
+{
+    for (uint32_t i = 0; i < s->extent_count; i++) {
+        unmap(&s->extents[i]);
+    }
+    unmap(&s->head);
+    s->extent_count = 0;
+}

@@ -1,0 +1,326 @@
+#include "ctl_query.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl_options.h"
+#include "json.h"
+
+enum {
+    OPTION_CONTEXT = OPTIONS_OWN,
+    OPTION_KEY,
+    OPTION_KIND,
+    OPTION_ATTR,
+    OPTION_DEFAULT,
+    OPTION_FLAGS,
+    OPTION_BATCH,
+    OPTION_RAW,
+    OPTION_TYPE,
+};
+
+/* The first three are eval's own. */
+static const struct option options[] = {
+    {"batch", no_argument, NULL, OPTION_BATCH},
+    {"raw", no_argument, NULL, OPTION_RAW},
+    {"type", required_argument, NULL, OPTION_TYPE},
+    {"context", required_argument, NULL, OPTION_CONTEXT},
+    {"key", required_argument, NULL, OPTION_KEY},
+    {"kind", required_argument, NULL, OPTION_KIND},
+    {"attr", required_argument, NULL, OPTION_ATTR},
+    {"default", required_argument, NULL, OPTION_DEFAULT},
+    {"flags", required_argument, NULL, OPTION_FLAGS},
+    OPTIONS_COMMON,
+};
+#define EVAL_ONLY 3
+
+const char query_help_options[] =
+    "  --context JSON      the context: LaunchDarkly's JSON of one kind, of several, or of a user\n"
+    "  --key KEY           or: the context's key ...\n"
+    "  --kind KIND         ... its kind (default: user) ...\n"
+    "  --attr NAME=VALUE   ... and attributes, any number. true, false, numbers, [...] and {...}\n"
+    "                      are taken as JSON, everything else as a string\n"
+    "  --attr NAME:=JSON   an attribute whose value is JSON in any case: --attr 'zip:=\"01234\"'\n"
+    "  --default JSON      the fallback value (default: null)\n"
+    "  --flags FILE...     compile these files in memory and evaluate without any agent\n";
+
+/* A JSON string. What is not UTF-8 stays, for ffshm_context_parse to refuse. */
+static void write_string(FILE *out, const char *text, size_t length)
+{
+    fputc('"', out);
+    for (size_t i = 0; i < length; i++) {
+        const unsigned char c = (unsigned char)text[i];
+        if (c < 0x20) {
+            fprintf(out, "\\u%04x", c);
+        } else {
+            fputs(c == '"' || c == '\\' ? "\\" : "", out);
+            fputc(c, out);
+        }
+    }
+    fputc('"', out);
+}
+
+/* true, false, a number, an array or an object. */
+static bool plain_json(const char *text)
+{
+    struct json_slice slice;
+    return json_check(text, strlen(text), 0, &slice, NULL) == FFSHM_OK &&
+           slice.type != JSON_STRING && slice.type != JSON_NULL;
+}
+
+static int add_attribute(const struct ctl *ctl, struct query *q, const char *text)
+{
+    const char *const equals = strchr(text, '=');
+    const bool forced = equals && equals > text && equals[-1] == ':';
+    const size_t length = equals ? (size_t)(equals - text) - (forced ? 1 : 0) : 0;
+    if (length == 0) {
+        return ctl_usage(ctl, "--attr '%s': write NAME=VALUE or NAME:=JSON", text);
+    }
+    if ((length == 3 && strncmp(text, "key", 3) == 0) ||
+        (length == 4 && strncmp(text, "kind", 4) == 0)) {
+        return ctl_usage(ctl, "--attr '%s': use --%.*s", text, (int)length, text);
+    }
+    const char *const value = equals + 1;
+    struct json_slice slice;
+    if (forced && json_check(value, strlen(value), 0, &slice, NULL) != FFSHM_OK) {
+        return ctl_usage(ctl, "--attr '%s': what follows := is not JSON", text);
+    }
+    if (!q->attributes_stream) {
+        q->attributes_stream = open_memstream(&q->attributes, &q->attributes_length);
+        if (!q->attributes_stream) {
+            return ctl_fail(ctl, "out of memory");
+        }
+    }
+    fputc(',', q->attributes_stream);
+    write_string(q->attributes_stream, text, length);
+    fputc(':', q->attributes_stream);
+    if (forced || plain_json(value)) {
+        fputs(value, q->attributes_stream);
+    } else {
+        write_string(q->attributes_stream, value, strlen(value));
+    }
+    return fflush(q->attributes_stream) == 0 ? CTL_OK : ctl_fail(ctl, "out of memory");
+}
+
+static int add_file(const struct ctl *ctl, struct query *q, const char *file)
+{
+    const char **const more = reallocarray(q->files, q->file_count + 1, sizeof *q->files);
+    if (!more) {
+        return ctl_fail(ctl, "out of memory");
+    }
+    q->files = more;
+    q->files[q->file_count++] = file;
+    return CTL_OK;
+}
+
+/* A word: right after --flags one more file, else the flag's key or the batch's input. */
+static int add_word(const struct ctl *ctl, struct query *q, const char *word, bool after_flags)
+{
+    if (after_flags) {
+        return add_file(ctl, q, word);
+    }
+    if (q->flag) {
+        return ctl_usage(ctl, "one flag at a time: '%s' is one too many", word);
+    }
+    q->flag = word;
+    return CTL_OK;
+}
+
+static int take_option(struct ctl *ctl, struct query *q, int option, bool *after_flags)
+{
+    const bool more_files = *after_flags;
+    *after_flags = option == OPTION_FLAGS || (option == OPTIONS_WORD && more_files);
+    switch (option) {
+    case OPTION_CONTEXT:
+        q->context = optarg;
+        return CTL_OK;
+    case OPTION_KEY:
+        q->key = optarg;
+        return CTL_OK;
+    case OPTION_KIND:
+        q->kind = optarg;
+        return CTL_OK;
+    case OPTION_ATTR:
+        return add_attribute(ctl, q, optarg);
+    case OPTION_DEFAULT:
+        q->fallback = optarg;
+        return CTL_OK;
+    case OPTION_FLAGS:
+        return add_file(ctl, q, optarg);
+    case OPTION_BATCH:
+        q->batch = true;
+        return CTL_OK;
+    case OPTION_RAW:
+        q->raw = true;
+        return CTL_OK;
+    case OPTION_TYPE:
+        q->type = type_parse(optarg, strlen(optarg));
+        return q->type == TYPE_UNKNOWN
+                   ? ctl_usage(ctl, "--type '%s': bool, int, double, string or any", optarg)
+                   : CTL_OK;
+    case OPTIONS_WORD:
+        return add_word(ctl, q, optarg, more_files);
+    default:
+        return CTL_USAGE;
+    }
+}
+
+static int check_batch(const struct ctl *ctl, struct query *q)
+{
+    if (q->context || q->key || q->kind || q->attributes || q->fallback || q->raw ||
+        q->type != TYPE_ANY) {
+        return ctl_usage(ctl, "with --batch, context and default come from the input's lines");
+    }
+    q->input = q->flag && strcmp(q->flag, "-") != 0 ? q->flag : NULL;
+    return CTL_OK;
+}
+
+static int check(const struct ctl *ctl, struct query *q)
+{
+    if (q->batch) {
+        return check_batch(ctl, q);
+    }
+    if (!q->flag && q->file_count > 1) {
+        q->flag = q->files[--q->file_count]; /* --flags FILE... FLAG */
+    }
+    if (!q->flag) {
+        return ctl_usage(ctl, "which flag?");
+    }
+    if ((q->context != NULL) == (q->key != NULL)) {
+        return ctl_usage(ctl, "give the context: either --context JSON or --key KEY");
+    }
+    if (q->context && (q->kind || q->attributes)) {
+        return ctl_usage(ctl, "--kind and --attr go with --key; put them into --context");
+    }
+    size_t at;
+    struct json_slice slice;
+    if (q->fallback && json_check(q->fallback, strlen(q->fallback), 0, &slice, &at) != FFSHM_OK) {
+        return ctl_usage(ctl,
+                         "--default '%s': not JSON (at byte %zu); a string needs its quotes: "
+                         "--default '\"text\"'",
+                         q->fallback, at);
+    }
+    return CTL_OK;
+}
+
+int query_parse(struct ctl *ctl, int argc, char **argv, struct query *q, bool *help)
+{
+    *q = (struct query){0};
+    *help = false;
+    const struct option *const table =
+        strcmp(ctl->command, "eval") == 0 ? options : options + EVAL_ONLY;
+    bool after_flags = false;
+    int option;
+    while ((option = options_next(ctl, argc, argv, table)) != OPTIONS_END) {
+        if (option == OPTIONS_HELP) {
+            *help = true;
+            return CTL_OK;
+        }
+        const int code = take_option(ctl, q, option, &after_flags);
+        if (code != CTL_OK) {
+            return code;
+        }
+    }
+    return check(ctl, q);
+}
+
+void query_free(struct query *q)
+{
+    if (q->attributes_stream) {
+        fclose(q->attributes_stream);
+    }
+    free(q->attributes);
+    free(q->files);
+    *q = (struct query){0};
+}
+
+static void log_message(void *arg, int level, const char *message)
+{
+    if (level <= FFSHM_LOG_WARNING) {
+        ctl_fail(arg, "%s", message);
+    }
+}
+
+int query_open(const struct ctl *ctl, const struct query *q, struct compiled *out)
+{
+    *out = (struct compiled){0};
+    if (q->file_count > 0) {
+        struct fault fault;
+        if (compile_files(q->files, q->file_count, out, &fault) != 0) {
+            char text[2048];
+            fault_text(&fault, text, sizeof text);
+            return ctl_fail(ctl, "%s", text);
+        }
+        return CTL_OK;
+    }
+    struct ctl *const arg = (struct ctl *)(uintptr_t)ctl; /* only read by log_message */
+    const struct ffshm_options how = {
+        .size = sizeof how, .no_telemetry = true, .log = log_message, .log_arg = arg};
+    out->store = ffshm_open(ctl->dir, &how);
+    if (!out->store) {
+        return ctl_fail(ctl, "%s", ffshm_error_text(FFSHM_NO_MEMORY));
+    }
+    const int error = ffshm_wait_ready(out->store, 0);
+    if (error) {
+        const int shown = error == FFSHM_TIMEOUT ? FFSHM_NOT_READY : error;
+        ctl_fail(ctl, "%s; %s", ffshm_error_text(shown), ffshm_error_hint(shown));
+    }
+    return CTL_OK;
+}
+
+void query_close(struct compiled *store)
+{
+    compile_free(store);
+}
+
+/* {"kind": ..., "key": ..., attributes...} */
+static char *context_of_options(const struct query *q)
+{
+    const char *const kind = q->kind ? q->kind : "user";
+    char *text = NULL;
+    size_t length = 0;
+    FILE *const out = open_memstream(&text, &length);
+    if (!out) {
+        return NULL;
+    }
+    fputs("{\"kind\":", out);
+    write_string(out, kind, strlen(kind));
+    fputs(",\"key\":", out);
+    write_string(out, q->key, strlen(q->key));
+    fputs(q->attributes ? q->attributes : "", out);
+    fputs("}", out);
+    if (fclose(out) != 0) {
+        free(text);
+        text = NULL;
+    }
+    return text;
+}
+
+int query_context(const struct ctl *ctl, const struct query *q, struct query_context *out)
+{
+    *out = (struct query_context){0};
+    ffshm_context_init(&out->context, NULL, NULL);
+    out->json = q->context ? strdup(q->context) : context_of_options(q);
+    if (!out->json) {
+        return ctl_fail(ctl, "out of memory");
+    }
+    const size_t length = strlen(out->json);
+    out->scratch = malloc(length + 64);
+    if (!out->scratch) {
+        return ctl_fail(ctl, "out of memory");
+    }
+    const int error =
+        ffshm_context_parse(&out->context, out->json, length, out->scratch, length + 64);
+    if (error) {
+        ctl_fail(ctl, "the context is refused: %s; %s", ffshm_error_text(error),
+                 ffshm_error_hint(error));
+    }
+    return CTL_OK;
+}
+
+void query_context_free(struct query_context *c)
+{
+    free(c->json);
+    free(c->scratch);
+    *c = (struct query_context){0};
+}

@@ -1,0 +1,56 @@
+/*
+ * ctl_query.h - what `ffctl eval` and `ffctl explain` are asked: flag, context, default, and where
+ * the definitions come from.
+ */
+#ifndef FFSHM_CTL_QUERY_H
+#define FFSHM_CTL_QUERY_H
+
+#include <stdio.h>
+
+#include "ctl.h"
+#include "ctl_compile.h"
+#include "ctl_type.h"
+#include "ffshm.h"
+
+struct query {
+    const char *flag;
+    const char *context;     /* --context */
+    const char *key;         /* --key */
+    const char *kind;        /* --kind */
+    char *attributes;        /* --attr: ,"name":value,... as JSON text, owned; NULL: none */
+    FILE *attributes_stream; /* writes it */
+    size_t attributes_length;
+    const char *fallback; /* --default: JSON text; NULL: null */
+    const char **files;   /* --flags, owned array */
+    size_t file_count;
+    bool batch;
+    enum type type; /* --type */
+    bool raw;
+    const char *input; /* --batch: file; NULL: stdin */
+};
+
+/* Reads the command line. CTL_OK, or the exit code: *help says that help was asked for. */
+int query_parse(struct ctl *ctl, int argc, char **argv, struct query *q, bool *help);
+void query_free(struct query *q);
+
+/* Opens the live store, or the one compiled from --flags. CTL_OK or an exit code, reported. Closed
+   with query_close. */
+int query_open(const struct ctl *ctl, const struct query *q, struct compiled *out);
+void query_close(struct compiled *store);
+
+/* The context and the memory that it borrows. */
+struct query_context {
+    struct ffshm_context context;
+    char *json;
+    char *scratch;
+};
+
+/* Builds the context. A context that is not valid is reported on stderr and left invalid, so that
+   evaluations say so. CTL_OK, or an exit code: out of memory. */
+int query_context(const struct ctl *ctl, const struct query *q, struct query_context *out);
+void query_context_free(struct query_context *c);
+
+/* The options and their help, the same for both commands. */
+extern const char query_help_options[];
+
+#endif
