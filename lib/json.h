@@ -12,6 +12,9 @@
 
 #define JSON_MAX_DEPTH 64
 
+/* The symbol's name: jansson, which the agent links beside us, has another function json_string. */
+#define json_string ffshm_json_string
+
 enum json_type {
     JSON_END,
     JSON_NULL,
@@ -36,6 +39,9 @@ struct json_slice {
 int json_check(const char *text, size_t length, size_t max_escaped, struct json_slice *out,
                size_t *at);
 
+/* The length of the well-formed UTF-8 sequence at text < end; 0: it is none. */
+size_t json_utf8(const char *text, const char *end);
+
 /* Below: text that json_check accepted. */
 
 /* Walks an array or object: start with *cursor = 0. false at the end. For objects *name is the
@@ -53,6 +59,9 @@ bool json_escaped(const struct json_slice *string);
    escaped, else in buffer with a terminating NUL. false: it does not fit. */
 bool json_string(const struct json_slice *string, char *buffer, size_t capacity, const char **out,
                  size_t *out_length);
+
+/* Are the string's characters these? */
+bool json_equals(const struct json_slice *string, const char *text, size_t length);
 
 /* The number, correctly rounded, in any locale. Overflow gives infinity. */
 double json_number(const struct json_slice *number);
