@@ -24,7 +24,8 @@ void catalog_free(struct catalog *c);
 int catalog_replace(struct catalog *c, enum catalog_layer layer, struct model_item **items,
                     size_t count);
 
-/* Puts one item into a layer (taken over), or removes one. */
+/* Puts one item into a layer (taken over, also on failure), or removes one. 0, or -1: no memory;
+   there was none to remove. */
 int catalog_put(struct catalog *c, enum catalog_layer layer, struct model_item *item);
 int catalog_remove(struct catalog *c, enum catalog_layer layer, enum image_blob_kind kind,
                    const char *key, size_t length);
@@ -35,13 +36,15 @@ const struct model_item *catalog_get(const struct catalog *c, enum image_blob_ki
                                      const char *key, size_t length);
 
 /* Hands out, once each, every {kind, key} whose item in force may have changed since it was last
-   handed out. item NULL: gone. */
+   handed out. item NULL: gone, or a tombstone. fn must not change the catalog, and item lives only
+   until the layer that it is in changes. */
 typedef void catalog_change_fn(void *arg, enum image_blob_kind kind, const char *key, size_t length,
                                const struct model_item *item);
 void catalog_changes(struct catalog *c, catalog_change_fn *fn, void *arg);
 bool catalog_changed(const struct catalog *c);
 
 typedef void catalog_each_fn(void *arg, const struct model_item *item);
-void catalog_each(const struct catalog *c, catalog_each_fn *fn, void *arg); /* what is in force */
+/* What is in force, tombstones left out, in no order. */
+void catalog_each(const struct catalog *c, catalog_each_fn *fn, void *arg);
 
 #endif
