@@ -36,7 +36,7 @@ static inline struct snapshot_blob by_key(const struct snapshot *s, const char *
     if (__builtin_expect(!key, 0)) {
         return (struct snapshot_blob){NULL, 0};
     }
-    size_t length = strlen(key);
+    size_t length = text_length(key);
     return snapshot_find(s, key, length, hash_bytes(key, length), NULL);
 }
 
@@ -62,18 +62,24 @@ static __attribute__((noinline)) struct snapshot_blob resolve(const struct snaps
 /* A slot is stable for as long as its flag is there, so the handle's slot nearly always still holds
    the key with the handle's hash. The compiler refuses two keys with one hash in a store: equal
    hashes mean equal keys. */
-static inline struct snapshot_blob by_handle(const struct snapshot *s, struct ffshm_flag *flag)
+static inline struct snapshot_blob by_hint(const struct snapshot *s, const struct ffshm_flag *flag)
 {
     uint64_t slot = __atomic_load_n(&flag->slot, __ATOMIC_RELAXED);
     uint64_t hash = __atomic_load_n(&flag->hash, __ATOMIC_RELAXED);
-    if (__builtin_expect(slot < s->slot_count && hash != 0, 1)) {
+    if (__builtin_expect(slot < s->slot_count, 1)) {
         struct image_slot at = s->slots[slot];
         const struct image_blob *blob = (const void *)(s->bases[at.extent] + at.offset);
         if (__builtin_expect(at.offset && blob->key_hash == hash && blob->kind == IMAGE_FLAG, 1)) {
             return (struct snapshot_blob){blob, at.extent};
         }
     }
-    return resolve(s, flag);
+    return (struct snapshot_blob){NULL, 0};
+}
+
+static inline struct snapshot_blob by_handle(const struct snapshot *s, struct ffshm_flag *flag)
+{
+    struct snapshot_blob found = by_hint(s, flag);
+    return found.blob ? found : resolve(s, flag);
 }
 
 /* ---- the outcome ---- */
@@ -83,20 +89,26 @@ static inline bool valid(const struct ffshm_context *c)
     return c && c->error == FFSHM_OK;
 }
 
+/* The index that the flag serves to everybody; negative where it must be evaluated. */
+static inline int32_t constant(const struct image_flag *flag)
+{
+    return flag->steps == 0               ? flag->fallthrough.variation
+           : flag->steps & IMAGE_STEP_OFF ? flag->off_variation
+                                          : IMAGE_SERVE_ROLLOUT;
+}
+
+static inline const struct image_variation *variation_at(const struct image_flag *flag, int32_t i)
+{
+    const struct image_variation *variations = image_at(flag, flag->variations_offset);
+    return &variations[i];
+}
+
 /* The variation to serve; NULL: the fallback. */
 static inline const struct image_variation *
 decide(const struct snapshot *s, struct snapshot_blob where, const struct ffshm_context *c)
 {
-    if (__builtin_expect(!where.blob || !valid(c), 0)) {
+    if (!where.blob || !valid(c)) {
         return NULL;
-    }
-    const struct image_flag *flag = (const struct image_flag *)where.blob;
-    int32_t variation = flag->steps == 0               ? flag->fallthrough.variation
-                        : flag->steps & IMAGE_STEP_OFF ? flag->off_variation
-                                                       : IMAGE_SERVE_ROLLOUT;
-    if (__builtin_expect(variation >= 0, 1)) {
-        const struct image_variation *variations = image_at(flag, flag->variations_offset);
-        return &variations[variation];
     }
     struct evaluation e;
     evaluate(s, where, c, &e);
@@ -183,23 +195,64 @@ static void describe(const struct snapshot *s, const struct evaluation *e, struc
 
 /* ---- the functions, one set for keys and one for handles ---- */
 
+/* The fast part: find the flag, serve its constant variation. No call but the tail calls. */
+#define FAST(find, take, go_on, general)                                                           \
+    if (__builtin_expect(s != NULL, 1)) {                                                          \
+        struct snapshot_blob where = find;                                                         \
+        if (__builtin_expect(where.blob && valid(c), 1)) {                                         \
+            const struct image_flag *at = (const struct image_flag *)where.blob;                   \
+            int32_t i = constant(at);                                                              \
+            if (__builtin_expect(i < 0, 0)) {                                                      \
+                return go_on(s, where.blob, where.extent, c, fallback);                            \
+            }                                                                                      \
+            fallback = take(variation_at(at, i), fallback);                                        \
+            store_leave();                                                                         \
+            return fallback;                                                                       \
+        }                                                                                          \
+        store_leave();                                                                             \
+    }                                                                                              \
+    return general(ff, flag, c, fallback);
+
+/* name: of the functions. T: what they return. wanted: the variation's type. convert: v to a T. */
 #define SCALAR(name, T, wanted, convert)                                                           \
-    T ffshm_##name(struct ffshm *ff, const char *flag, const struct ffshm_context *c, T fallback)  \
+    static inline T take_##name(const struct image_variation *v, T fallback)                       \
     {                                                                                              \
-        const struct snapshot *s = enter(ff);                                                      \
-        const struct image_variation *v = decide(s, by_key(s, flag), c);                           \
-        T value = v && v->type == (wanted) ? (convert) : fallback;                                 \
+        return v && v->type == (wanted) ? (convert) : fallback;                                    \
+    }                                                                                              \
+    static __attribute__((noinline))                                                               \
+    T continue_##name(const struct snapshot *s, const struct image_blob *blob, uint32_t extent,    \
+                      const struct ffshm_context *c, T fallback)                                   \
+    {                                                                                              \
+        T value = take_##name(decide(s, (struct snapshot_blob){blob, extent}, c), fallback);       \
         store_leave();                                                                             \
         return value;                                                                              \
+    }                                                                                              \
+    static __attribute__((noinline)) T general_##name(struct ffshm *ff, const char *flag,          \
+                                                      const struct ffshm_context *c, T fallback)   \
+    {                                                                                              \
+        const struct snapshot *s = enter(ff);                                                      \
+        T value = take_##name(decide(s, by_key(s, flag), c), fallback);                            \
+        store_leave();                                                                             \
+        return value;                                                                              \
+    }                                                                                              \
+    static __attribute__((noinline)) T general_flag_##name(                                        \
+        struct ffshm *ff, struct ffshm_flag *flag, const struct ffshm_context *c, T fallback)      \
+    {                                                                                              \
+        const struct snapshot *s = enter(ff);                                                      \
+        T value = take_##name(decide(s, by_handle(s, flag), c), fallback);                         \
+        store_leave();                                                                             \
+        return value;                                                                              \
+    }                                                                                              \
+    T ffshm_##name(struct ffshm *ff, const char *flag, const struct ffshm_context *c, T fallback)  \
+    {                                                                                              \
+        const struct snapshot *s = store_enter_fast(ff);                                           \
+        FAST(by_key(s, flag), take_##name, continue_##name, general_##name)                        \
     }                                                                                              \
     T ffshm_flag_##name(struct ffshm *ff, struct ffshm_flag *flag, const struct ffshm_context *c,  \
                         T fallback)                                                                \
     {                                                                                              \
-        const struct snapshot *s = enter(ff);                                                      \
-        const struct image_variation *v = decide(s, by_handle(s, flag), c);                        \
-        T value = v && v->type == (wanted) ? (convert) : fallback;                                 \
-        store_leave();                                                                             \
-        return value;                                                                              \
+        const struct snapshot *s = store_enter_fast(ff);                                           \
+        FAST(by_hint(s, flag), take_##name, continue_##name, general_flag_##name)                  \
     }                                                                                              \
     T ffshm_##name##_detail(struct ffshm *ff, const char *flag, const struct ffshm_context *c,     \
                             T fallback, struct ffshm_detail *detail)                               \
@@ -210,8 +263,7 @@ static void describe(const struct snapshot *s, const struct evaluation *e, struc
         if (e.value && e.value->type != (wanted)) {                                                \
             wrong_type(&e);                                                                        \
         }                                                                                          \
-        const struct image_variation *v = e.value;                                                 \
-        T value = v ? (convert) : fallback;                                                        \
+        T value = take_##name(e.value, fallback);                                                  \
         describe(s, &e, detail);                                                                   \
         store_leave();                                                                             \
         return value;                                                                              \

@@ -13,7 +13,7 @@ static bool equal(const struct snapshot *snapshot, const void *blob, const struc
     switch (v->type) {
     case IMAGE_VALUE_STRING:
         return a->type == CONTEXT_STRING && a->length == v->length &&
-               clause_equal(a->as.text, image_at(blob, v->offset), v->length);
+               text_equal(a->as.text, image_at(blob, v->offset), v->length);
     case IMAGE_VALUE_NUMBER:
         return a->type == CONTEXT_NUMBER && a->as.number == v->as.number;
     case IMAGE_VALUE_BOOL:
@@ -34,9 +34,9 @@ static bool text_matches(uint8_t op, const char *a, size_t a_length, const char 
     }
     switch (op) {
     case IMAGE_OP_STARTS_WITH:
-        return clause_equal(a, b, b_length);
+        return text_equal(a, b, b_length);
     case IMAGE_OP_ENDS_WITH:
-        return clause_equal(a + a_length - b_length, b, b_length);
+        return text_equal(a + a_length - b_length, b, b_length);
     default:
         return memmem(a, a_length, b, b_length) != NULL;
     }

@@ -7,41 +7,7 @@
 #include "context.h"
 #include "image.h"
 #include "snapshot.h"
-
-/* Exact comparison of two strings of one length, faster than memcmp for the short ones that flags
- * are about. */
-static inline bool clause_equal(const char *a, const char *b, size_t length)
-{
-    if (length >= 8) {
-        uint64_t x;
-        uint64_t y;
-        for (size_t i = 0; i + 8 < length; i += 8) {
-            memcpy(&x, a + i, 8);
-            memcpy(&y, b + i, 8);
-            if (x != y) {
-                return false;
-            }
-        }
-        memcpy(&x, a + length - 8, 8);
-        memcpy(&y, b + length - 8, 8);
-        return x == y;
-    }
-    if (length >= 4) {
-        uint32_t x[2];
-        uint32_t y[2];
-        memcpy(&x[0], a, 4);
-        memcpy(&y[0], b, 4);
-        memcpy(&x[1], a + length - 4, 4);
-        memcpy(&y[1], b + length - 4, 4);
-        return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
-    }
-    for (size_t i = 0; i < length; i++) {
-        if (a[i] != b[i]) {
-            return false;
-        }
-    }
-    return true;
-}
+#include "text.h"
 
 static inline bool clause_set_has(const void *blob, const struct image_set *set,
                                   struct hash128 hash)

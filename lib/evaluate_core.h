@@ -383,7 +383,7 @@ static inline bool plain_equality(const struct run *run, const struct image_blob
         return value.type == CONTEXT_MISSING;
     }
     *matched = (value.length == clause->first.length &&
-                clause_equal(value.as.text, image_at(blob, clause->first.offset), value.length)) !=
+                text_equal(value.as.text, image_at(blob, clause->first.offset), value.length)) !=
                clause->negate;
     return true;
 }

@@ -22,6 +22,12 @@
 #undef _LGPL_SOURCE
 #pragma GCC diagnostic pop
 
+/* Has the calling thread been in a section before? If so, rcu_enter makes no call. */
+static inline int rcu_registered(void)
+{
+    return URCU_TLS(urcu_bp_reader) != 0;
+}
+
 static inline void rcu_enter(void)
 {
     urcu_bp_read_lock();

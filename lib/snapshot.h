@@ -10,10 +10,10 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <string.h>
 
 #include "hash.h"
 #include "image.h"
+#include "text.h"
 
 struct regexes; /* regex.h: the compiled patterns of one extent */
 
@@ -80,7 +80,7 @@ static inline struct snapshot_blob snapshot_find(const struct snapshot *s, const
         }
         struct snapshot_blob found = snapshot_slot(s, e.slot, IMAGE_FLAG);
         if (found.blob && found.blob->key_hash == hash && found.blob->key.length == length &&
-            memcmp(image_text(found.blob, found.blob->key), key, length) == 0) {
+            text_equal(image_text(found.blob, found.blob->key), key, length)) {
             if (slot) {
                 *slot = e.slot;
             }

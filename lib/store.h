@@ -152,16 +152,34 @@ void store_thread_poke(struct ffshm *ff);
 
 /* ---- the hot path ---- */
 
-static inline const struct snapshot *store_enter(struct ffshm *ff)
+static inline bool store_is_news(struct ffshm *ff)
 {
     const struct image_control *control = atomic_load_explicit(&ff->control, memory_order_acquire);
     /* pairs with the release store of the generation in agent/publish */
     uint64_t generation = atomic_load_explicit(&control->generation, memory_order_acquire);
-    if (__builtin_expect(generation != atomic_load_explicit(&ff->seen, memory_order_relaxed), 0)) {
+    return generation != atomic_load_explicit(&ff->seen, memory_order_relaxed);
+}
+
+/* Begins a section and returns the current snapshot; looks for a newer one before, where the mode
+ * allows it. */
+static inline const struct snapshot *store_enter(struct ffshm *ff)
+{
+    if (__builtin_expect(store_is_news(ff), 0)) {
         store_notice(ff);
     }
     rcu_enter();
     /* pairs with the release store in store.c: swap() */
+    return &atomic_load_explicit(&ff->current, memory_order_acquire)->image;
+}
+
+/* The same where nothing unusual is to be done; NULL (and no section) where it is: no function call
+ * in it. */
+static inline const struct snapshot *store_enter_fast(struct ffshm *ff)
+{
+    if (__builtin_expect(store_is_news(ff) || !rcu_registered(), 0)) {
+        return NULL;
+    }
+    rcu_enter();
     return &atomic_load_explicit(&ff->current, memory_order_acquire)->image;
 }
 
