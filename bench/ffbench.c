@@ -86,6 +86,13 @@ static void run_key_rollout(unsigned n)
     }
 }
 
+static void run_key_rollout_32(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        sink += ffshm_bool(ff, "bench-rollout-32", &who, false);
+    }
+}
+
 static void run_handle_rollout(unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
@@ -168,6 +175,7 @@ static const struct {
     {"unknown key", run_key_unknown},
     {"rollout by key", run_key_rollout},
     {"rollout by handle", run_handle_rollout},
+    {"rollout by key, 32-character salt (two SHA-1 blocks)", run_key_rollout_32},
     {"rules (5, the fifth matches) by key", run_key_rules},
     {"rules (5, the fifth matches) by handle", run_handle_rules},
     {"rules by key, with detail", run_detail},
@@ -204,8 +212,11 @@ static void write_flags(FILE *f)
     fprintf(f, "\"bench-fallthrough\":{%s\"fallthrough\":{\"variation\":0}},\n", head);
     fprintf(f, "\"bench-string\":{\"version\":1,\"on\":true,\"variations\":[\"a value\"],"
                "\"fallthrough\":{\"variation\":0}},\n");
+    fprintf(f, "\"bench-rollout\":{\"version\":1,\"on\":true,\"salt\":\"bench-rollout\","
+               "\"variations\":[true,false],\"fallthrough\":{\"rollout\":{\"variations\":["
+               "{\"variation\":0,\"weight\":50000},{\"variation\":1,\"weight\":50000}]}}},\n");
     fprintf(f,
-            "\"bench-rollout\":{%s\"fallthrough\":{\"rollout\":{\"variations\":["
+            "\"bench-rollout-32\":{%s\"fallthrough\":{\"rollout\":{\"variations\":["
             "{\"variation\":0,\"weight\":50000},{\"variation\":1,\"weight\":50000}]}}},\n",
             head);
     fprintf(f,
@@ -218,7 +229,7 @@ static void write_flags(FILE *f)
     fprintf(f, "]}]},\n\"bench-rules\":{%s", head);
     write_rules(f);
     fprintf(f, "\"fallthrough\":{\"variation\":1}}");
-    for (unsigned i = 6; i < flag_count; i++) {
+    for (unsigned i = 7; i < flag_count; i++) {
         fprintf(f, ",\n\"flag-%06u\":{%s\"fallthrough\":{\"variation\":%u}}", i, head, i & 1);
     }
     fprintf(f, "}}\n");
@@ -299,7 +310,7 @@ static void choose_random_keys(void)
     srandom(1);
     for (unsigned i = 0; i <= random_mask; i++) {
         snprintf(random_keys[i], sizeof(random_keys[i]), "flag-%06u",
-                 6 + (unsigned)random() % (flag_count - 6));
+                 7 + (unsigned)random() % (flag_count - 7));
     }
 }
 

@@ -57,8 +57,9 @@ static void narrate(struct run *run, const struct explain_step *step)
 static enum verdict flag_evaluate(struct run *run, struct snapshot_blob where,
                                   const struct chain *up, struct evaluation *out);
 
-static enum verdict clauses_match(struct run *run, struct snapshot_blob where, uint32_t offset,
-                                  uint32_t count, const struct chain *segments);
+static inline enum verdict clauses_match(struct run *run, struct snapshot_blob where,
+                                         uint32_t offset, uint32_t count,
+                                         const struct chain *segments);
 
 static bool on_chain(const struct chain *chain, const struct image_blob *blob)
 {
@@ -388,21 +389,34 @@ static inline bool plain_equality(const struct run *run, const struct image_blob
     return true;
 }
 
-static enum verdict clauses_match(struct run *run, struct snapshot_blob where, uint32_t offset,
-                                  uint32_t count, const struct chain *segments)
+static __attribute__((noinline)) enum verdict
+clauses_rest(struct run *run, struct snapshot_blob where, const struct image_clause *clause,
+             const struct image_clause *end, const struct chain *segments)
 {
-    const struct image_clause *clauses = image_at(where.blob, offset);
-    for (uint32_t i = 0; i < count; i++) {
-        bool matched;
-        if (!NARRATED && LIKELY(plain_equality(run, where.blob, &clauses[i], &matched))) {
-            if (!matched) {
-                return NO;
-            }
-            continue;
-        }
-        enum verdict v = clause_matches(run, where, &clauses[i], segments);
+    for (; clause < end; clause++) {
+        enum verdict v = clause_matches(run, where, clause, segments);
         if (v != YES) {
             return v;
+        }
+    }
+    return YES;
+}
+
+/* Most clauses are plain: they are dealt with here, without a call, and the rest from the first
+ * other one on. */
+static inline enum verdict clauses_match(struct run *run, struct snapshot_blob where,
+                                         uint32_t offset, uint32_t count,
+                                         const struct chain *segments)
+{
+    const struct image_clause *clause = image_at(where.blob, offset);
+    const struct image_clause *end = clause + count;
+    for (; clause < end; clause++) {
+        bool matched;
+        if (NARRATED || UNLIKELY(!plain_equality(run, where.blob, clause, &matched))) {
+            return clauses_rest(run, where, clause, end, segments);
+        }
+        if (!matched) {
+            return NO;
         }
     }
     return YES;
