@@ -2,7 +2,7 @@
 #include "hash.h"
 
 /* Up to here at most half full: probing is short, and the bytes do not matter. */
-#define SMALL_SET (64u * 1024)
+#define SMALL_SET 65536u
 
 /* The power of two for at most count members; above count, so that probing ends. */
 static size_t capacity_for(size_t count)

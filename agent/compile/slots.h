@@ -15,7 +15,7 @@
 
 #include "image.h"
 
-#define SLOT_REUSE_MS (10 * 60 * 1000)
+#define SLOT_REUSE_MS 600000u /* ten minutes */
 
 struct slots;
 
