@@ -20,7 +20,8 @@
 /* The first 4096 bytes of ctl. */
 int image_verify_control(const void *bytes, size_t length, const char **why);
 
-/* Header only (magic, version, sizes, header checksum): constant time. */
+/* Header only (magic, version, sizes, that the tables are inside, header checksum): constant time.
+   `length`, here and below, is that of the whole file. */
 int image_verify_head_header(const void *bytes, size_t length, const char **why);
 int image_verify_extent_header(const void *bytes, size_t length, const char **why);
 
@@ -29,10 +30,15 @@ int image_verify_extent(const void *bytes, size_t length, const char **why);
 
 /* One blob of at most `length` bytes. */
 int image_verify_blob(const void *bytes, size_t length, const char **why);
+/* The same, and how many IMAGE_VALUE_REGEX it has (written when OK). */
+int image_verify_blob_counting(const void *bytes, size_t length, uint32_t *regex_count,
+                               const char **why);
 
 /* The head's checksum, its tables, and every slot against its extents: extents[i] is the verified
    extent of the i-th reference (their headers must carry the id, size and checksum that the head
-   names). */
+   names). Reads the extents' bitmaps, not their blobs, so that a reader pays for the slot table
+   only: a slot may be found to hold another kind of blob than expected (snapshot_slot looks), but
+   always a verified one. */
 int image_verify_head(const void *bytes, size_t length, const struct image_extent *const *extents,
                       const char **why);
 
