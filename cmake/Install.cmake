@@ -40,15 +40,17 @@ foreach(program ffagent ffctl)
 endforeach()
 
 if(TARGET ffctl)
-    install(FILES ${PROJECT_SOURCE_DIR}/agent/ctl/ffctl.bash
+    install(FILES ${PROJECT_SOURCE_DIR}/scripts/completion/ffctl.bash
         DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME ffctl)
 endif()
 if(TARGET ffagent)
-    # The unit names the program by its full path, which only the installation knows.
+    # The example unit, without its remark on top, with the program where this installation has it.
     install(CODE "
-        set(FFSHM_BINDIR \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}\")
-        configure_file(\"${PROJECT_SOURCE_DIR}/cmake/ffagent.service.in\"
-            \"${PROJECT_BINARY_DIR}/package/ffagent.service\" @ONLY)")
+        file(READ \"${PROJECT_SOURCE_DIR}/examples/systemd/ffagent.service\" unit)
+        string(REGEX REPLACE \"^(#[^\n]*\n)+\" \"\" unit \"\${unit}\")
+        string(REPLACE /usr/local/bin/ \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/\"
+            unit \"\${unit}\")
+        file(WRITE \"${PROJECT_BINARY_DIR}/package/ffagent.service\" \"\${unit}\")")
     install(FILES ${PROJECT_BINARY_DIR}/package/ffagent.service DESTINATION lib/systemd/system)
     install(FILES ${PROJECT_SOURCE_DIR}/cmake/ffshm.sysusers
         DESTINATION lib/sysusers.d RENAME ffshm.conf)

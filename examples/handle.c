@@ -5,28 +5,33 @@
  */
 #include <ffshm.h>
 #include <stdio.h>
+#include <string.h>
 
 /* A handle looks its key up once; it stays valid while flags come, change and go. */
-static struct ffshm_flag new_feature = FFSHM_FLAG("new_feature");
+static struct ffshm_flag algorithm = FFSHM_FLAG("meal_planning_algorithm");
 
-static int count_enabled(struct ffshm *ff, int users)
+/* A gradual rollout, as a service sees it: every user gets the same answer every time. */
+static int count_v2(struct ffshm *ff, int users)
 {
-    int enabled = 0;
+    int count = 0;
     for (int i = 0; i < users; i++) {
         char key[32];
         snprintf(key, sizeof(key), "user-%d", i);
         struct ffshm_context who;
         ffshm_context_init(&who, "user", key);
-        enabled += ffshm_flag_bool(ff, &new_feature, &who, false);
+
+        char version[16];
+        ffshm_flag_string(ff, &algorithm, &who, "v1", version, sizeof(version));
+        count += strcmp(version, "v2") == 0;
     }
-    return enabled;
+    return count;
 }
 
 /* A pinned view is one version of all flags: no publish can come between two evaluations, and
    strings are borrowed instead of copied. */
 static void print_page(struct ffshm *ff, const struct ffshm_context *who)
 {
-    static const char *const flags[] = {"onboarding_flow", "meal_planning_algorithm",
+    static const char *const flags[] = {"onboarding_flow", "recommendation_weights",
                                         "cache_strategy"};
     enum { COUNT = sizeof(flags) / sizeof(flags[0]) };
     struct ffshm_result results[COUNT];
@@ -50,7 +55,7 @@ int main(void)
     if (ff == NULL) {
         return 1;
     }
-    printf("new_feature is on for %d of 1000 users\n", count_enabled(ff, 1000));
+    printf("meal_planning_algorithm is v2 for %d of 1000 users\n", count_v2(ff, 1000));
 
     struct ffshm_context who;
     ffshm_context_init(&who, "user", "user-123");
