@@ -229,16 +229,16 @@ struct ffshm_context {
 };
 
 /*
- * Starts a context of one kind (NULL: "user"). Every string given to these functions is borrowed
- * until the context is last used. A NULL or empty key or a malformed kind makes the context
- * invalid: evaluations return the fallback with FFSHM_INVALID_CONTEXT. Calls after
+ * Starts a context of one kind (NULL or "": "user"). Every string given to these functions is
+ * borrowed until the context is last used. A NULL or empty key or a malformed kind makes the
+ * context invalid: evaluations return the fallback with FFSHM_INVALID_CONTEXT. Calls after
  * ffshm_context_add still speak of the first kind.
  */
 FFSHM_API void ffshm_context_init(struct ffshm_context *c, const char *kind, const char *key);
 
 /* Set an attribute; a later value replaces an earlier one. "name" and "anonymous" set the built-in
    attributes (a string and a bool). All return FFSHM_OK, FFSHM_INVALID_ARGUMENT (name NULL or
-   empty, or one of the built-ins "key" and "kind" or a built-in with the wrong type, number not
+   empty or beyond 65535 bytes, "key", "kind" or "_meta", a built-in with the wrong type, number not
    finite), FFSHM_TOO_MANY, or FFSHM_BAD_JSON; a failed call leaves the context as it was. A NULL
    string value removes nothing and sets nothing. */
 FFSHM_API int ffshm_context_string(struct ffshm_context *c, const char *name, const char *value);
@@ -247,14 +247,15 @@ FFSHM_API int ffshm_context_number(struct ffshm_context *c, const char *name, do
 FFSHM_API int ffshm_context_strings(struct ffshm_context *c, const char *name,
                                     const char *const *values, size_t count);
 /* Any JSON value, NUL-terminated; checked here, read during evaluations. A string inside it that
-   has escapes may have at most FFSHM_JSON_ESCAPED bytes. */
+   has escapes may have at most FFSHM_JSON_ESCAPED bytes. null sets nothing. A value that is itself
+   a string with escapes is FFSHM_BAD_JSON: give its characters to ffshm_context_string. */
 FFSHM_API int ffshm_context_json(struct ffshm_context *c, const char *name, const char *json);
 #define FFSHM_JSON_ESCAPED 1024
 
 FFSHM_API int ffshm_context_name(struct ffshm_context *c, const char *name);
 FFSHM_API void ffshm_context_anonymous(struct ffshm_context *c, bool anonymous);
 /* Marks an attribute as not to leave this host in events. `attribute_reference` is a name or
- * "/path/to". */
+ * "/path/to". FFSHM_INVALID_ARGUMENT when it is not well-formed, FFSHM_TOO_MANY. */
 FFSHM_API int ffshm_context_private(struct ffshm_context *c, const char *attribute_reference);
 
 /* Adds the kinds of `one` with their attributes to `multi`; `one` may go away, its strings may not.

@@ -20,6 +20,10 @@ enum context_type { /* of an attribute, as stored in the context and as handed o
                     CONTEXT_JSON = 5,    /* text, length: an array or object (checked) */
 };
 
+/* In privates[].kind beside the index of the kind: the reference is a name, its '/' and '~' are
+   themselves. */
+#define CONTEXT_PRIVATE_LITERAL 0x80000000u
+
 /* A value borrowed from a context. */
 struct context_value {
     uint32_t type; /* enum context_type */
@@ -62,7 +66,8 @@ static inline struct context_value context_named(const struct ffshm_context *c, 
 }
 
 /* Whatever a selector names except IMAGE_ATTRIBUTE_KIND and _INVALID: named, path, key, name,
-   anonymous. `scratch` holds a decoded string where the value is a JSON string with escapes. */
+   anonymous. `scratch` holds a decoded string where the value is a JSON string with escapes:
+   FFSHM_JSON_ESCAPED bytes suffice, in less it may come as CONTEXT_MISSING. */
 struct context_value context_select(const struct ffshm_context *c, const void *blob,
                                     const struct image_selector *by, char *scratch,
                                     size_t scratch_size);
@@ -76,7 +81,7 @@ bool context_element(const struct context_value *v, size_t *cursor, struct conte
 /* true when v is an array (even an empty one). */
 bool context_is_array(const struct context_value *v);
 
-/* The context as compact LaunchDarkly JSON, snprintf conventions. */
+/* The context as compact LaunchDarkly JSON, snprintf conventions. Not for signal handlers. */
 size_t context_to_json(const struct ffshm_context *c, char *buffer, size_t capacity);
 
 #endif
