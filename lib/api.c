@@ -140,6 +140,7 @@ static void wrong_type(struct evaluation *e)
     e->variation = -1;
     e->rule_index = -1;
     e->rule_id = (struct image_string){0, 0};
+    e->prerequisite_key = (struct image_string){0, 0};
     e->in_experiment = false;
 }
 
