@@ -62,6 +62,16 @@ static bool same_value(json_t *a, json_t *b)
                                                   : json_equal(a, b);
 }
 
+/* What a case may ask for beyond the corpus's terms. */
+static bool same_additions(const json_t *expect, const struct ffshm_detail *d)
+{
+    const char *variant = json_string_value(json_object_get(expect, "variant"));
+    const char *status = json_string_value(json_object_get(expect, "bigSegmentsStatus"));
+    const char *got =
+        d->big_segments == FFSHM_BIG_SEGMENTS_NONE ? "" : ffshm_big_segments_name(d->big_segments);
+    return (!variant || strcmp(variant, d->variant) == 0) && (!status || strcmp(status, got) == 0);
+}
+
 static bool run_with(struct ffshm *ff, json_t *test, const char *member)
 {
     json_t *expect = json_object_get(test, "expect");
@@ -77,14 +87,15 @@ static bool run_with(struct ffshm *ff, json_t *test, const char *member)
     json_t *index = json_object_get(expect, "variationIndex");
     bool passed = same_value(value, json_object_get(expect, "value")) &&
                   json_equal(reason, json_object_get(expect, "reason")) &&
-                  d.variation == (json_is_integer(index) ? (int)json_integer_value(index) : -1);
+                  d.variation == (json_is_integer(index) ? (int)json_integer_value(index) : -1) &&
+                  same_additions(expect, &d);
     if (!passed) {
         char *wanted = json_dumps(expect, JSON_COMPACT);
         char *got = json_dumps(reason, JSON_COMPACT);
         char *got_value = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-        printf("FAILED %s (%s)\n  wanted %s\n  got value %s variation %d reason %s\n",
+        printf("FAILED %s (%s)\n  wanted %s\n  got value %s variation %d reason %s %s %s\n",
                json_string_value(json_object_get(test, "name")), member, wanted, got_value,
-               d.variation, got);
+               d.variation, got, d.variant, ffshm_big_segments_name(d.big_segments));
         free(wanted);
         free(got);
         free(got_value);

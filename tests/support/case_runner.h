@@ -4,7 +4,8 @@
  *
  * A file is an array of cases {name, sdkData, context, user?, flagKey, valueType, default, expect}
  * or of groups {data, cases: [...]} whose cases share their data; expect is {value, variationIndex,
- * reason}. A case is evaluated with its context and, where it has one, with its old-format user.
+ * reason} and, where the case asks for them, variant and bigSegmentsStatus ("" is none). A case is
+ * evaluated with its context and, where it has one, with its old-format user.
  */
 #ifndef FFSHM_TESTS_CASE_RUNNER_H
 #define FFSHM_TESTS_CASE_RUNNER_H

@@ -78,6 +78,11 @@ bool live_store_try_put(struct live_store *s, enum image_blob_kind kind, const c
     if (!item) {
         return false;
     }
+    if (item->deleted) {
+        publisher_remove(s->publisher, kind, item->key.text, item->key.length);
+        model_free(item);
+        return true;
+    }
     struct blob blob = {0};
     bool compiled = blob_compile(item, publisher_slots(s->publisher), publisher_seed(s->publisher),
                                  now_ms(), NULL, NULL, &blob, fault) == 0;
