@@ -29,7 +29,8 @@ struct publisher_options {
 /* Takes the directory (creating it, 0755), becomes its one writer, validates or creates ctl,
    removes what a killed agent left behind, and adopts the last published snapshot (slots, versions,
    blobs). NULL and *fault: held by another agent (says which pid), not writable, not a tmpfs is
-   fine, no space. */
+   fine, no space. Not NULL and fault->cause not empty: the last snapshot cannot be adopted, and
+   why; readers keep it, and the first publish publishes everything anew. */
 struct publisher *publisher_open(const struct publisher_options *options, struct fault *fault);
 /* Leaves the snapshot in place, marks the agent stopped, releases the directory. */
 void publisher_close(struct publisher *p);
@@ -40,24 +41,26 @@ struct slots *publisher_slots(struct publisher *p);
 /* Puts a compiled item into the live set (taking the blob over; *blob is empty afterwards) or
    removes one. Nothing is visible before publisher_publish. An item whose digest equals the live
    one changes nothing and keeps its version; an auto-versioned item that differs gets the live
-   version + 1. true: something changed. */
+   version + 1. true: something changed. false with *blob not empty: out of memory or slots, nothing
+   changed, the blob is still the caller's. */
 bool publisher_put(struct publisher *p, enum image_blob_kind kind, const char *key, size_t length,
                    bool auto_version, struct blob *blob);
 bool publisher_remove(struct publisher *p, enum image_blob_kind kind, const char *key,
                       size_t length);
 
-/* Calls fn for every live item (also those adopted at start): who is no longer defined can then be
- * removed. */
+/* Calls fn for every live item as the changes leave it (also those adopted at start): who is no
+   longer defined can then be removed. */
 typedef void publisher_each_fn(void *arg, enum image_blob_kind kind, const char *key,
                                size_t length);
 void publisher_each(struct publisher *p, publisher_each_fn *fn, void *arg);
 
-/* Publishes what changed, if anything did or nothing was ever published. urgent: put compaction
- *off. 0 or -1 with fault (readers keep the old snapshot; the changes stay pending and the next call
- *tries again). */
+/* Publishes what changed, if anything did or nothing was ever published. urgent: nothing is merged
+   on the way unless IMAGE_MAX_EXTENTS demands it. 0, or -1 with *fault: readers keep the old
+   snapshot, the changes stay pending, and the next call tries again. */
 int publisher_publish(struct publisher *p, bool urgent, struct fault *fault);
 
-/* true when a call of publisher_compact is worthwhile; the loop calls it when idle. */
+/* true when a call of publisher_compact is worthwhile; the loop calls it when idle. It publishes
+   the same content (pending changes stay pending) in fewer extents, as a generation of its own. */
 bool publisher_wants_compaction(const struct publisher *p);
 int publisher_compact(struct publisher *p, struct fault *fault);
 

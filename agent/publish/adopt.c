@@ -1,0 +1,243 @@
+#include "adopt.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "image_verify.h"
+
+struct adoption {
+    struct live *live;
+    const struct store_dir *dir;
+    uint64_t store_epoch;
+    uint64_t now_ms;
+    const char *why;
+};
+
+static int refuse(struct adoption *a, const char *why)
+{
+    a->why = why;
+    return -1;
+}
+
+static const struct image_clause *clauses_at(const void *blob, uint32_t offset)
+{
+    const void *const at = (const uint8_t *)blob + offset;
+    return at;
+}
+
+/* ---- the slots that a blob names ---- */
+
+static int take_name(struct adoption *a, struct live_item *item, size_t *capacity, uint32_t slot,
+                     enum image_blob_kind kind, const char *key, size_t length)
+{
+    struct live *const l = a->live;
+    const uint32_t found = slots_find(l->slots, kind, key, length);
+    if (slot >= l->now.slot_count || (found != IMAGE_NO_SLOT && found != slot)) {
+        return refuse(a, "a blob refers to another slot than its name has");
+    }
+    if (item->reference_count == *capacity) {
+        const size_t more = *capacity ? *capacity * 2 : 4;
+        uint32_t *const references = realloc(item->references, more * sizeof *references);
+        if (!references) {
+            return refuse(a, "out of memory");
+        }
+        item->references = references;
+        *capacity = more;
+    }
+    if ((found == IMAGE_NO_SLOT && slots_adopt(l->slots, slot, kind, key, length) != 0) ||
+        slots_take(l->slots, kind, key, length, a->now_ms) != slot) {
+        return refuse(a, "a slot that a blob refers to is another name's");
+    }
+    item->references[item->reference_count++] = slot;
+    return 0;
+}
+
+static int take_segments(struct adoption *a, struct live_item *item, size_t *capacity,
+                         const void *blob, uint32_t offset, uint32_t count)
+{
+    const struct image_clause *const clauses = clauses_at(blob, offset);
+    for (uint32_t i = 0; i < count; i++) {
+        if (clauses[i].op != IMAGE_OP_SEGMENT_MATCH) {
+            continue;
+        }
+        const void *const at = (const uint8_t *)blob + clauses[i].values_offset;
+        const struct image_value *const values = at;
+        for (uint32_t j = 0; j < clauses[i].value_count; j++) {
+            const char *const key = (const char *)blob + values[j].offset;
+            if (take_name(a, item, capacity, values[j].length, IMAGE_SEGMENT, key, strlen(key)) !=
+                0) {
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
+static int take_of_flag(struct adoption *a, struct live_item *item, const void *blob)
+{
+    const struct image_flag *const f = blob;
+    const uint8_t *const base = blob;
+    size_t capacity = 0;
+    const void *const prerequisites_at = base + f->prerequisites_offset;
+    const struct image_prerequisite *const prerequisites = prerequisites_at;
+    for (uint32_t i = 0; i < f->prerequisite_count; i++) {
+        if (take_name(a, item, &capacity, prerequisites[i].slot, IMAGE_FLAG,
+                      (const char *)base + prerequisites[i].key.offset,
+                      prerequisites[i].key.length) != 0) {
+            return -1;
+        }
+    }
+    const void *const rules_at = base + f->rules_offset;
+    const struct image_rule *const rules = rules_at;
+    for (uint32_t i = 0; i < f->rule_count; i++) {
+        if (take_segments(a, item, &capacity, blob, rules[i].clauses_offset,
+                          rules[i].clause_count) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int take_of_segment(struct adoption *a, struct live_item *item, const void *blob)
+{
+    const struct image_segment *const s = blob;
+    size_t capacity = 0;
+    const void *const rules_at = (const uint8_t *)blob + s->rules_offset;
+    const struct image_segment_rule *const rules = rules_at;
+    for (uint32_t i = 0; i < s->rule_count; i++) {
+        if (take_segments(a, item, &capacity, blob, rules[i].clauses_offset,
+                          rules[i].clause_count) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* ---- the files ---- */
+
+static int map_extents(struct adoption *a, const struct image_head *h,
+                       const struct image_extent *images[IMAGE_MAX_EXTENTS])
+{
+    struct live_state *const now = &a->live->now;
+    const void *const at = (const uint8_t *)h + h->extents_offset;
+    const struct image_extent_ref *const refs = at;
+    for (uint32_t i = 0; i < h->extent_count; i++) {
+        char name[STORE_NAME];
+        struct store_file file;
+        store_name(name, STORE_EXTENT, refs[i].id);
+        if (store_file_map(a->dir, name, &file) != 0) {
+            return refuse(a, "an extent is not there");
+        }
+        if (file.size != refs[i].size || image_verify_extent(file.bytes, file.size, &a->why) != 0) {
+            store_file_close(&file);
+            return refuse(a, a->why ? a->why : "an extent has another size");
+        }
+        const void *const bytes = file.bytes;
+        images[i] = bytes;
+        now->extents[now->extent_count++] = (struct live_extent){
+            .ref = {.id = refs[i].id, .size = refs[i].size, .checksum = refs[i].checksum},
+            .image = images[i]};
+    }
+    return 0;
+}
+
+/* Items and slots, the digest and what is live in each extent. */
+static int adopt_items(struct adoption *a, const struct image_head *h)
+{
+    struct live *const l = a->live;
+    struct live_state *const now = &l->now;
+    for (uint32_t slot = 0; slot < now->slot_count; slot++) {
+        const struct image_blob *const b = live_published(l, slot);
+        if (!b) {
+            now->table[slot] = (struct image_slot){0, 0};
+            continue;
+        }
+        const char *const key = (const char *)b + b->key.offset;
+        if (b->kind == IMAGE_INDEX ||
+            slots_adopt(l->slots, slot, (enum image_blob_kind)b->kind, key, b->key.length) != 0 ||
+            slots_take(l->slots, (enum image_blob_kind)b->kind, key, b->key.length, a->now_ms) !=
+                slot) {
+            return refuse(a, "a slot cannot be taken over");
+        }
+        l->items[slot].kind = (uint8_t)b->kind;
+        l->items[slot].key_hash = b->key_hash;
+        struct live_extent *const e = &now->extents[now->table[slot].extent];
+        e->live_blobs++;
+        e->ref.live_bytes += b->size;
+        digest_add(now->digest, live_digest(b));
+        if (b->kind == IMAGE_FLAG) {
+            now->flag_count++;
+        } else {
+            now->segment_count++;
+        }
+    }
+    if (memcmp(now->digest, h->digest, sizeof now->digest) != 0 ||
+        now->flag_count != h->flag_count) {
+        return refuse(a, "the digest is not that of the content");
+    }
+    return 0;
+}
+
+static int adopt_references(struct adoption *a)
+{
+    struct live *const l = a->live;
+    for (uint32_t slot = 0; slot < l->now.slot_count; slot++) {
+        const struct image_blob *const b = live_published(l, slot);
+        if (b && (b->kind == IMAGE_FLAG ? take_of_flag(a, &l->items[slot], b)
+                                        : take_of_segment(a, &l->items[slot], b)) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int adopt_head(struct adoption *a, const struct store_file *file, uint64_t generation)
+{
+    struct live *const l = a->live;
+    const void *const bytes = file->bytes;
+    const struct image_head *const h = bytes;
+    const struct image_extent *images[IMAGE_MAX_EXTENTS];
+    if (image_verify_head_header(bytes, file->size, &a->why) != 0) {
+        return -1;
+    }
+    if (h->generation != generation || h->store_epoch != a->store_epoch) {
+        return refuse(a, "the head is another store's");
+    }
+    if (map_extents(a, h, images) != 0 ||
+        image_verify_head(bytes, file->size, images, &a->why) != 0) {
+        return -1;
+    }
+    if (live_reserve(l, h->slot_count) != 0) {
+        return refuse(a, "out of memory");
+    }
+    memcpy(l->now.table, file->bytes + h->slots_offset, h->slot_count * sizeof *l->now.table);
+    l->now.slot_count = h->slot_count;
+    l->now.index = (struct image_slot){h->index_extent, h->index_offset};
+    struct live_extent *const e = &l->now.extents[h->index_extent];
+    const void *const index = (const uint8_t *)e->image + h->index_offset;
+    e->live_blobs++;
+    e->ref.live_bytes += ((const struct image_blob *)index)->size;
+    if (adopt_items(a, h) != 0 || adopt_references(a) != 0) {
+        return -1;
+    }
+    slots_release_unused(l->slots, a->now_ms);
+    return 0;
+}
+
+int adopt_snapshot(struct live *l, const struct store_dir *dir, uint64_t store_epoch,
+                   uint64_t generation, uint64_t now_ms, const char **why)
+{
+    struct adoption a = {l, dir, store_epoch, now_ms, NULL};
+    char name[STORE_NAME];
+    struct store_file file;
+    store_name(name, STORE_HEAD, generation);
+    if (store_file_map(dir, name, &file) != 0) {
+        *why = "its head is not there";
+        return -1;
+    }
+    const int result = adopt_head(&a, &file, generation);
+    store_file_close(&file);
+    *why = a.why;
+    return result;
+}

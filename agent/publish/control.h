@@ -1,0 +1,33 @@
+/*
+ * control.h - the directory, the lock of its one writer, and the control page.
+ */
+#ifndef FFSHM_AGENT_CONTROL_H
+#define FFSHM_AGENT_CONTROL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../catalog/fault.h"
+#include "image.h"
+#include "store_files.h"
+
+struct control {
+    struct store_dir dir; /* path is owned */
+    int lock_fd;
+    struct image_control *page;
+    bool created; /* the page is new: nothing in the directory belongs to it */
+    bool foreign; /* there was no control page at all: not known to have been a store */
+};
+
+/* Makes the directory (parents too), takes its lock, maps a valid control page or makes one, and
+   begins a new incarnation in the state STARTING. 0, or -1 with *fault and nothing held. */
+int control_open(struct control *c, const char *path, uint64_t fixed_seed, struct fault *fault);
+void control_close(struct control *c);
+
+/* Announces a generation to every reader. */
+void control_announce(struct control *c, uint64_t generation, uint64_t now_ms);
+
+/* An extent id that was never used and never will be again. */
+uint64_t control_extent_id(struct control *c);
+
+#endif

@@ -1,0 +1,296 @@
+/*
+ * Who owns which slot reference:
+ *
+ *   an item in use      one on its own slot, from the first put until its removal is published
+ *   a published blob    one for each slot that it names (items[].references), until it is replaced
+ *   a blob to be put    the same (struct blob), handed on to the item when it is published
+ */
+#include "live.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+struct live *live_new(void)
+{
+    struct live *const l = calloc(1, sizeof *l);
+    if (!l) {
+        return NULL;
+    }
+    l->slots = slots_new();
+    if (!l->slots || live_reserve(l, 64) != 0) {
+        live_free(l);
+        return NULL;
+    }
+    return l;
+}
+
+static void unmap(const struct live_extent *e)
+{
+    munmap((void *)(uintptr_t)e->image, (size_t)e->ref.size);
+}
+
+static void free_put(struct live_item *item)
+{
+    if (item->put) {
+        blob_free(item->put);
+        free(item->put);
+        item->put = NULL;
+    }
+}
+
+void live_free(struct live *l)
+{
+    if (!l) {
+        return;
+    }
+    for (uint32_t i = 0; i < l->capacity; i++) {
+        free(l->items[i].references);
+        free_put(&l->items[i]);
+    }
+    for (uint32_t i = 0; i < l->now.extent_count; i++) {
+        unmap(&l->now.extents[i]);
+    }
+    slots_free(l->slots);
+    free(l->now.table);
+    free(l->next.table);
+    free(l->items);
+    free(l->changed);
+    free(l);
+}
+
+/* Arrays that have grown stay so when a later one cannot: capacity says what all of them have. */
+static int grow(void *array_pointer, size_t element, uint32_t capacity)
+{
+    void *array;
+    memcpy(&array, array_pointer, sizeof array);
+    array = realloc(array, element * capacity);
+    if (!array) {
+        return -1;
+    }
+    memcpy(array_pointer, &array, sizeof array);
+    return 0;
+}
+
+int live_reserve(struct live *l, uint32_t count)
+{
+    if (count <= l->capacity) {
+        return 0;
+    }
+    uint32_t capacity = l->capacity ? l->capacity : 64;
+    while (capacity < count) {
+        capacity *= 2; /* count <= IMAGE_MAX_SLOTS */
+    }
+    if (grow(&l->items, sizeof *l->items, capacity) != 0 ||
+        grow(&l->changed, sizeof *l->changed, capacity) != 0 ||
+        grow(&l->now.table, sizeof *l->now.table, capacity) != 0 ||
+        grow(&l->next.table, sizeof *l->next.table, capacity) != 0) {
+        return -1;
+    }
+    memset(l->items + l->capacity, 0, (capacity - l->capacity) * sizeof *l->items);
+    l->capacity = capacity;
+    return 0;
+}
+
+const struct image_blob *live_published(const struct live *l, uint32_t slot)
+{
+    if (slot >= l->now.slot_count || l->now.table[slot].offset == 0) {
+        return NULL;
+    }
+    const struct image_slot at = l->now.table[slot];
+    const void *const blob = (const uint8_t *)l->now.extents[at.extent].image + at.offset;
+    return blob;
+}
+
+const uint64_t *live_digest(const struct image_blob *b)
+{
+    const void *const blob = b;
+    return b->kind == IMAGE_FLAG ? ((const struct image_flag *)blob)->digest
+                                 : ((const struct image_segment *)blob)->digest;
+}
+
+const struct image_blob *live_coming(const struct live *l, uint32_t slot)
+{
+    switch (l->items[slot].pending) {
+    case LIVE_PUT: {
+        const void *const bytes = l->items[slot].put->bytes;
+        return bytes;
+    }
+    case LIVE_REMOVE:
+        return NULL;
+    default:
+        return live_published(l, slot);
+    }
+}
+
+static void drop_references(struct live *l, const uint32_t *references, size_t count,
+                            uint64_t now_ms)
+{
+    for (size_t i = 0; i < count; i++) {
+        slots_drop(l->slots, references[i], now_ms);
+    }
+}
+
+static void discard(struct live *l, struct blob *blob, uint64_t now_ms)
+{
+    drop_references(l, blob->references, blob->reference_count, now_ms);
+    blob_free(blob);
+    *blob = (struct blob){0};
+}
+
+static void set_pending(struct live *l, uint32_t slot, enum live_pending pending)
+{
+    struct live_item *const item = &l->items[slot];
+    l->pending_count += (uint32_t)(pending != LIVE_UNCHANGED);
+    l->pending_count -= (uint32_t)(item->pending != LIVE_UNCHANGED);
+    item->pending = (uint8_t)pending;
+    if (pending != LIVE_UNCHANGED && !item->listed) {
+        item->listed = true;
+        l->changed[l->changed_count++] = slot;
+    }
+}
+
+/* Forgets a blob that was to be put. */
+static void cancel_put(struct live *l, uint32_t slot, uint64_t now_ms)
+{
+    struct live_item *const item = &l->items[slot];
+    if (item->put) {
+        discard(l, item->put, now_ms);
+        free_put(item);
+    }
+}
+
+/* The item's slot when it is in use, else IMAGE_NO_SLOT. */
+static uint32_t find(const struct live *l, enum image_blob_kind kind, const char *key,
+                     size_t length)
+{
+    const uint32_t slot = slots_find(l->slots, kind, key, length);
+    return slot < l->capacity && l->items[slot].kind == kind ? slot : IMAGE_NO_SLOT;
+}
+
+/* A slot for an item that was not in use, with room for it. */
+static uint32_t begin_use(struct live *l, enum image_blob_kind kind, const char *key, size_t length,
+                          uint64_t now_ms)
+{
+    const uint32_t slot = slots_take(l->slots, kind, key, length, now_ms);
+    if (slot == IMAGE_NO_SLOT) {
+        return slot;
+    }
+    if (live_reserve(l, slot + 1) != 0) {
+        slots_drop(l->slots, slot, now_ms);
+        return IMAGE_NO_SLOT;
+    }
+    return slot;
+}
+
+static bool same_digest(const struct image_blob *b, const struct blob *new)
+{
+    return b && memcmp(live_digest(b), new->digest, sizeof new->digest) == 0;
+}
+
+bool live_put(struct live *l, enum image_blob_kind kind, const char *key, size_t length,
+              bool auto_version, struct blob *blob, uint64_t now_ms)
+{
+    uint32_t slot = find(l, kind, key, length);
+    const struct image_blob *const published =
+        slot == IMAGE_NO_SLOT ? NULL : live_published(l, slot);
+    if (slot != IMAGE_NO_SLOT && same_digest(live_coming(l, slot), blob)) {
+        discard(l, blob, now_ms);
+        return false;
+    }
+    if (same_digest(published, blob)) { /* back to what is published */
+        cancel_put(l, slot, now_ms);
+        set_pending(l, slot, LIVE_UNCHANGED);
+        discard(l, blob, now_ms);
+        return true;
+    }
+    struct blob *const put = malloc(sizeof *put);
+    if (!put) {
+        return false;
+    }
+    if (slot == IMAGE_NO_SLOT) {
+        slot = begin_use(l, kind, key, length, now_ms);
+        if (slot == IMAGE_NO_SLOT) {
+            free(put);
+            return false;
+        }
+    }
+    if (auto_version && published && published->version < INT64_MAX) {
+        blob_set_version(blob, published->version + 1);
+    }
+    cancel_put(l, slot, now_ms);
+    const void *const bytes = blob->bytes;
+    l->items[slot].kind = (uint8_t)kind;
+    l->items[slot].key_hash = ((const struct image_blob *)bytes)->key_hash;
+    *put = *blob;
+    l->items[slot].put = put;
+    set_pending(l, slot, LIVE_PUT);
+    *blob = (struct blob){0};
+    return true;
+}
+
+bool live_remove(struct live *l, enum image_blob_kind kind, const char *key, size_t length,
+                 uint64_t now_ms)
+{
+    const uint32_t slot = find(l, kind, key, length);
+    if (slot == IMAGE_NO_SLOT || l->items[slot].pending == LIVE_REMOVE) {
+        return false;
+    }
+    cancel_put(l, slot, now_ms);
+    if (live_published(l, slot)) {
+        set_pending(l, slot, LIVE_REMOVE);
+    } else {
+        set_pending(l, slot, LIVE_UNCHANGED);
+        l->items[slot].kind = 0;
+        slots_drop(l->slots, slot, now_ms);
+    }
+    return true;
+}
+
+static void commit_item(struct live *l, uint32_t slot, uint64_t now_ms)
+{
+    struct live_item *const item = &l->items[slot];
+    const uint8_t pending = item->pending;
+    item->listed = false;
+    item->pending = LIVE_UNCHANGED;
+    if (pending == LIVE_UNCHANGED) {
+        return;
+    }
+    drop_references(l, item->references, item->reference_count, now_ms);
+    free(item->references);
+    item->references = NULL;
+    item->reference_count = 0;
+    if (pending == LIVE_PUT) {
+        item->references = item->put->references;
+        item->reference_count = item->put->reference_count;
+        item->put->references = NULL;
+        item->put->reference_count = 0;
+        free_put(item);
+    } else {
+        item->kind = 0;
+        slots_drop(l->slots, slot, now_ms);
+    }
+}
+
+void live_commit(struct live *l, bool with_changes, uint64_t now_ms)
+{
+    for (uint32_t i = 0; i < l->now.extent_count; i++) {
+        bool stays = false;
+        for (uint32_t j = 0; j < l->next.extent_count && !stays; j++) {
+            stays = l->next.extents[j].ref.id == l->now.extents[i].ref.id;
+        }
+        if (!stays) {
+            unmap(&l->now.extents[i]);
+        }
+    }
+    struct image_slot *const scratch = l->now.table;
+    l->now = l->next;
+    l->next.table = scratch;
+    if (with_changes) {
+        for (uint32_t i = 0; i < l->changed_count; i++) {
+            commit_item(l, l->changed[i], now_ms);
+        }
+        l->changed_count = 0;
+        l->pending_count = 0;
+    }
+}
