@@ -1,6 +1,8 @@
 /*
  * test_cases.c - our own evaluation cases, tests/data/cases/: LaunchDarkly's semantics and our
- * additions. ctest: quick
+ * additions.
+ *
+ * ctest: quick
  */
 #include <stdio.h>
 

@@ -3,7 +3,9 @@
  *
  * They are no part of this tree: FFSHM_CORPUS names their directory, else
  * ../shared/data/ld-eval-cases beside the source tree. Exit code 0: all passed; 1: some did not;
- * 77: they are not there (skipped). ctest: merge
+ * 77: they are not there (skipped).
+ *
+ * ctest: merge
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -8,7 +8,9 @@
  * and every aligned u32 set to boundary values.
  *
  * FFSHM_STRIDE=1 tries every byte; the default takes one in 7 (a different one each day is not
- * worth a surprise). ctest: merge timeout=900
+ * worth a surprise).
+ *
+ * ctest: merge timeout=900
  */
 #include <dirent.h>
 #include <fcntl.h>

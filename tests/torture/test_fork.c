@@ -4,7 +4,9 @@
  *
  * Every child evaluates at once, waits for a change that is published after its birth, closes the
  * store, and exits. A child that takes longer than ten seconds counts as hung. FFSHM_FORKS
- * overrides the number of children. ctest: merge serial timeout=300
+ * overrides the number of children.
+ *
+ * ctest: merge serial timeout=300
  */
 #include <pthread.h>
 #include <signal.h>
@@ -27,6 +29,13 @@ static struct ffshm *ff;
 static struct ffshm *threaded; /* the same store with a refresher thread */
 static _Atomic int stop;
 static _Atomic long long *published; /* shared with the children */
+
+static long long now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
 
 static void *evaluate_on(void *arg)
 {
@@ -95,16 +104,17 @@ static void publish(struct live_store *store, long long n)
     atomic_store(published, n);
 }
 
-/* A child that hangs in liburcu has all signals blocked: only SIGKILL ends it. */
-static int wait_for(pid_t pid)
+/* Until `end`, in ms of the monotonic clock. A child that hangs in liburcu has all signals blocked:
+   only SIGKILL ends it. */
+static int wait_for(pid_t pid, long long end)
 {
     int status = -1;
-    for (int i = 0; i < 10000; i++) {
+    do {
         if (waitpid(pid, &status, WNOHANG) == pid) {
             return status;
         }
         usleep(1000);
-    }
+    } while (now_ms() < end);
     kill(pid, SIGKILL);
     waitpid(pid, &status, 0);
     return -1;
@@ -153,8 +163,9 @@ int main(void)
                 _exit(child());
             }
         }
+        long long end = now_ms() + 10000;
         for (int i = 0; i < GROUP; i++) {
-            int status = wait_for(pids[i]);
+            int status = wait_for(pids[i], end);
             if (status != 0 && bad < 10) {
                 printf("a child ended with status %#x\n", (unsigned)status);
             }

@@ -8,6 +8,7 @@
  * mixture;
  *   - a second, undisturbed ffagent publishes the new values within its run;
  *   - no file is left that the retained heads do not name.
+ *
  * ctest: merge release serial timeout=900
  */
 #include <dirent.h>

@@ -11,6 +11,7 @@
  * and exits.
  *
  * FFSHM_READS overrides the number of reads, FFSHM_SEED the seed.
+ *
  * ctest: merge serial timeout=600
  */
 #include <errno.h>
@@ -260,7 +261,8 @@ int main(void)
     }
     uint64_t start = now_ns();
     int64_t p = 0;
-    while (board->reads < wanted_reads || p < 1000) {
+    /* Until there are enough reads, or a reader died before its time. */
+    while ((board->reads < wanted_reads || p < 1000) && waitpid(-1, NULL, WNOHANG) == 0) {
         publish_number(&store, ++p);
         atomic_fetch_add(&board->publishes, 1);
         if (next_random(&seed) % 8 == 0) {
