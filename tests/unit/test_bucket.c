@@ -15,7 +15,8 @@
 /* A blob that holds one rollout, its prefix and a path. */
 struct blob {
     struct image_rollout rollout;
-    struct image_path path;
+    uint32_t path_count; /* with the next two: struct image_path */
+    uint32_t path_reserved;
     struct image_string component;
     char text[256];
 };
@@ -178,8 +179,8 @@ static void paths_and_built_ins_can_be_bucketed(void **state)
                      FFSHM_OK);
     assert_int_equal(ffshm_context_name(&c, "33333"), FFSHM_OK);
     struct blob b = rollout_by("hashKey.saltyA.", IMAGE_ATTRIBUTE_PATH, "address");
-    b.rollout.by.path = offsetof(struct blob, path);
-    b.path.count = 1;
+    b.rollout.by.path = offsetof(struct blob, path_count);
+    b.path_count = 1;
     b.component = put_text(&b, 128, "zip");
     assert_true(bucket(&c, &b, BUCKET_OK) == 0.7309658F);
     const struct blob by_name = rollout_by("hashKey.saltyA.", IMAGE_ATTRIBUTE_NAME, NULL);

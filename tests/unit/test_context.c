@@ -370,7 +370,8 @@ static void attributes_that_do_not_fit_are_not_added(void **state)
 
 struct selection {
     struct image_selector by;
-    struct image_path path;
+    uint32_t path_count; /* with the next two: struct image_path */
+    uint32_t path_reserved;
     struct image_string components[3];
     char text[128];
 };
@@ -381,7 +382,7 @@ static struct selection path_of(const char *first, const char *second, const cha
     struct selection s;
     memset(&s, 0, sizeof s);
     s.by.attribute = IMAGE_ATTRIBUTE_PATH;
-    s.by.path = offsetof(struct selection, path);
+    s.by.path = offsetof(struct selection, path_count);
     s.by.hash = hash_attribute(first, strlen(first), HASH_KIND_USER);
     s.by.kind_hash = HASH_KIND_USER;
     const char *const components[] = {second, third};
@@ -392,7 +393,7 @@ static struct selection path_of(const char *first, const char *second, const cha
         s.components[i] = (struct image_string){(uint32_t)(offsetof(struct selection, text) + at),
                                                 (uint32_t)length};
         at += length + 1;
-        s.path.count++;
+        s.path_count++;
     }
     return s;
 }

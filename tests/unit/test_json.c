@@ -65,8 +65,8 @@ static void valid_texts_are_accepted(void **state)
         "[[],[[]],{}]",
         "{\"a\":1,\"a\":{\"b\":[true,false,null]}}",
         "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0000\\uFFFF\\ud83d\\uDE00\"",
-        "\"\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xf0\x90\x80\x80\xf4\x8f\xbf\xbf"
-        "\"",
+        ("\"\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80"
+         "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\""),
         "{\"\":\"\"}",
     };
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
