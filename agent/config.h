@@ -1,0 +1,88 @@
+/*
+ * config.h - what the agent is told to do: defaults < configuration file < environment < options.
+ *
+ * Every setting can be said in each of the three ways (config_settings.h has the table, `ffagent
+ * --help` prints it, docs/ffagent.md is the reference). Nothing is fatal while reading: every
+ * problem is collected, so that one run tells all of them.
+ */
+#ifndef FFSHM_AGENT_CONFIG_H
+#define FFSHM_AGENT_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "catalog/fault.h"
+#include "log.h"
+
+#define CONFIG_DEFAULT_FILE "/etc/ffshm/ffagent.yaml"
+
+enum config_action { CONFIG_RUN, CONFIG_CHECK, CONFIG_HELP, CONFIG_VERSION };
+
+enum config_setting {
+    CONFIG_DIR,
+    CONFIG_ENVIRONMENT,
+    CONFIG_FLAGS,
+    CONFIG_LOG_LEVEL,
+    CONFIG_RETAIN,
+    CONFIG_SETTINGS
+};
+
+/* Later wins. */
+enum config_layer { CONFIG_BY_DEFAULT, CONFIG_BY_FILE, CONFIG_BY_ENVIRONMENT, CONFIG_BY_OPTION };
+
+struct config_value {
+    char *text;
+    char *origin; /* "default", "/etc/ffshm/ffagent.yaml:3:1", "environment FFSHM_DIR", "option
+                     --dir" */
+};
+
+struct config_values {
+    enum config_layer layer;
+    struct config_value *values; /* one, except for lists */
+    size_t count;
+};
+
+/* A variable that is understood but has no effect in this version. */
+struct config_notice {
+    const char *variable;
+    char text[256]; /* never a secret */
+};
+#define CONFIG_NOTICES 5
+
+struct config {
+    enum config_action action;
+    bool once;
+    bool no_memory;
+    char *file;     /* the configuration file; NULL: none */
+    bool file_read; /* false: the default one, and it is not there */
+    struct config_values settings[CONFIG_SETTINGS];
+    enum log_level log_level;
+    unsigned retain;
+    const char **flag_paths; /* CONFIG_FLAGS as definitions_load wants it; borrowed texts */
+    size_t flag_count;
+    struct config_notice notices[CONFIG_NOTICES];
+    size_t notice_count;
+    struct fault *problems;
+    size_t problem_count;
+};
+
+/* Reads all layers. 0, or -1 when there are problems (c->problems, or c->no_memory). c is to be
+   freed in any case. argv and the environment are read during the call only. */
+int config_load(struct config *c, int argc, char *const *argv);
+void config_free(struct config *c);
+
+/* The one text of a setting that is not a list. */
+const char *config_text(const struct config *c, enum config_setting setting);
+
+/* The effective configuration as a configuration file, with the origins as comments. */
+void config_print(const struct config *c, FILE *out);
+/* "ffagent: flags.yaml:12:7: ...", one line each. */
+void config_print_problems(const struct config *c, FILE *out);
+void config_help(FILE *out);
+
+/* --check-config: prints the configuration, loads and compiles the flag files, prints every
+   problem. The exit code: 0, or 2 when there are problems. */
+int config_check(struct config *c, FILE *out, FILE *errors);
+
+#endif

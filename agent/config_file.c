@@ -1,0 +1,250 @@
+#include "config_settings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "catalog/document.h"
+
+#define LARGEST_FILE (1 << 20)
+
+/* The configuration file while it is read. */
+struct reading {
+    struct config *c;
+    const char *path;
+    const char *text;
+    size_t length;
+};
+
+static void report(const struct reading *r, struct fault *fault)
+{
+    document_locate(r->text, r->length, r->path, fault);
+    config_problem(r->c, fault);
+}
+
+/* "FILE:3:5", the place of a member. */
+static char *origin_of(const struct reading *r, const char *member)
+{
+    struct fault place = {0};
+    char origin[600];
+    fault_set(&place, member, "", "%s", "");
+    document_locate(r->text, r->length, r->path, &place);
+    snprintf(origin, sizeof origin, "%s:%u:%u", r->path, place.line, place.column);
+    return config_copy(r->c, origin);
+}
+
+/* A flag file's path is relative to the configuration file that names it. */
+static char *beside_file(const struct reading *r, const char *path)
+{
+    const char *slash = strrchr(r->path, '/');
+    if (path[0] == '/' || !slash) {
+        return config_copy(r->c, path);
+    }
+    char *joined;
+    if (asprintf(&joined, "%.*s/%s", (int)(slash - r->path), r->path, path) < 0) {
+        r->c->no_memory = true;
+        return NULL;
+    }
+    return joined;
+}
+
+static void set_text(const struct reading *r, enum config_setting setting, const char *member,
+                     const char *text)
+{
+    struct fault fault = {0};
+    const bool path = (setting == CONFIG_FLAGS || setting == CONFIG_DIR) && *text;
+    char *value = path ? beside_file(r, text) : config_copy(r->c, text);
+    char *origin = origin_of(r, member);
+    if (value && origin &&
+        config_set(r->c, setting, CONFIG_BY_FILE, value, origin, member, &fault) != 0) {
+        report(r, &fault);
+    }
+    free(value);
+    free(origin);
+}
+
+static const char *type_name(const json_t *value)
+{
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        return "a mapping";
+    case JSON_ARRAY:
+        return "a list";
+    case JSON_STRING:
+        return "a string";
+    case JSON_INTEGER:
+    case JSON_REAL:
+        return "a number";
+    case JSON_TRUE:
+    case JSON_FALSE:
+        return "a boolean";
+    case JSON_NULL:
+        break;
+    }
+    return "null";
+}
+
+static void wrong_type(const struct reading *r, const char *member, const char *wanted,
+                       const char *example, const json_t *got)
+{
+    struct fault fault = {0};
+    fault_set(&fault, member, example, "must be %s, not %s", wanted, type_name(got));
+    report(r, &fault);
+}
+
+static void read_list(const struct reading *r, enum config_setting setting, const json_t *list)
+{
+    const char *name = config_settings[setting].member;
+    size_t i;
+    json_t *value;
+    json_array_foreach(list, i, value)
+    {
+        char member[64];
+        snprintf(member, sizeof member, "%s[%zu]", name, i);
+        if (json_is_string(value)) {
+            set_text(r, setting, member, json_string_value(value));
+        } else {
+            wrong_type(r, member, "a string", "the path of a flag file", value);
+        }
+    }
+}
+
+static void read_member(const struct reading *r, enum config_setting setting, const json_t *value)
+{
+    const char *name = config_settings[setting].member;
+    if (setting == CONFIG_RETAIN) {
+        char text[24];
+        if (!json_is_integer(value)) {
+            wrong_type(r, name, "a whole number", "for example: retain: 16", value);
+            return;
+        }
+        snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        set_text(r, setting, name, text);
+    } else if (config_settings[setting].list && json_is_array(value)) {
+        read_list(r, setting, value);
+    } else if (json_is_string(value)) {
+        set_text(r, setting, name, json_string_value(value));
+    } else if (config_settings[setting].list) {
+        wrong_type(r, name, "a string or a list of strings", "for example: flags: [flags.yaml]",
+                   value);
+    } else {
+        wrong_type(r, name, "a string", "put the value in quotes", value);
+    }
+}
+
+static void unknown_member(const struct reading *r, const char *name)
+{
+    const char *names[CONFIG_SETTINGS];
+    for (size_t i = 0; i < CONFIG_SETTINGS; i++) {
+        names[i] = config_settings[i].member;
+    }
+    char hint[128];
+    config_suggest(hint, sizeof hint, name, names, CONFIG_SETTINGS,
+                   "ffagent --help lists the members");
+    struct fault fault = {0};
+    fault_set(&fault, name, hint, "unknown member");
+    report(r, &fault);
+}
+
+static void read_document(const struct reading *r, json_t *document)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(document, name, value)
+    {
+        size_t i = 0;
+        while (i < CONFIG_SETTINGS && strcmp(name, config_settings[i].member) != 0) {
+            i++;
+        }
+        if (i < CONFIG_SETTINGS) {
+            read_member(r, (enum config_setting)i, value);
+        } else {
+            unknown_member(r, name);
+        }
+    }
+}
+
+/* Also what a file is in which every line is still commented out. */
+static bool is_blank(const char *text, size_t length)
+{
+    bool comment = false;
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '\n') {
+            comment = false;
+        } else if (text[i] == '#') {
+            comment = true;
+        } else if (!comment && text[i] != ' ' && text[i] != '\t' && text[i] != '\r') {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void parse(struct config *c, const char *path, const char *text, size_t length)
+{
+    const struct reading r = {c, path, text, length};
+    if (is_blank(text, length)) {
+        return;
+    }
+    struct fault fault = {0};
+    json_t *document = document_parse(text, length, path, &fault);
+    if (!document) {
+        config_problem(c, &fault);
+    } else if (!json_is_object(document)) {
+        wrong_type(&r, "", "a mapping of settings", "for example: flags: [flags.yaml]", document);
+    } else {
+        read_document(&r, document);
+    }
+    json_decref(document);
+}
+
+/* The whole text, malloc'ed; NULL and errno. */
+static char *read_text(const char *path, size_t *length)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* nor wait for a fifo's writer */
+    if (fd < 0) {
+        return NULL;
+    }
+    char *text = malloc(LARGEST_FILE + 1);
+    size_t filled = 0;
+    ssize_t got = text ? 1 : -1;
+    while (text && filled <= LARGEST_FILE &&
+           ((got = read(fd, text + filled, LARGEST_FILE + 1 - filled)) > 0 ||
+            (got < 0 && errno == EINTR))) {
+        filled += got > 0 ? (size_t)got : 0;
+    }
+    const int error = got < 0 ? errno : filled > LARGEST_FILE ? EFBIG : 0;
+    close(fd);
+    if (error) {
+        free(text);
+        errno = error;
+        return NULL;
+    }
+    *length = filled;
+    return text;
+}
+
+void config_read_file(struct config *c, const char *path, bool must_exist)
+{
+    c->file = config_copy(c, path);
+    size_t length = 0;
+    char *text = read_text(path, &length);
+    if (!text && (must_exist || errno != ENOENT)) {
+        struct fault fault = {0};
+        const int error = errno;
+        fault_set(&fault, "", "check the path given with --config or FFSHM_CONFIG",
+                  "cannot read the configuration file: %s", strerror(error));
+        snprintf(fault.file, sizeof fault.file, "%s", path);
+        config_problem(c, &fault);
+    }
+    if (text) {
+        c->file_read = true;
+        parse(c, path, text, length);
+    }
+    free(text);
+}

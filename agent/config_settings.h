@@ -1,0 +1,46 @@
+/*
+ * config_settings.h - the table of settings, and how the layers put values in. For config*.c.
+ */
+#ifndef FFSHM_AGENT_CONFIG_SETTINGS_H
+#define FFSHM_AGENT_CONFIG_SETTINGS_H
+
+#include "config.h"
+
+struct config_setting_info {
+    const char *member;   /* of the configuration file */
+    const char *option;   /* "--dir" */
+    const char *argument; /* "DIR" */
+    const char *variable;
+    bool list;
+    const char *help; /* lines after the first are indented by config_help */
+};
+
+extern const struct config_setting_info config_settings[CONFIG_SETTINGS];
+
+/* Puts a value into a layer: replaces what lower layers said, adds to a list of the same layer.
+   text and origin are copied. 0; or -1 with cause and hint (and member, as given) in *fault, whose
+   place is the caller's to fill in and who reports it with config_problem. */
+int config_set(struct config *c, enum config_setting setting, enum config_layer layer,
+               const char *text, const char *origin, const char *member, struct fault *fault);
+
+/* Keeps a copy of the fault. */
+void config_problem(struct config *c, const struct fault *fault);
+
+/* A copy, or NULL and c->no_memory. */
+char *config_copy(struct config *c, const char *text);
+
+/* The layers. */
+void config_read_file(struct config *c, const char *path, bool must_exist);
+void config_read_environment(struct config *c);
+/* The variables that have no effect in this version; after all layers. */
+void config_read_announced(struct config *c);
+/* In two steps: what to do and which configuration file (NULL: not said), then the settings. */
+const char *config_read_actions(struct config *c, int argc, char *const *argv);
+void config_read_options(struct config *c, int argc, char *const *argv);
+
+/* What is left of an error message after "unknown ...": "did you mean NAME?" with the nearest of
+   names[0..count), or `otherwise` when none is near. */
+void config_suggest(char *hint, size_t capacity, const char *wrong, const char *const *names,
+                    size_t count, const char *otherwise);
+
+#endif

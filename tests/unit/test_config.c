@@ -1,0 +1,484 @@
+/* The agent's configuration: layers, places of problems, suggestions, and that no secret is shown.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+
+static const char *const variables[] = {
+    "FFSHM_DIR",
+    "FFSHM_FLAGS",
+    "FF_LOG_LEVEL",
+    "FFSHM_RETAIN",
+    "FFSHM_CONFIG",
+    "REDIS_URL",
+    "FF_CACHE_TTL_SECONDS",
+    "LAUNCHDARKLY_ENVIRONMENT",
+    "FF_ENABLE_METRICS",
+    "LAUNCHDARKLY_SDK_KEY",
+};
+
+/* A configuration file of the test's own, and the configuration that is loaded from it. */
+struct fixture {
+    char path[64];
+    struct config config;
+    bool loaded;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    snprintf(f->path, sizeof f->path, "/tmp/ffshm-config-XXXXXX");
+    const int fd = mkstemp(f->path);
+    assert_true(fd >= 0);
+    close(fd);
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
+        unsetenv(variables[i]);
+    }
+    setenv("FFSHM_CONFIG", f->path, 1);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    if (f->loaded) {
+        config_free(&f->config);
+    }
+    unlink(f->path);
+    free(f);
+    return 0;
+}
+
+static void write_file(const struct fixture *f, const char *text)
+{
+    FILE *out = fopen(f->path, "w");
+    assert_non_null(out);
+    assert_int_equal(fwrite(text, 1, strlen(text), out), strlen(text));
+    assert_int_equal(fclose(out), 0);
+}
+
+/* Loads with these options, separated by spaces. */
+static const struct config *load(struct fixture *f, const char *options)
+{
+    char *argv[24] = {(char[]){"ffagent"}};
+    int argc = 1;
+    char copy[512];
+    snprintf(copy, sizeof copy, "%s", options);
+    for (char *rest = copy, *word; (word = strsep(&rest, " ")) != NULL;) {
+        if (*word) {
+            argv[argc++] = word;
+        }
+    }
+    if (f->loaded) {
+        config_free(&f->config);
+    }
+    f->loaded = true;
+    const int result = config_load(&f->config, argc, argv);
+    assert_int_equal(result, f->config.problem_count ? -1 : 0);
+    return &f->config;
+}
+
+static const char *problem(const struct config *c, size_t n)
+{
+    static char text[2048];
+    assert_true(n < c->problem_count);
+    fault_text(&c->problems[n], text, sizeof text);
+    return text;
+}
+
+static void assert_contains(const char *text, const char *part)
+{
+    if (!strstr(text, part)) {
+        fail_msg("\"%s\" does not contain \"%s\"", text, part);
+    }
+}
+
+static void assert_lacks(const char *text, const char *part)
+{
+    if (strstr(text, part)) {
+        fail_msg("\"%s\" contains \"%s\"", text, part);
+    }
+}
+
+/* What config_print writes; freed by the caller. */
+static char *printed(const struct config *c)
+{
+    char *text;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    config_print(c, out);
+    fclose(out);
+    return text;
+}
+
+static void one_flag_file_is_all_that_is_needed(void **state)
+{
+    const struct config *c = load(*state, "--flags a.yaml");
+    assert_int_equal(c->problem_count, 0);
+    assert_int_equal(c->action, CONFIG_RUN);
+    assert_int_equal(c->flag_count, 1);
+    assert_string_equal(c->flag_paths[0], "a.yaml");
+    assert_int_equal(c->retain, 16);
+    assert_int_equal(c->log_level, LOG_LEVEL_INFO);
+    assert_contains(config_text(c, CONFIG_DIR), "/ffshm/default");
+    assert_false(c->once);
+}
+
+static void without_a_flag_file_it_says_how_to_give_one(void **state)
+{
+    const struct config *c = load(*state, "");
+    assert_int_equal(c->problem_count, 1);
+    assert_contains(problem(c, 0), "no flag file");
+    assert_contains(problem(c, 0), "--flags FILE");
+}
+
+static void file_is_below_environment_is_below_options(void **state)
+{
+    struct fixture *f = *state;
+    write_file(f, "dir: /file\nretain: 3\nlog_level: debug\nflags: [file.yaml]\n");
+    setenv("FFSHM_DIR", "/environment", 1);
+    setenv("FF_LOG_LEVEL", "WARNING", 1);
+    const struct config *c = load(f, "--dir /option");
+    assert_string_equal(config_text(c, CONFIG_DIR), "/option");
+    assert_int_equal(c->log_level, LOG_LEVEL_WARNING);
+    assert_int_equal(c->retain, 3);
+    c = load(f, "");
+    assert_string_equal(config_text(c, CONFIG_DIR), "/environment");
+}
+
+static void a_higher_layer_replaces_the_flag_files_of_a_lower_one(void **state)
+{
+    struct fixture *f = *state;
+    write_file(f, "flags: [one.yaml, /two.yaml]\n");
+    const struct config *c = load(f, "");
+    assert_int_equal(c->flag_count, 2);
+    assert_string_equal(c->flag_paths[0], "/tmp/one.yaml"); /* beside the configuration file */
+    assert_string_equal(c->flag_paths[1], "/two.yaml");
+    setenv("FFSHM_FLAGS", "e1.yaml::e2.yaml:", 1);
+    c = load(f, "");
+    assert_int_equal(c->flag_count, 2);
+    assert_string_equal(c->flag_paths[0], "e1.yaml");
+    assert_string_equal(c->flag_paths[1], "e2.yaml");
+    c = load(f, "--flags o1.yaml --flags=o2.yaml --flags o3.yaml");
+    assert_int_equal(c->flag_count, 3);
+    assert_string_equal(c->flag_paths[2], "o3.yaml");
+}
+
+static void flags_may_be_one_string(void **state)
+{
+    write_file(*state, "flags: /one.yaml\n");
+    const struct config *c = load(*state, "");
+    assert_int_equal(c->flag_count, 1);
+    assert_string_equal(c->flag_paths[0], "/one.yaml");
+}
+
+static void an_option_given_twice_counts_the_second_time(void **state)
+{
+    const struct config *c = load(*state, "--flags a --retain 2 --retain=5");
+    assert_int_equal(c->retain, 5);
+}
+
+static void json_is_a_configuration_file_too(void **state)
+{
+    write_file(*state, "{\"flags\": [\"/a.json\"], \"retain\": 2}\n");
+    const struct config *c = load(*state, "");
+    assert_int_equal(c->problem_count, 0);
+    assert_int_equal(c->retain, 2);
+}
+
+static void a_file_of_comments_is_an_empty_configuration(void **state)
+{
+    write_file(*state, "# flags: [a.yaml]\n\n   # retain: 3\n");
+    assert_int_equal(load(*state, "--flags a.yaml")->problem_count, 0);
+}
+
+static void an_unknown_member_is_named_with_its_place_and_what_was_meant(void **state)
+{
+    struct fixture *f = *state;
+    write_file(f, "flags: [a.yaml]\nlog-level: info\nretian: 3\nqueue: 1\n");
+    const struct config *c = load(f, "");
+    assert_int_equal(c->problem_count, 3);
+    char place[128];
+    snprintf(place, sizeof place, "%s:2:1: log-level: unknown member", f->path);
+    assert_contains(problem(c, 0), place);
+    assert_contains(problem(c, 0), "did you mean log_level?");
+    assert_contains(problem(c, 1), ":3:1:");
+    assert_contains(problem(c, 1), "did you mean retain?");
+    assert_contains(problem(c, 2), "--help");
+}
+
+static void a_wrong_type_is_named_with_its_place(void **state)
+{
+    write_file(*state, "flags: [a.yaml, 7]\nretain: \"3\"\nlog_level: true\ndir: null\n");
+    const struct config *c = load(*state, "");
+    assert_int_equal(c->problem_count, 4);
+    assert_contains(problem(c, 0), "flags[1]: must be a string, not a number");
+    assert_contains(problem(c, 1), ":2:");
+    assert_contains(problem(c, 1), "retain: must be a whole number, not a string");
+    assert_contains(problem(c, 2), "log_level: must be a string, not a boolean");
+    assert_contains(problem(c, 3), "dir: must be a string, not null");
+}
+
+static void a_file_that_is_no_mapping_or_no_yaml_is_refused(void **state)
+{
+    write_file(*state, "[a, b]\n");
+    assert_contains(problem(load(*state, "--flags a"), 0), "must be a mapping");
+    write_file(*state, "flags: [a\nretain: 3\n");
+    assert_contains(problem(load(*state, "--flags a"), 0), ":2:");
+    write_file(*state, "retain: 3\nretain: 4\n");
+    assert_int_equal(load(*state, "--flags a")->problem_count, 1);
+}
+
+static void a_configuration_file_that_was_asked_for_must_be_there(void **state)
+{
+    const struct config *c = load(*state, "--config /nonexistent/ffagent.yaml --flags a");
+    assert_int_equal(c->problem_count, 1);
+    assert_contains(problem(c, 0), "/nonexistent/ffagent.yaml");
+    assert_contains(problem(c, 0), "No such file");
+    assert_int_equal(load(*state, "--config /tmp --flags a")->problem_count, 1);
+}
+
+static void values_out_of_range_are_refused_wherever_they_come_from(void **state)
+{
+    const char *const wrong[] = {"0", "1001", "-1", "3x", "99999999999999999999", "0x10"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char options[64];
+        snprintf(options, sizeof options, "--flags a --retain %s", wrong[i]);
+        const struct config *c = load(*state, options);
+        assert_int_equal(c->problem_count, 1);
+        assert_contains(problem(c, 0), "--retain: must be a whole number from 1 to 1000");
+    }
+    assert_int_equal(load(*state, "--flags a --retain 1000")->retain, 1000);
+    setenv("FF_LOG_LEVEL", "WARN", 1);
+    assert_contains(problem(load(*state, "--flags a"), 0), "FF_LOG_LEVEL: must be error, warning");
+    setenv("FF_LOG_LEVEL", "eror", 1);
+    assert_contains(problem(load(*state, "--flags a"), 0), "did you mean error?");
+    setenv("FF_LOG_LEVEL", "", 1); /* set to nothing: not set */
+    write_file(*state, "retain: 0\nflags: [a]\n");
+    const struct config *c = load(*state, "");
+    assert_int_equal(c->problem_count, 1);
+    assert_contains(problem(c, 0), ":1:");
+}
+
+static void every_wrong_option_is_told_with_what_was_meant(void **state)
+{
+    const struct config *c = load(*state, "--flag a --dri=/x flags.yaml --once=1 --qqqqqqqq --dir");
+    assert_int_equal(c->problem_count, 6);
+    assert_contains(problem(c, 0), "--flag: unknown option");
+    assert_contains(problem(c, 0), "did you mean --flags?");
+    assert_contains(problem(c, 1), "--dri: unknown option");
+    assert_contains(problem(c, 1), "did you mean --dir?");
+    assert_contains(problem(c, 2), "flags.yaml: unexpected argument");
+    assert_contains(problem(c, 3), "--once: takes no value");
+    assert_contains(problem(c, 4), "--qqqqqqqq: unknown option");
+    assert_contains(problem(c, 5), "--dir: needs a value");
+    c = load(*state, "--flags a --dir");
+    assert_int_equal(c->problem_count, 1);
+    assert_contains(problem(c, 0), "--dir: needs a value");
+    assert_contains(problem(load(*state, "--flags a --dir="), 0), "is empty");
+}
+
+static void help_and_version_ask_for_nothing_else(void **state)
+{
+    assert_int_equal(load(*state, "--help --nonsense")->action, CONFIG_HELP);
+    assert_int_equal(load(*state, "-V")->action, CONFIG_VERSION);
+    assert_int_equal(load(*state, "--version -h")->action, CONFIG_HELP);
+    assert_int_equal(load(*state, "--check-config --flags a --once")->action, CONFIG_CHECK);
+    assert_true(load(*state, "--once --flags a")->once);
+}
+
+static void the_environment_names_the_default_directory(void **state)
+{
+    setenv("LAUNCHDARKLY_ENVIRONMENT", "production", 1);
+    const struct config *c = load(*state, "--flags a");
+    assert_contains(config_text(c, CONFIG_DIR), "/ffshm/production");
+    assert_int_equal(c->notice_count, 1);
+    assert_contains(c->notices[0].text, "not available in this version: ignored");
+    c = load(*state, "--flags a --environment staging");
+    assert_contains(config_text(c, CONFIG_DIR), "/ffshm/staging");
+    c = load(*state, "--flags a --dir /d");
+    assert_string_equal(config_text(c, CONFIG_DIR), "/d");
+}
+
+static void an_environment_that_is_no_file_name_cannot_name_the_directory(void **state)
+{
+    const char *const wrong[] = {"../etc", "a/b", ".", "..", "caf\xc3\xa9", "a b", "a\nb"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        setenv("LAUNCHDARKLY_ENVIRONMENT", wrong[i], 1);
+        const struct config *c = load(*state, "--flags a");
+        assert_int_equal(c->problem_count, 1);
+        assert_contains(problem(c, 0), "cannot name a directory");
+        assert_int_equal(load(*state, "--flags a --dir /d")->problem_count, 0);
+    }
+}
+
+static void what_is_not_available_is_reported_once_each(void **state)
+{
+    setenv("LAUNCHDARKLY_SDK_KEY", "sdk-11112222-aaaa", 1);
+    setenv("REDIS_URL", "redis://localhost:6379/1", 1);
+    setenv("FF_CACHE_TTL_SECONDS", "300", 1);
+    setenv("FF_ENABLE_METRICS", "true", 1);
+    const struct config *c = load(*state, "--flags a");
+    assert_int_equal(c->problem_count, 0);
+    assert_int_equal(c->notice_count, 4);
+    for (size_t i = 0; i < c->notice_count; i++) {
+        assert_contains(c->notices[i].text, "not available in this version: ignored");
+        assert_lacks(c->notices[i].text, "not a ");
+    }
+    setenv("FF_CACHE_TTL_SECONDS", "5 minutes", 1);
+    setenv("FF_ENABLE_METRICS", "maybe", 1);
+    setenv("REDIS_URL", "localhost:6379", 1);
+    c = load(*state, "--flags a");
+    assert_int_equal(c->problem_count, 0); /* what has no effect does not keep the agent down */
+    assert_contains(c->notices[1].text, "not a URL");
+    assert_contains(c->notices[2].text, "not a whole number");
+    assert_contains(c->notices[3].text, "not true or false");
+}
+
+static void no_secret_is_ever_shown(void **state)
+{
+    const char *const urls[] = {
+        "redis://:hunter2@host:6379/0",
+        "rediss://user:hunter2@host",
+        "redis://user:hun/ter2@host/0",
+        "redis://host/0?password=hunter2",
+        "redis://host/0?password=hu@nter2",
+        "redis://user:hu@nter2@host",
+        "redis://user:ter2#hunter2@host/",
+        "hunter2",
+        "redis://hunter2 @host",
+        "redis://@/hunter2",
+    };
+    setenv("LAUNCHDARKLY_SDK_KEY", "sdk-hunter2-ter2", 1);
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        setenv("REDIS_URL", urls[i], 1);
+        const struct config *c = load(*state, "--flags a");
+        char *text = printed(c);
+        assert_lacks(text, "hunter2");
+        assert_lacks(text, "ter2");
+        assert_contains(text, "REDIS_URL");
+        assert_contains(text, "LAUNCHDARKLY_SDK_KEY");
+        free(text);
+    }
+    setenv("LAUNCHDARKLY_SDK_KEY", "sdk hunter2", 1);
+    char *text = printed(load(*state, "--flags a"));
+    assert_lacks(text, "hunter2");
+    free(text);
+}
+
+static void what_is_printed_says_where_each_value_comes_from(void **state)
+{
+    struct fixture *f = *state;
+    write_file(f, "retain: 3\nflags:\n  - \"a \\\"b\\\".yaml\"\n");
+    setenv("FF_LOG_LEVEL", "debug", 1);
+    char *text = printed(load(f, "--dir /d"));
+    char expected[256];
+    snprintf(expected, sizeof expected, "retain: 3  # %s:1:", f->path);
+    assert_contains(text, expected);
+    assert_contains(text, "dir: \"/d\"  # option --dir\n");
+    assert_contains(text, "log_level: \"debug\"  # environment FF_LOG_LEVEL\n");
+    assert_contains(text, "environment: \"default\"  # default\n");
+    assert_contains(text, "  - \"/tmp/a \\\"b\\\".yaml\"  # ");
+    free(text);
+}
+
+static void what_is_printed_is_a_configuration_file(void **state)
+{
+    struct fixture *f = *state;
+    char *text = printed(load(f, "--flags /a.yaml --flags /b.yaml --retain 7 --log-level error"));
+    write_file(f, text);
+    free(text);
+    const struct config *c = load(f, "");
+    assert_int_equal(c->problem_count, 0);
+    assert_int_equal(c->flag_count, 2);
+    assert_string_equal(c->flag_paths[1], "/b.yaml");
+    assert_int_equal(c->retain, 7);
+    assert_int_equal(c->log_level, LOG_LEVEL_ERROR);
+}
+
+static void the_help_names_every_way_to_say_every_setting(void **state)
+{
+    static const char *const words[] = {
+        "--dir DIR",
+        "FFSHM_DIR",
+        "--flags FILE",
+        "FFSHM_FLAGS",
+        "--config",
+        "--once",
+        "--check-config",
+        "--log-level",
+        "FF_LOG_LEVEL",
+        "log_level",
+        "--retain",
+        "FFSHM_RETAIN",
+        "--environment",
+        "FFSHM_CONFIG",
+        "REDIS_URL",
+        "SIGHUP",
+        "SIGTERM, SIGINT",
+        "Exit codes",
+        "NOTIFY_SOCKET",
+        "--version",
+        "FF_CACHE_TTL_SECONDS",
+        "FF_ENABLE_METRICS",
+        "LAUNCHDARKLY_SDK_KEY",
+    };
+    (void)state;
+    char *text;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    config_help(out);
+    fclose(out);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        assert_contains(text, words[i]);
+    }
+    for (const char *line = text; *line; line = strchr(line, '\n') + 1) {
+        assert_true(strcspn(line, "\n") <= 100);
+    }
+    free(text);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(one_flag_file_is_all_that_is_needed),
+        TEST(without_a_flag_file_it_says_how_to_give_one),
+        TEST(file_is_below_environment_is_below_options),
+        TEST(a_higher_layer_replaces_the_flag_files_of_a_lower_one),
+        TEST(flags_may_be_one_string),
+        TEST(an_option_given_twice_counts_the_second_time),
+        TEST(json_is_a_configuration_file_too),
+        TEST(a_file_of_comments_is_an_empty_configuration),
+        TEST(an_unknown_member_is_named_with_its_place_and_what_was_meant),
+        TEST(a_wrong_type_is_named_with_its_place),
+        TEST(a_file_that_is_no_mapping_or_no_yaml_is_refused),
+        TEST(a_configuration_file_that_was_asked_for_must_be_there),
+        TEST(values_out_of_range_are_refused_wherever_they_come_from),
+        TEST(every_wrong_option_is_told_with_what_was_meant),
+        TEST(help_and_version_ask_for_nothing_else),
+        TEST(the_environment_names_the_default_directory),
+        TEST(an_environment_that_is_no_file_name_cannot_name_the_directory),
+        TEST(what_is_not_available_is_reported_once_each),
+        TEST(no_secret_is_ever_shown),
+        TEST(what_is_printed_says_where_each_value_comes_from),
+        TEST(what_is_printed_is_a_configuration_file),
+        TEST(the_help_names_every_way_to_say_every_setting),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
