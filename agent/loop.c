@@ -1,0 +1,284 @@
+#include "loop.h"
+
+#include <event2/event.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ffshm.h"
+#include "notify.h"
+#include "pipeline.h"
+#include "source/file.h"
+
+#define SIGNALS 3
+
+struct agent {
+    const struct config *config;
+    struct event_base *base;
+    struct publisher *publisher;
+    struct pipeline *pipeline;
+    struct source_file *source;
+    struct event *signals[SIGNALS];
+    struct event *watchdog;
+    bool adopted;       /* an earlier agent's snapshot is there */
+    bool ready;         /* and the service manager was told */
+    char refused[1024]; /* why the files as they are now are not in force; "": they are */
+};
+
+/* ---- what the service manager is told ----------------------------------------------------- */
+
+static void tell_status(const struct agent *a, const char *first_line)
+{
+    struct publisher_stats stats;
+    char state[2048];
+    publisher_stats(a->publisher, &stats);
+    const bool serving = stats.generation != 0;
+    int length = snprintf(state, sizeof state, "%sSTATUS=", first_line);
+    if (serving) {
+        length += snprintf(state + length, sizeof state - (size_t)length,
+                           "serving %" PRIu32 " flags, generation %" PRIu64, stats.flags,
+                           stats.generation);
+    }
+    if (a->refused[0]) {
+        snprintf(state + length, sizeof state - (size_t)length, "%s%s",
+                 serving ? "; flag files refused: " : "waiting for flag files: ", a->refused);
+    }
+    notify_send(state);
+}
+
+static void tell_ready(struct agent *a)
+{
+    tell_status(a, a->ready ? "" : "READY=1\n");
+    a->ready = true;
+}
+
+static void on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what, (void)arg;
+    notify_send("WATCHDOG=1");
+}
+
+/* ---- the source's news -------------------------------------------------------------------- */
+
+static int on_loaded(void *arg, struct definitions *d, int64_t load_us)
+{
+    struct agent *a = arg;
+    const size_t count = d->count;
+    struct timespec start;
+    struct timespec end;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    const int result = pipeline_replace(a->pipeline, d->items, count);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    d->count = 0; /* the items are gone either way; the array stays the definitions' */
+    if (result != 0) {
+        LOG_EVENT(LOG_LEVEL_ERROR, "load-failed", log_text("cause", "out of memory"));
+        pipeline_source_state(a->pipeline, IMAGE_SOURCE_INTERRUPTED);
+        return -1;
+    }
+    LOG_EVENT(a->refused[0] ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "loaded",
+              log_number("files", (int64_t)a->config->flag_count),
+              log_number("items", (int64_t)count), log_number("load_us", load_us),
+              log_number("compare_us", (end.tv_sec - start.tv_sec) * 1000000 +
+                                           (end.tv_nsec - start.tv_nsec) / 1000));
+    a->refused[0] = '\0';
+    pipeline_source_state(a->pipeline, IMAGE_SOURCE_VALID);
+    return 0;
+}
+
+static void on_failed(void *arg, const struct fault *fault, bool repeated)
+{
+    struct agent *a = arg;
+    struct publisher_stats stats;
+    log_fault(repeated ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR, "load-failed", fault);
+    fault_text(fault, a->refused, sizeof a->refused);
+    for (char *c = a->refused; (c = strchr(c, '\n')) != NULL;) {
+        *c = ' '; /* a status is one line */
+    }
+    publisher_stats(a->publisher, &stats);
+    pipeline_source_state(a->pipeline,
+                          stats.generation ? IMAGE_SOURCE_INTERRUPTED : IMAGE_SOURCE_INITIALIZING);
+    tell_status(a, "");
+}
+
+static void on_told(void *arg, const char *event, const char *path, const char *text)
+{
+    (void)arg;
+    LOG_EVENT(LOG_LEVEL_WARNING, event, log_text("file", path), log_text("text", text));
+}
+
+static void on_published(void *arg)
+{
+    tell_ready(arg);
+}
+
+/* ---- signals ------------------------------------------------------------------------------ */
+
+static void on_stop(evutil_socket_t number, short what, void *arg)
+{
+    const struct agent *a = arg;
+    (void)what;
+    LOG_EVENT(LOG_LEVEL_INFO, "stopping", log_text("signal", number == SIGINT ? "INT" : "TERM"));
+    event_base_loopbreak(a->base);
+}
+
+static void on_reload(evutil_socket_t number, short what, void *arg)
+{
+    struct agent *a = arg;
+    (void)number, (void)what;
+    LOG_EVENT(LOG_LEVEL_INFO, "reloading", log_text("signal", "HUP"));
+    if (a->ready) {
+        notify_reloading();
+    }
+    if (source_file_load(a->source) == 0) {
+        pipeline_publish(a->pipeline);
+    }
+    if (a->ready) { /* the manager waits for READY, whatever came of it */
+        tell_status(a, "READY=1\n");
+    }
+}
+
+static int watch_signal(struct agent *a, unsigned at, int number, event_callback_fn fn)
+{
+    a->signals[at] = evsignal_new(a->base, number, fn, a);
+    return a->signals[at] ? event_add(a->signals[at], NULL) : -1;
+}
+
+/* ---- start and stop ----------------------------------------------------------------------- */
+
+static int make_loop(struct agent *a)
+{
+    /* A peer that went away, or a limit on file sizes, is an error of a write, not the end of the
+       agent. */
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL);
+    a->base = event_base_new();
+    if (!a->base || watch_signal(a, 0, SIGTERM, on_stop) != 0 ||
+        watch_signal(a, 1, SIGINT, on_stop) != 0 || watch_signal(a, 2, SIGHUP, on_reload) != 0) {
+        return -1;
+    }
+    const uint64_t watchdog_us = notify_watchdog_us();
+    if (watchdog_us) {
+        const uint64_t half = watchdog_us / 2 > 1000 ? watchdog_us / 2 : 1000;
+        const struct timeval every = {(time_t)(half / 1000000), (suseconds_t)(half % 1000000)};
+        a->watchdog = event_new(a->base, -1, EV_PERSIST, on_watchdog, NULL);
+        return a->watchdog ? event_add(a->watchdog, &every) : -1;
+    }
+    return 0;
+}
+
+static int open_publisher(struct agent *a)
+{
+    const struct publisher_options options = {
+        .dir = config_text(a->config, CONFIG_DIR),
+        .retained = a->config->retain,
+    };
+    struct fault fault = {0};
+    struct publisher_stats stats;
+    a->publisher = publisher_open(&options, &fault);
+    if (!a->publisher) {
+        log_fault(LOG_LEVEL_ERROR, "start-failed", &fault);
+        return -1;
+    }
+    if (fault.cause[0]) { /* it opened, but without what was there */
+        log_fault(LOG_LEVEL_WARNING, "not-adopted", &fault);
+    }
+    publisher_stats(a->publisher, &stats);
+    a->adopted = stats.generation != 0;
+    LOG_EVENT(LOG_LEVEL_INFO, "started", log_text("version", FFSHM_VERSION),
+              log_number("pid", getpid()), log_text("dir", options.dir),
+              log_number("files", (int64_t)a->config->flag_count),
+              log_number("adopted_generation", (int64_t)stats.generation),
+              log_number("adopted_flags", stats.flags));
+    return 0;
+}
+
+static int make_stages(struct agent *a)
+{
+    const struct source_file_owner owner = {on_loaded, on_failed, on_told, a};
+    a->pipeline = pipeline_new(a->base, a->publisher, on_published, a);
+    if (!a->pipeline) {
+        return -1;
+    }
+    pipeline_source_state(a->pipeline,
+                          a->adopted ? IMAGE_SOURCE_INTERRUPTED : IMAGE_SOURCE_INITIALIZING);
+    a->source = source_file_new(a->base, a->config->flag_paths, a->config->flag_count, &owner);
+    return a->source ? 0 : -1;
+}
+
+/* The first load and publish. -1: there is no point in going on. */
+static int serve_first(struct agent *a)
+{
+    if (source_file_load(a->source) != 0) {
+        if (a->adopted) {
+            tell_ready(a); /* readers have the last good snapshot */
+        }
+        return a->config->once ? -1 : 0; /* the source goes on trying */
+    }
+    if (pipeline_publish(a->pipeline) != 0) {
+        return a->config->once || !a->adopted ? -1 : 0;
+    }
+    return 0;
+}
+
+static void stop(struct agent *a)
+{
+    notify_send("STOPPING=1");
+    source_file_free(a->source);
+    pipeline_free(a->pipeline);
+    if (a->publisher) {
+        publisher_close(a->publisher);
+    }
+    for (unsigned i = 0; i < SIGNALS; i++) {
+        if (a->signals[i]) {
+            event_free(a->signals[i]);
+        }
+    }
+    if (a->watchdog) {
+        event_free(a->watchdog);
+    }
+    if (a->base) {
+        event_base_free(a->base);
+    }
+}
+
+static void log_notices(const struct config *c)
+{
+    for (size_t i = 0; i < c->notice_count; i++) {
+        LOG_EVENT(LOG_LEVEL_WARNING, "not-available", log_text("variable", c->notices[i].variable),
+                  log_text("text", c->notices[i].text));
+    }
+}
+
+static int start(struct agent *a)
+{
+    if (make_loop(a) != 0) {
+        LOG_EVENT(LOG_LEVEL_ERROR, "start-failed",
+                  log_text("cause", "cannot make an event loop: out of memory or descriptors"));
+        return -1;
+    }
+    if (open_publisher(a) != 0) {
+        return -1;
+    }
+    if (make_stages(a) != 0) {
+        LOG_EVENT(LOG_LEVEL_ERROR, "start-failed", log_text("cause", "out of memory"));
+        return -1;
+    }
+    return serve_first(a);
+}
+
+int loop_run(const struct config *c)
+{
+    struct agent a = {.config = c};
+    log_notices(c);
+    int result = start(&a);
+    if (result == 0 && !c->once) {
+        result = event_base_dispatch(a.base);
+    }
+    stop(&a);
+    LOG_EVENT(LOG_LEVEL_INFO, "stopped", log_number("code", result == 0 ? 0 : 1));
+    return result == 0 ? 0 : 1;
+}

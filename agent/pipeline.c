@@ -1,0 +1,350 @@
+#include "pipeline.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "compile/blob.h"
+#include "log.h"
+
+#define BACKOFF_FIRST_MS 100
+#define BACKOFF_MOST_MS 5000
+#define IDLE_MS 1000           /* without a publish before a compaction */
+#define COMPACT_AGAIN_MS 30000 /* after one that failed */
+#define HEARTBEAT_MS 1000
+#define WARNINGS_MOST 20 /* lines per publish; the rest is counted */
+
+struct pipeline {
+    struct publisher *publisher;
+    struct catalog *catalog;
+    pipeline_published_fn *published;
+    void *arg;
+    struct event *publish;
+    struct event *compact;
+    struct event *heartbeat;
+    enum image_source_state source_state;
+    bool adopted_checked; /* nobody's items of an earlier agent were looked for */
+    unsigned changed;     /* items since the last publish */
+    unsigned uncompiled;  /* items of the last round that failed */
+    unsigned warnings;    /* of this round */
+    int64_t backoff_ms;   /* 0: the last publish succeeded */
+    int64_t compile_us;   /* since the last publish */
+};
+
+static int64_t now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static void arm(struct event *timer, int64_t ms)
+{
+    const struct timeval wait = {(time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000)};
+    event_add(timer, &wait);
+}
+
+static const char *kind_name(enum image_blob_kind kind)
+{
+    return kind == IMAGE_SEGMENT ? "segment" : "flag";
+}
+
+/* ---- compile ------------------------------------------------------------------------------ */
+
+/* The item that a warning is about. */
+struct compiling {
+    struct pipeline *p;
+    const struct model_item *item;
+};
+
+static void on_warning(void *arg, const char *member, const char *text)
+{
+    const struct compiling *c = arg;
+    if (c->p->warnings++ < WARNINGS_MOST) {
+        LOG_EVENT(LOG_LEVEL_INFO, "definition-warning",
+                  log_text(kind_name(c->item->kind), c->item->key.text),
+                  log_text("from", c->item->provenance.text), log_text("member", member),
+                  log_text("text", text));
+    }
+}
+
+static void item_failed(struct pipeline *p, const struct model_item *item,
+                        const struct fault *fault)
+{
+    p->uncompiled++;
+    LOG_EVENT(LOG_LEVEL_ERROR, "compile-failed", log_text(kind_name(item->kind), item->key.text),
+              log_text("from", item->provenance.text), log_text("member", fault->member),
+              log_text("cause", fault->cause), log_text("hint", fault->hint),
+              log_text("effect", "its last good version stays published"));
+}
+
+static void put(struct pipeline *p, const struct model_item *item)
+{
+    struct compiling c = {p, item};
+    struct slots *slots = publisher_slots(p->publisher);
+    const uint64_t now_ms = (uint64_t)(now_us() / 1000);
+    struct blob blob;
+    struct fault fault = {0};
+    if (blob_compile(item, slots, publisher_seed(p->publisher), now_ms, on_warning, &c, &blob,
+                     &fault) != 0) {
+        item_failed(p, item, &fault);
+        return;
+    }
+    p->changed += publisher_put(p->publisher, item->kind, item->key.text, item->key.length,
+                                item->auto_version, &blob);
+    if (blob.bytes) { /* not taken over: no memory, or no slot left */
+        for (size_t i = 0; i < blob.reference_count; i++) {
+            slots_drop(slots, blob.references[i], now_ms);
+        }
+        blob_free(&blob);
+        fault_set(&fault, "", "give the agent more memory", "out of memory or slots");
+        item_failed(p, item, &fault);
+    }
+}
+
+static void on_change(void *arg, enum image_blob_kind kind, const char *key, size_t length,
+                      const struct model_item *item)
+{
+    struct pipeline *p = arg;
+    if (item && !item->deleted) {
+        put(p, item);
+    } else {
+        p->changed += publisher_remove(p->publisher, kind, key, length);
+    }
+}
+
+/* What is published and no longer defined. Collected first: an item is not removed while the
+   publisher goes through them. */
+struct orphan {
+    struct orphan *next;
+    enum image_blob_kind kind;
+    size_t length;
+    char key[];
+};
+
+struct orphans {
+    const struct catalog *catalog;
+    struct orphan *first;
+    bool no_memory;
+};
+
+static void collect_orphan(void *arg, enum image_blob_kind kind, const char *key, size_t length)
+{
+    struct orphans *all = arg;
+    const struct model_item *item = catalog_get(all->catalog, kind, key, length);
+    if (item && !item->deleted) {
+        return;
+    }
+    struct orphan *o = malloc(sizeof *o + length + 1);
+    if (!o) {
+        all->no_memory = true;
+        return;
+    }
+    o->next = all->first;
+    o->kind = kind;
+    o->length = length;
+    memcpy(o->key, key, length);
+    o->key[length] = '\0';
+    all->first = o;
+}
+
+/* Once, after the first good load: what an earlier agent published and nobody defines any more. */
+static void remove_orphans(struct pipeline *p)
+{
+    struct orphans all = {p->catalog, NULL, false};
+    unsigned removed = 0;
+    publisher_each(p->publisher, collect_orphan, &all);
+    while (all.first) {
+        struct orphan *o = all.first;
+        all.first = o->next;
+        removed += publisher_remove(p->publisher, o->kind, o->key, o->length);
+        free(o);
+    }
+    p->adopted_checked = !all.no_memory;
+    p->changed += removed;
+    if (removed) {
+        LOG_EVENT(LOG_LEVEL_INFO, "adopted-removed", log_number("count", removed),
+                  log_text("text", "published by an earlier agent, no longer defined"));
+    }
+}
+
+static void compile(struct pipeline *p)
+{
+    if (!catalog_changed(p->catalog) && p->adopted_checked) {
+        return;
+    }
+    const int64_t start = now_us();
+    p->warnings = 0;
+    p->uncompiled = 0;
+    catalog_changes(p->catalog, on_change, p);
+    if (!p->adopted_checked) {
+        remove_orphans(p);
+    }
+    p->compile_us += now_us() - start;
+    if (p->warnings > WARNINGS_MOST) {
+        LOG_EVENT(LOG_LEVEL_INFO, "definition-warnings",
+                  log_number("more", p->warnings - WARNINGS_MOST),
+                  log_text("text", "`ffctl lint FILE` tells all of them"));
+    }
+}
+
+/* ---- publish ------------------------------------------------------------------------------ */
+
+static void beat(struct pipeline *p)
+{
+    const bool degraded = p->uncompiled > 0 && p->source_state == IMAGE_SOURCE_VALID;
+    publisher_heartbeat(p->publisher, degraded ? IMAGE_SOURCE_INTERRUPTED : p->source_state);
+}
+
+static void log_published(const struct pipeline *p, int64_t publish_us)
+{
+    struct publisher_stats stats;
+    publisher_stats(p->publisher, &stats);
+    LOG_EVENT(LOG_LEVEL_INFO, "published", log_number("generation", (int64_t)stats.generation),
+              log_number("flags", stats.flags), log_number("segments", stats.segments),
+              log_number("changed", p->changed), log_number("bytes", (int64_t)stats.bytes_written),
+              log_number("compile_us", p->compile_us), log_number("publish_us", publish_us));
+}
+
+static void publish_failed(struct pipeline *p, const struct fault *fault)
+{
+    log_fault(LOG_LEVEL_ERROR, "publish-failed", fault);
+    p->backoff_ms = p->backoff_ms ? p->backoff_ms * 2 : BACKOFF_FIRST_MS;
+    if (p->backoff_ms > BACKOFF_MOST_MS) {
+        p->backoff_ms = BACKOFF_MOST_MS;
+    }
+    arm(p->publish, p->backoff_ms);
+}
+
+int pipeline_publish(struct pipeline *p)
+{
+    struct fault fault = {0};
+    struct publisher_stats before;
+    struct publisher_stats after;
+    event_del(p->publish);
+    compile(p);
+    publisher_stats(p->publisher, &before);
+    const int64_t start = now_us();
+    if (publisher_publish(p->publisher, false, &fault) != 0) {
+        publish_failed(p, &fault);
+        return -1;
+    }
+    const int64_t publish_us = now_us() - start;
+    publisher_stats(p->publisher, &after);
+    if (after.generation != before.generation) {
+        log_published(p, publish_us);
+    } else {
+        LOG_EVENT(LOG_LEVEL_INFO, "unchanged", log_number("generation", (int64_t)after.generation),
+                  log_number("flags", after.flags), log_number("segments", after.segments));
+    }
+    p->changed = 0;
+    p->compile_us = 0;
+    p->backoff_ms = 0;
+    beat(p);
+    if (publisher_wants_compaction(p->publisher)) {
+        arm(p->compact, IDLE_MS);
+    }
+    if (p->published) {
+        p->published(p->arg);
+    }
+    return 0;
+}
+
+static void on_publish(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    pipeline_publish(arg);
+}
+
+static void on_compact(evutil_socket_t fd, short what, void *arg)
+{
+    struct pipeline *p = arg;
+    struct fault fault = {0};
+    (void)fd, (void)what;
+    if (!publisher_wants_compaction(p->publisher)) {
+        return;
+    }
+    const int64_t start = now_us();
+    if (publisher_compact(p->publisher, &fault) != 0) {
+        log_fault(LOG_LEVEL_WARNING, "compact-failed", &fault);
+        arm(p->compact, COMPACT_AGAIN_MS);
+        return;
+    }
+    struct publisher_stats stats;
+    publisher_stats(p->publisher, &stats);
+    LOG_EVENT(LOG_LEVEL_INFO, "compacted", log_number("generation", (int64_t)stats.generation),
+              log_number("extents", stats.extents),
+              log_number("bytes", (int64_t)stats.extent_bytes),
+              log_number("took_us", now_us() - start));
+}
+
+static void on_heartbeat(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    beat(arg);
+}
+
+/* ---- what goes in ------------------------------------------------------------------------- */
+
+int pipeline_replace(struct pipeline *p, struct model_item **items, size_t count)
+{
+    if (catalog_replace(p->catalog, CATALOG_SOURCE, items, count) != 0) {
+        return -1;
+    }
+    /* While publishing fails the backoff runs on: what is new goes with the next attempt. */
+    if (!event_pending(p->publish, EV_TIMEOUT, NULL)) {
+        arm(p->publish, PIPELINE_COALESCE_MS);
+    }
+    return 0;
+}
+
+void pipeline_source_state(struct pipeline *p, enum image_source_state state)
+{
+    p->source_state = state;
+    beat(p);
+}
+
+/* ---- life --------------------------------------------------------------------------------- */
+
+struct pipeline *pipeline_new(struct event_base *base, struct publisher *publisher,
+                              pipeline_published_fn *published, void *arg)
+{
+    struct pipeline *p = calloc(1, sizeof *p);
+    if (!p) {
+        return NULL;
+    }
+    p->publisher = publisher;
+    p->published = published;
+    p->arg = arg;
+    p->catalog = catalog_new();
+    p->publish = evtimer_new(base, on_publish, p);
+    p->compact = evtimer_new(base, on_compact, p);
+    p->heartbeat = event_new(base, -1, EV_PERSIST, on_heartbeat, p);
+    if (!p->catalog || !p->publish || !p->compact || !p->heartbeat) {
+        pipeline_free(p);
+        return NULL;
+    }
+    arm(p->heartbeat, HEARTBEAT_MS);
+    return p;
+}
+
+static void free_event(struct event *event)
+{
+    if (event) {
+        event_free(event);
+    }
+}
+
+void pipeline_free(struct pipeline *p)
+{
+    if (!p) {
+        return;
+    }
+    free_event(p->publish);
+    free_event(p->compact);
+    free_event(p->heartbeat);
+    catalog_free(p->catalog);
+    free(p);
+}
