@@ -11,10 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "bench_flags.h"
 #include "ffshm.h"
 #include "live_store.h"
 
@@ -45,23 +44,11 @@ static void report(const char *what, unsigned flags, double *us, unsigned n)
     fflush(stdout);
 }
 
-/* A flag of about 1 KB: rules with string clauses, as people have them. */
 static json_t *make_flag(unsigned i, unsigned version)
 {
-    json_t *rules = json_array();
-    for (unsigned r = 0; r < 4; r++) {
-        json_array_append_new(
-            rules, json_pack("{s:s, s:i, s:[{s:s,s:s,s:[s,s,s]},{s:s,s:s,s:[s]}]}", "id",
-                             "6f1c2b0a-3d4e-4f5a-8b6c-7d8e9f0a1b2c", "variation", r & 1, "clauses",
-                             "attribute", "country", "op", "in", "values", "US", "CA", "MX",
-                             "attribute", "plan", "op", "startsWith", "values", "enterprise"));
-    }
-    return json_pack(
-        "{s:i, s:b, s:s, s:[b,b], s:i, s:o, s:{s:{s:[{s:i,s:i},{s:i,s:i}]}}, s:{s:[s]}}", "version",
-        version, "on", 1, "salt", "0123456789abcdef0123456789abcdef", "variations", 1, 0,
-        "offVariation", 1, "rules", rules, "fallthrough", "rollout", "variations", "variation", 0,
-        "weight", 20000 + i % 1000, "variation", 1, "weight", 80000 - i % 1000, "ffshm", "tags",
-        "team-a");
+    char text[BENCH_FLAG_BYTES];
+    bench_flag(text, sizeof(text), i, version);
+    return json_loads(text, 0, NULL);
 }
 
 static void put_flag(struct live_store *store, unsigned i, unsigned version)
@@ -137,44 +124,35 @@ static void measure_open(const struct live_store *store, unsigned flags)
     report("ffshm_open to first answer", flags, open, n);
 }
 
+/* Anonymous memory alone: pages of the store's own files are shared with whoever else maps them. */
 static long private_kb(void)
 {
-    long total = 0;
-    long kb;
+    long kb = -1;
     char line[256];
     FILE *f = fopen("/proc/self/smaps_rollup", "re");
     while (f && fgets(line, sizeof(line), f)) {
-        if (sscanf(line, "Private_Clean: %ld", &kb) == 1 ||
-            sscanf(line, "Private_Dirty: %ld", &kb) == 1) {
-            total += kb;
+        if (sscanf(line, "Anonymous: %ld", &kb) == 1) {
+            break;
         }
     }
     if (f) {
         fclose(f);
     }
-    return total;
+    return kb;
 }
 
-/* In a child, so that what this process has touched does not count. Clean pages of the store's
-   files are shared with this process, which maps them too. */
 static void measure_memory(const struct live_store *store, unsigned flags)
 {
-    fflush(stdout);
-    pid_t pid = fork();
-    if (pid == 0) {
-        struct ffshm_context c;
-        ffshm_context_init(&c, NULL, "user-1");
-        private_kb(); /* stdio's own memory */
-        long before = private_kb();
-        struct ffshm *ff = ffshm_open(store->dir, NULL);
-        ffshm_bool(ff, "feature-000000", &c, false);
-        printf("{\"bench\":\"publish\",\"case\":\"private memory of an open store\",\"flags\":%u,"
-               "\"kib\":%ld}\n",
-               flags, private_kb() - before);
-        fflush(stdout);
-        _exit(0);
-    }
-    waitpid(pid, NULL, 0);
+    struct ffshm_context c;
+    ffshm_context_init(&c, NULL, "user-1");
+    private_kb(); /* stdio's own memory */
+    long before = private_kb();
+    struct ffshm *ff = ffshm_open(store->dir, NULL);
+    ffshm_bool(ff, "feature-000000", &c, false);
+    printf("{\"bench\":\"publish\",\"case\":\"private memory of an open store\",\"flags\":%u,"
+           "\"kib\":%ld}\n",
+           flags, private_kb() - before);
+    ffshm_close(ff);
 }
 
 static void measure(unsigned flags)
@@ -188,11 +166,9 @@ static void measure(unsigned flags)
     live_store_publish(&store);
     double all = now_us() - start;
     report("parse, compile and publish all", flags, &all, 1);
-    struct ffshm *other = ffshm_open(store.dir, NULL);
+    measure_memory(&store, flags);
     measure_changes(&store, flags);
     measure_open(&store, flags);
-    measure_memory(&store, flags);
-    ffshm_close(other);
     live_store_close(&store);
 }
 

@@ -1,0 +1,26 @@
+#include "bench_flags.h"
+
+#include <stdio.h>
+
+static const char rule[] =
+    "{\"id\":\"6f1c2b0a-3d4e-4f5a-8b6c-7d8e9f0a1b2%d\",\"variation\":%d,\"clauses\":["
+    "{\"attribute\":\"country\",\"op\":\"in\",\"values\":[\"US\",\"CA\",\"MX\"]},"
+    "{\"attribute\":\"plan\",\"op\":\"startsWith\",\"values\":[\"enterprise-%d\"]}]}%s";
+
+void bench_flag(char *text, size_t size, unsigned i, unsigned version)
+{
+    int at = snprintf(text, size,
+                      "{\"version\":%u,\"on\":true,\"salt\":\"0123456789abcdef0123456789abcdef\","
+                      "\"variations\":[true,false,%u],\"offVariation\":1,"
+                      "\"targets\":[{\"variation\":2,\"values\":[\"watcher\"]}],\"rules\":[",
+                      version, version);
+    for (int r = 0; r < 4 && at > 0 && (size_t)at < size; r++) {
+        at += snprintf(text + at, size - (size_t)at, rule, r, r & 1, r, r < 3 ? "," : "");
+    }
+    if (at > 0 && (size_t)at < size) {
+        snprintf(text + at, size - (size_t)at,
+                 "],\"fallthrough\":{\"rollout\":{\"variations\":[{\"variation\":0,\"weight\":%u},"
+                 "{\"variation\":1,\"weight\":%u}]}},\"ffshm\":{\"tags\":[\"team-a\"]}}",
+                 20000 + i % 1000, 80000 - i % 1000);
+    }
+}
