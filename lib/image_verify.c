@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "ffshm.h"
+#include "checksum.h"
 #include "hash.h"
 #include "image_verify.h"
 
@@ -138,7 +139,7 @@ int image_verify_extent(const void *bytes, size_t length, const char **why)
     }
     const struct image_extent *e = bytes;
     const uint8_t *const base = bytes;
-    if (e->payload_checksum != hash_bytes(base + sizeof *e, length - sizeof *e)) {
+    if (e->payload_checksum != checksum_bytes(base + sizeof *e, length - sizeof *e)) {
         return refuse(FFSHM_BAD_CHECKSUM, "extent.payload_checksum", why);
     }
     uint32_t blobs = 0;
@@ -223,7 +224,7 @@ int image_verify_head(const void *bytes, size_t length, const struct image_exten
     }
     const struct image_head *h = bytes;
     const uint8_t *const base = bytes;
-    if (h->payload_checksum != hash_bytes(base + sizeof *h, length - sizeof *h)) {
+    if (h->payload_checksum != checksum_bytes(base + sizeof *h, length - sizeof *h)) {
         return refuse(FFSHM_BAD_CHECKSUM, "head.payload_checksum", why);
     }
     const void *const refs = base + h->extents_offset;

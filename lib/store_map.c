@@ -153,7 +153,9 @@ static const void *map_file(int dir_fd, const char *name, size_t least, size_t *
         *why = "a file has the wrong size, or a hole"; /* a hole could be SIGBUS on a full tmpfs */
     } else {
         (void)!flock(fd, LOCK_SH | LOCK_NB); /* lives as long as the mapping */
-        bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+        /* No MAP_POPULATE: verification touches every page, sixteen at a fault, which is half the
+         * price. */
+        bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
         *why = "out of address space";
     }
     close(fd);

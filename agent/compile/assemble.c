@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "ffshm.h"
+#include "checksum.h"
 #include "hash.h"
 #include "image_verify.h"
 
@@ -94,7 +95,7 @@ int assemble_extent(struct assemble_blob *blobs, size_t count, uint64_t id, uint
         assemble_free(out);
         return -1;
     }
-    header.payload_checksum = hash_bytes(out->bytes + sizeof header, out->size - sizeof header);
+    header.payload_checksum = checksum_bytes(out->bytes + sizeof header, out->size - sizeof header);
     header.header_checksum = hash_bytes(&header, offsetof(struct image_extent, header_checksum));
     memcpy(out->bytes, &header, sizeof header);
     return 0;
@@ -132,7 +133,7 @@ int assemble_head(const struct assemble_head *head, struct assembled *out)
     if (slots_size != 0) {
         memcpy(out->bytes + slots_offset, head->slots, (size_t)slots_size);
     }
-    header.payload_checksum = hash_bytes(out->bytes + sizeof header, out->size - sizeof header);
+    header.payload_checksum = checksum_bytes(out->bytes + sizeof header, out->size - sizeof header);
     header.header_checksum = hash_bytes(&header, offsetof(struct image_head, header_checksum));
     memcpy(out->bytes, &header, sizeof header);
     return 0;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "checksum.h"
 #include "hash.h"
 #include "image_verify.h"
 #include "test_point.h"
@@ -179,7 +180,7 @@ static int load_head(struct retention *r, const struct store_dir *dir, const cha
     const struct image_head *const h = bytes;
     if (image_verify_head_header(bytes, file.size, NULL) == 0 && h->generation == generation &&
         h->store_epoch == store_epoch &&
-        h->payload_checksum == hash_bytes(file.bytes + sizeof *h, file.size - sizeof *h)) {
+        h->payload_checksum == checksum_bytes(file.bytes + sizeof *h, file.size - sizeof *h)) {
         const void *const at = file.bytes + h->extents_offset;
         const struct image_extent_ref *const refs = at;
         if (extents_exist(dir, refs, h->extent_count)) {
