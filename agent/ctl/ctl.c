@@ -33,7 +33,8 @@ static const struct command {
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
-static void report(const struct ctl *ctl, const char *format, va_list arguments)
+static __attribute__((format(printf, 2, 0))) void report(const struct ctl *ctl, const char *format,
+                                                         va_list arguments)
 {
     fflush(stdout);
     fprintf(stderr, "ffctl%s%s: ", ctl->command ? " " : "", ctl->command ? ctl->command : "");

@@ -11,7 +11,7 @@
 #include "ctl_type.h"
 #include "json.h"
 
-#define READ_SIZE (256u << 10)
+#define READ_SIZE ((size_t)256 << 10)
 #define SCRATCH_MORE 64 /* what ffshm_context_parse needs beyond the length */
 
 /* Lines of a descriptor. The buffer holds one line and what was read beyond it. */
@@ -134,17 +134,18 @@ static void refuse(struct batch *b, const char *error)
     output_text("}\n");
 }
 
-static bool grow(char **buffer, size_t *size, size_t needed)
+/* The buffer with at least the needed size; NULL: no memory. */
+static char *grow(char **buffer, size_t *size, size_t needed)
 {
     if (*size >= needed) {
-        return true;
+        return *buffer;
     }
     char *const bigger = realloc(*buffer, needed * 2);
     if (bigger) {
         *buffer = bigger;
         *size = needed * 2;
     }
-    return bigger != NULL;
+    return bigger;
 }
 
 struct question {
@@ -251,25 +252,25 @@ static void take_line(struct batch *b, const char *line, size_t length)
         refuse(b, "\"type\" must be bool, int, double, string or any");
         return;
     }
-    const char *key;
+    const char *decoded;
     size_t key_length;
-    if (!grow(&b->key, &b->key_size, q.flag.length + 1) ||
-        !grow(&b->scratch, &b->scratch_size, q.context.length + SCRATCH_MORE) ||
-        !json_string(&q.flag, b->key, b->key_size, &key, &key_length)) {
+    char *const key = grow(&b->key, &b->key_size, q.flag.length + 1);
+    if (!key || !grow(&b->scratch, &b->scratch_size, q.context.length + SCRATCH_MORE) ||
+        !json_string(&q.flag, key, b->key_size, &decoded, &key_length)) {
         refuse(b, "out of memory");
         return;
     }
-    if (key != b->key) { /* in place, not terminated */
-        memcpy(b->key, key, key_length);
-        b->key[key_length] = '\0';
+    if (decoded != key) { /* in place, not terminated */
+        memcpy(key, decoded, key_length);
+        key[key_length] = '\0';
     }
-    answer(b, &q, type, b->key, key_length);
+    answer(b, &q, type, key, key_length);
 }
 
 static bool blank(const char *line, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
-        if (!strchr(" \t\r", line[i])) {
+        if (line[i] != ' ' && line[i] != '\t' && line[i] != '\r') {
             return false;
         }
     }
@@ -279,8 +280,8 @@ static bool blank(const char *line, size_t length)
 static int run(const struct ctl *ctl, struct batch *b)
 {
     for (;;) {
-        const char *line;
-        size_t length;
+        const char *line = "";
+        size_t length = 0;
         const enum line what = next_line(&b->reader, &line, &length);
         b->line++;
         switch (what) {

@@ -22,7 +22,7 @@ static int by_kind_and_key(const void *a, const void *b)
 /* The blobs of all slots in use, by kind and key; malloc'ed. NULL: no memory. */
 static const struct image_blob **collect(const struct snapshot *s, size_t *count)
 {
-    const struct image_blob **const blobs = calloc((size_t)s->slot_count + 1, sizeof *blobs);
+    const struct image_blob **const blobs = calloc((size_t)s->slot_count + 1, sizeof(void *));
     *count = 0;
     for (uint32_t i = 0; blobs && i < s->slot_count; i++) {
         if (s->slots[i].offset != 0) {
@@ -31,7 +31,7 @@ static const struct image_blob **collect(const struct snapshot *s, size_t *count
         }
     }
     if (blobs) {
-        qsort(blobs, *count, sizeof *blobs, by_kind_and_key);
+        qsort(blobs, *count, sizeof(void *), by_kind_and_key);
     }
     return blobs;
 }

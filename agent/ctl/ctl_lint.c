@@ -104,7 +104,7 @@ static void compile(struct lint *l, const struct definitions *d)
 /* Each file on its own tells its own fault; the good ones together tell the rest. */
 static void check(struct lint *l)
 {
-    const char **const good = calloc(l->file_count, sizeof *good);
+    const char **const good = calloc(l->file_count + 1, sizeof(char *));
     size_t good_count = 0;
     struct definitions d = {0};
     struct fault fault;
@@ -237,7 +237,8 @@ static int read_options(struct lint *l, struct ctl *ctl, int argc, char **argv, 
         if (option == OPTIONS_HELP) {
             *asked_help = true;
             return CTL_OK;
-        } else if (option == OPTION_STRICT) {
+        }
+        if (option == OPTION_STRICT) {
             l->strict = true;
         } else if (option == OPTIONS_WORD) {
             l->files[l->file_count++] = optarg;

@@ -200,10 +200,10 @@ const char *output_size(uint64_t bytes, char buffer[OUTPUT_SHORT])
 {
     if (bytes < 1024) {
         snprintf(buffer, OUTPUT_SHORT, "%" PRIu64 " B", bytes);
-    } else if (bytes < 1024 * 1024) {
+    } else if (bytes < UINT64_C(1024) * 1024) {
         snprintf(buffer, OUTPUT_SHORT, "%.1f KiB", (double)bytes / 1024);
     } else {
-        snprintf(buffer, OUTPUT_SHORT, "%.1f MiB", (double)bytes / (1024 * 1024));
+        snprintf(buffer, OUTPUT_SHORT, "%.1f MiB", (double)bytes / (1024.0 * 1024));
     }
     return buffer;
 }

@@ -185,7 +185,7 @@ static void report_cycle(struct graph *g, const size_t *path, size_t from, size_
 static size_t step(struct graph *g, size_t *path, size_t depth)
 {
     struct node *const node = &g->nodes[path[depth - 1]];
-    if (node->next_edge == node->edge_count) {
+    if (!g->edges || node->next_edge == node->edge_count) {
         node->state = DONE;
         if (depth > 1) {
             struct node *const up = &g->nodes[path[depth - 2]];

@@ -249,7 +249,7 @@ static int check_action(const struct ctl *ctl, const struct request *r)
     static const char *const actions[] = {"list", "verify", "dump"};
     const char *best = NULL;
     unsigned distance = OPTIONS_FAR;
-    if (!r->action) {
+    if (r->action[0] == '\0') {
         return ctl_usage(ctl, "what: list, verify or dump?");
     }
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
@@ -264,16 +264,17 @@ static int check_action(const struct ctl *ctl, const struct request *r)
 
 int ctl_snapshot(struct ctl *ctl, int argc, char **argv)
 {
-    struct request r = {0};
+    struct request r = {.action = ""};
     int option;
     while ((option = options_next(ctl, argc, argv, options)) != OPTIONS_END) {
         if (option == OPTIONS_HELP) {
             return help();
-        } else if (option == OPTION_KEYS) {
+        }
+        if (option == OPTION_KEYS) {
             r.keys = true;
         } else if (option != OPTIONS_WORD) {
             return CTL_USAGE;
-        } else if (!r.action) {
+        } else if (r.action[0] == '\0') {
             r.action = optarg;
         } else if (!r.generation) {
             r.generation = optarg;

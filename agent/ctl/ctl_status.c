@@ -55,11 +55,17 @@ static int help(void)
     return CTL_OK;
 }
 
-static const char *name_of(const char *const *names, size_t count, unsigned n)
+static const char *source_name(int state)
 {
-    return n < count ? names[n] : "unknown";
+    return state >= 0 && (size_t)state < sizeof source_names / sizeof *source_names
+               ? source_names[state]
+               : "unknown";
 }
-#define NAME(names, n) name_of(names, sizeof names / sizeof *names, (unsigned)(n))
+
+static const char *agent_name(uint32_t state)
+{
+    return state < sizeof agent_names / sizeof *agent_names ? agent_names[state] : "unknown";
+}
 
 /* The pid that the agent left in the file which it holds locked. */
 static long agent_pid(const char *dir)
@@ -117,11 +123,11 @@ static void print_json(const struct view *v)
         output_text("null");
     }
     printf(",\"state\":\"%s\",\"silent_ms\":%" PRId64 "}",
-           v->has_control ? NAME(agent_names, v->agent_state) : "unknown", s->agent_silent_ms);
+           v->has_control ? agent_name(v->agent_state) : "unknown", s->agent_silent_ms);
     printf(",\"source\":\"%s\",\"generation\":%" PRIu64 ",\"newest_generation\":%" PRIu64
            ",\"age_ms\":%" PRId64 ",\"flags\":%" PRIu32 ",\"segments\":%" PRIu32,
-           NAME(source_names, s->source_state), s->generation, s->newest_generation,
-           s->snapshot_age_ms, s->flags, s->segments);
+           source_name(s->source_state), s->generation, s->newest_generation, s->snapshot_age_ms,
+           s->flags, s->segments);
     if (v->has_head) {
         printf(",\"digest\":\"%s\",\"extents\":%" PRIu32 ",\"bytes\":%" PRIu64, v->digest,
                v->extents, v->bytes);
@@ -144,7 +150,7 @@ static void print_agent(const struct ctl *ctl, const struct view *v)
         printf(", pid %ld", v->pid);
     }
     if (v->has_control) {
-        printf(", %s", NAME(agent_names, v->agent_state));
+        printf(", %s", agent_name(v->agent_state));
     }
     if (s->agent_silent_ms >= 0) {
         printf(", heard %s ago", output_age(s->agent_silent_ms, age));
@@ -163,7 +169,7 @@ static void print_text(const struct ctl *ctl, const struct view *v)
     output_text("\n");
     print_agent(ctl, v);
     if (v->has_control) {
-        printf("source       %s\n", NAME(source_names, s->source_state));
+        printf("source       %s\n", source_name(s->source_state));
     }
     if (s->ready) {
         printf("generation   %s (%" PRIu64 ")\n", output_generation(s->generation, text),
