@@ -60,8 +60,8 @@ static __attribute__((noinline)) struct snapshot_blob resolve(const struct snaps
 }
 
 /* A slot is stable for as long as its flag is there, so the handle's slot nearly always still holds
-   the key with the handle's hash. The compiler refuses two keys with one hash in a store: equal
-   hashes mean equal keys. */
+   its key. It was found by the exact key; it can only have changed hands, and then the new key
+   would need the same 64-bit hash. */
 static inline struct snapshot_blob by_hint(const struct snapshot *s, const struct ffshm_flag *flag)
 {
     uint64_t slot = __atomic_load_n(&flag->slot, __ATOMIC_RELAXED);
