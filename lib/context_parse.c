@@ -29,7 +29,7 @@ static int take_string(struct parser *p, const struct json_slice *json, struct t
         return FFSHM_TOO_SMALL;
     }
     if (out->at != p->scratch) {
-        if (out->length >= p->left) {
+        if (!p->scratch || out->length >= p->left) {
             return FFSHM_TOO_SMALL;
         }
         memcpy(p->scratch, out->at, out->length);

@@ -120,7 +120,8 @@ static bool parse_zone(struct reader *r, int64_t *offset)
         !digits(r, 2, 2, &minutes) || minutes > 59) {
         return false;
     }
-    *offset = (hours * 3600 + minutes * 60) * (west ? -1 : 1);
+    const int seconds = hours * 3600 + minutes * 60;
+    *offset = west ? -seconds : seconds;
     return true;
 }
 

@@ -249,7 +249,8 @@ static void json_that_a_context_cannot_hold_is_refused(void **state)
     assert_int_equal(ffshm_context_json(&c, "a", "\"with \\n escape\""), FFSHM_BAD_JSON);
     assert_int_equal(ffshm_context_json(&c, "a", "1e999"), FFSHM_BAD_JSON);
     memset(text, 'x', sizeof text);
-    memcpy(text, "[\"\\n", 4);
+    (void)snprintf(text, 5, "[\"\\n");
+    text[4] = 'x';
     memcpy(text + 2 + FFSHM_JSON_ESCAPED, "\"]", 3);
     assert_int_equal(ffshm_context_json(&c, "a", text), FFSHM_OK);
     memcpy(text + 3 + FFSHM_JSON_ESCAPED, "\"]", 3);

@@ -222,10 +222,11 @@ static void every_prefix_of_a_text_is_refused(void **state)
 static void containers_nest_64_deep_and_no_deeper(void **state)
 {
     (void)state;
-    char text[2 * JSON_MAX_DEPTH + 2];
+    enum { DEPTH = JSON_MAX_DEPTH };
+    char text[2 * DEPTH + 2];
     memset(text, '[', JSON_MAX_DEPTH);
     memset(text + JSON_MAX_DEPTH, ']', JSON_MAX_DEPTH);
-    assert_int_equal(check_bytes(text, 2 * JSON_MAX_DEPTH, 0, NULL), FFSHM_OK);
+    assert_int_equal(check_bytes(text, sizeof text - 2, 0, NULL), FFSHM_OK);
     memset(text, '[', JSON_MAX_DEPTH + 1);
     memset(text + JSON_MAX_DEPTH + 1, ']', JSON_MAX_DEPTH + 1);
     assert_int_equal(check_bytes(text, sizeof text, 0, NULL), FFSHM_BAD_JSON);

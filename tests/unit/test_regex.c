@@ -358,13 +358,13 @@ static void without_work_spaces_the_stack_serves(void **state)
     const pid_t child = fork();
     if (child == 0) {
         static const char *const patterns[] = {"^(a|b)+c$", "^(?:a|b)*c$"};
-        long pages = 0;
+        char text[64] = "";
         FILE *statm = fopen("/proc/self/statm", "r");
-        if (!statm || fscanf(statm, "%ld", &pages) != 1) {
+        if (!statm || !fgets(text, sizeof text, statm)) {
             _exit(2);
         }
         (void)fclose(statm);
-        const rlim_t limit = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + (16u << 20);
+        const rlim_t limit = strtoul(text, NULL, 10) * (rlim_t)sysconf(_SC_PAGESIZE) + (16u << 20);
         (void)setrlimit(RLIMIT_AS, &(struct rlimit){limit, limit});
         static char subject[3001];
         memset(subject, 'a', sizeof subject - 1);

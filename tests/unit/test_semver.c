@@ -18,7 +18,9 @@ static bool parse(const char *text, struct semver *out)
     char *copy = copies[next++ % 4];
     const size_t length = strlen(text);
     memset(copy, '9', sizeof copies[0]);
-    memcpy(copy, text, length);
+    for (size_t i = 0; i < length; i++) {
+        copy[i] = text[i];
+    }
     return semver_parse(copy, length, out);
 }
 

@@ -21,7 +21,7 @@ static void hex_of(const char *text, size_t length, char out[41])
     uint8_t digest[20];
     sha1(text, length, digest);
     for (unsigned i = 0; i < 20; i++) {
-        (void)snprintf(out + i * 2, 3, "%02x", digest[i]);
+        (void)snprintf(&out[(size_t)i * 2], 3, "%02x", digest[i]);
     }
 }
 

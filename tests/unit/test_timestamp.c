@@ -16,11 +16,11 @@
 static bool parse(const char *text, struct instant *out)
 {
     const size_t length = strlen(text);
-    char *copy = malloc(length + 1);
-    assert_non_null(copy);
-    memcpy(copy, text, length);
-    char *exact = realloc(copy, length ? length : 1);
+    char *exact = malloc(length ? length : 1);
     assert_non_null(exact);
+    for (size_t i = 0; i < length; i++) {
+        exact[i] = text[i];
+    }
     const bool parsed = timestamp_parse(exact, length, out);
     free(exact);
     return parsed;
