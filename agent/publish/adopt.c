@@ -1,6 +1,7 @@
 #include "adopt.h"
 
-#include <stdbool.h>
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,12 +12,21 @@ struct adoption {
     const struct store_dir *dir;
     uint64_t store_epoch;
     uint64_t now_ms;
-    const char *why;
+    struct fault *fault;
 };
+
+/* The results of everything here: 0; 1, refused; -1, could not be tried. */
 
 static int refuse(struct adoption *a, const char *why)
 {
-    a->why = why;
+    fault_set(a->fault, "", "nothing to do: everything is published anew",
+              "the last snapshot cannot be taken over: %s", why);
+    return 1;
+}
+
+static int no_memory(struct adoption *a)
+{
+    store_fault(a->fault, a->dir, NULL, "cannot take the last snapshot over", ENOMEM);
     return -1;
 }
 
@@ -40,7 +50,7 @@ static int take_name(struct adoption *a, struct live_item *item, size_t *capacit
         const size_t more = *capacity ? *capacity * 2 : 4;
         uint32_t *const references = realloc(item->references, more * sizeof *references);
         if (!references) {
-            return refuse(a, "out of memory");
+            return no_memory(a);
         }
         item->references = references;
         *capacity = more;
@@ -65,9 +75,10 @@ static int take_segments(struct adoption *a, struct live_item *item, size_t *cap
         const struct image_value *const values = at;
         for (uint32_t j = 0; j < clauses[i].value_count; j++) {
             const char *const key = (const char *)blob + values[j].offset;
-            if (take_name(a, item, capacity, values[j].length, IMAGE_SEGMENT, key, strlen(key)) !=
-                0) {
-                return -1;
+            const int result =
+                take_name(a, item, capacity, values[j].length, IMAGE_SEGMENT, key, strlen(key));
+            if (result != 0) {
+                return result;
             }
         }
     }
@@ -82,18 +93,20 @@ static int take_of_flag(struct adoption *a, struct live_item *item, const void *
     const void *const prerequisites_at = base + f->prerequisites_offset;
     const struct image_prerequisite *const prerequisites = prerequisites_at;
     for (uint32_t i = 0; i < f->prerequisite_count; i++) {
-        if (take_name(a, item, &capacity, prerequisites[i].slot, IMAGE_FLAG,
-                      (const char *)base + prerequisites[i].key.offset,
-                      prerequisites[i].key.length) != 0) {
-            return -1;
+        const int result = take_name(a, item, &capacity, prerequisites[i].slot, IMAGE_FLAG,
+                                     (const char *)base + prerequisites[i].key.offset,
+                                     prerequisites[i].key.length);
+        if (result != 0) {
+            return result;
         }
     }
     const void *const rules_at = base + f->rules_offset;
     const struct image_rule *const rules = rules_at;
     for (uint32_t i = 0; i < f->rule_count; i++) {
-        if (take_segments(a, item, &capacity, blob, rules[i].clauses_offset,
-                          rules[i].clause_count) != 0) {
-            return -1;
+        const int result =
+            take_segments(a, item, &capacity, blob, rules[i].clauses_offset, rules[i].clause_count);
+        if (result != 0) {
+            return result;
         }
     }
     return 0;
@@ -106,9 +119,10 @@ static int take_of_segment(struct adoption *a, struct live_item *item, const voi
     const void *const rules_at = (const uint8_t *)blob + s->rules_offset;
     const struct image_segment_rule *const rules = rules_at;
     for (uint32_t i = 0; i < s->rule_count; i++) {
-        if (take_segments(a, item, &capacity, blob, rules[i].clauses_offset,
-                          rules[i].clause_count) != 0) {
-            return -1;
+        const int result =
+            take_segments(a, item, &capacity, blob, rules[i].clauses_offset, rules[i].clause_count);
+        if (result != 0) {
+            return result;
         }
     }
     return 0;
@@ -126,12 +140,14 @@ static int map_extents(struct adoption *a, const struct image_head *h,
         char name[STORE_NAME];
         struct store_file file;
         store_name(name, STORE_EXTENT, refs[i].id);
-        if (store_file_map(a->dir, name, &file) != 0) {
-            return refuse(a, "an extent is not there");
+        const int mapped = store_file_map(a->dir, name, &file, a->fault);
+        if (mapped != 0) {
+            return mapped < 0 ? -1 : refuse(a, "an extent is not there");
         }
-        if (file.size != refs[i].size || image_verify_extent(file.bytes, file.size, &a->why) != 0) {
+        const char *why = "an extent has another size";
+        if (file.size != refs[i].size || image_verify_extent(file.bytes, file.size, &why) != 0) {
             store_file_close(&file);
-            return refuse(a, a->why ? a->why : "an extent has another size");
+            return refuse(a, why);
         }
         const void *const bytes = file.bytes;
         images[i] = bytes;
@@ -184,9 +200,11 @@ static int adopt_references(struct adoption *a)
     struct live *const l = a->live;
     for (uint32_t slot = 0; slot < l->now.slot_count; slot++) {
         const struct image_blob *const b = live_published(l, slot);
-        if (b && (b->kind == IMAGE_FLAG ? take_of_flag(a, &l->items[slot], b)
-                                        : take_of_segment(a, &l->items[slot], b)) != 0) {
-            return -1;
+        const int result = !b                      ? 0
+                           : b->kind == IMAGE_FLAG ? take_of_flag(a, &l->items[slot], b)
+                                                   : take_of_segment(a, &l->items[slot], b);
+        if (result != 0) {
+            return result;
         }
     }
     return 0;
@@ -198,18 +216,22 @@ static int adopt_head(struct adoption *a, const struct store_file *file, uint64_
     const void *const bytes = file->bytes;
     const struct image_head *const h = bytes;
     const struct image_extent *images[IMAGE_MAX_EXTENTS];
-    if (image_verify_head_header(bytes, file->size, &a->why) != 0) {
-        return -1;
+    const char *why = NULL;
+    if (image_verify_head_header(bytes, file->size, &why) != 0) {
+        return refuse(a, why);
     }
     if (h->generation != generation || h->store_epoch != a->store_epoch) {
         return refuse(a, "the head is another store's");
     }
-    if (map_extents(a, h, images) != 0 ||
-        image_verify_head(bytes, file->size, images, &a->why) != 0) {
-        return -1;
+    int result = map_extents(a, h, images);
+    if (result != 0) {
+        return result;
+    }
+    if (image_verify_head(bytes, file->size, images, &why) != 0) {
+        return refuse(a, why);
     }
     if (live_reserve(l, h->slot_count) != 0) {
-        return refuse(a, "out of memory");
+        return no_memory(a);
     }
     memcpy(l->now.table, file->bytes + h->slots_offset, h->slot_count * sizeof *l->now.table);
     l->now.slot_count = h->slot_count;
@@ -218,26 +240,33 @@ static int adopt_head(struct adoption *a, const struct store_file *file, uint64_
     const void *const index = (const uint8_t *)e->image + h->index_offset;
     e->live_blobs++;
     e->ref.live_bytes += ((const struct image_blob *)index)->size;
-    if (adopt_items(a, h) != 0 || adopt_references(a) != 0) {
-        return -1;
+    result = adopt_items(a, h);
+    if (result == 0) {
+        result = adopt_references(a);
     }
-    slots_release_unused(l->slots, a->now_ms);
-    return 0;
+    if (result == 0) {
+        slots_release_unused(l->slots, a->now_ms);
+    }
+    return result;
 }
 
 int adopt_snapshot(struct live *l, const struct store_dir *dir, uint64_t store_epoch,
-                   uint64_t generation, uint64_t now_ms, const char **why)
+                   uint64_t generation, uint64_t now_ms, struct fault *fault)
 {
-    struct adoption a = {l, dir, store_epoch, now_ms, NULL};
+    struct adoption a = {l, dir, store_epoch, now_ms, fault};
     char name[STORE_NAME];
     struct store_file file;
     store_name(name, STORE_HEAD, generation);
-    if (store_file_map(dir, name, &file) != 0) {
-        *why = "its head is not there";
-        return -1;
+    const int mapped = store_file_map(dir, name, &file, fault);
+    int result = mapped;
+    if (mapped == 0) {
+        result = adopt_head(&a, &file, generation);
+        store_file_close(&file);
+    } else if (mapped > 0) {
+        result = refuse(&a, "its head is not there");
     }
-    const int result = adopt_head(&a, &file, generation);
-    store_file_close(&file);
-    *why = a.why;
+    if (result > 0) {
+        snprintf(fault->file, sizeof fault->file, "%s/%s", dir->path, name);
+    }
     return result;
 }

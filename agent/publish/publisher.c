@@ -23,6 +23,7 @@
  */
 #include "publisher.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -82,35 +83,47 @@ static uint64_t live_bytes(const struct live_state *s)
     return bytes;
 }
 
+static uint32_t extent_refs(const struct live_state *s,
+                            struct image_extent_ref refs[IMAGE_MAX_EXTENTS])
+{
+    for (uint32_t i = 0; i < s->extent_count; i++) {
+        refs[i] = s->extents[i].ref;
+    }
+    return s->extent_count;
+}
+
 /* ---- open and close ---- */
 
-/* What cannot be adopted is published anew: the live set is then empty, and *fault says why. */
-static int take_over(struct publisher *p, struct fault *fault)
+/* What is damaged is published anew: the live set is then empty, and *note says why. What only
+   could not be read this time is an error: starting without it would lose versions and slots. */
+static int take_over(struct publisher *p, struct fault *note)
 {
     const struct image_control *const page = p->control.page;
     const uint64_t announced = atomic_load_explicit(&page->generation, memory_order_relaxed);
     p->live = live_new();
     if (p->live && announced != 0) {
-        const char *why = NULL;
-        if (adopt_snapshot(p->live, &p->control.dir, page->store_epoch, announced, monotonic_ms(),
-                           &why) == 0) {
+        const int adopted = adopt_snapshot(p->live, &p->control.dir, page->store_epoch, announced,
+                                           monotonic_ms(), note);
+        if (adopted < 0) {
+            return -1;
+        }
+        if (adopted == 0) {
             p->generation = announced;
         } else {
-            char name[STORE_NAME];
-            store_name(name, STORE_HEAD, announced);
-            store_fault(fault, &p->control.dir, name, "", 0);
-            fault_set(fault, "", "nothing to do: everything is published anew",
-                      "the last snapshot cannot be taken over: %s", why ? why : "unknown");
             live_free(p->live);
             p->live = live_new();
         }
     }
     if (!p->live) {
-        store_fault(fault, &p->control.dir, NULL, "out of memory", 0);
+        store_fault(note, &p->control.dir, NULL, "cannot start", ENOMEM);
         return -1;
     }
-    if (retention_load(&p->retention, &p->control.dir, page->store_epoch, announced,
-                       !p->control.foreign, fault) != 0) {
+    struct image_extent_ref refs[IMAGE_MAX_EXTENTS];
+    const uint32_t extents = extent_refs(&p->live->now, refs);
+    struct fault fault = {0};
+    if (retention_load(&p->retention, &p->control.dir, page->store_epoch, announced, refs, extents,
+                       !p->control.foreign, &fault) != 0) {
+        *note = fault;
         return -1;
     }
     retention_prune(&p->retention, &p->control.dir, p->retained, live_bytes(&p->live->now));
@@ -347,10 +360,7 @@ static void complete(struct publish *job, bool with_changes)
     FFSHM_TEST_POINT(16);
     const struct live_state *const now = &p->live->now;
     struct image_extent_ref refs[IMAGE_MAX_EXTENTS];
-    for (uint32_t i = 0; i < now->extent_count; i++) {
-        refs[i] = now->extents[i].ref;
-    }
-    retention_add(&p->retention, job->generation, refs, now->extent_count);
+    retention_add(&p->retention, job->generation, refs, extent_refs(now, refs));
     FFSHM_TEST_POINT(17);
     retention_prune(&p->retention, &p->control.dir, p->retained, live_bytes(now));
 }

@@ -1,7 +1,7 @@
 #include "retention.h"
 
+#include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -165,39 +165,66 @@ static bool extents_exist(const struct store_dir *dir, const struct image_extent
     return true;
 }
 
-/* 1: retained; 0: not a head worth keeping; -1: no memory. */
-static int load_head(struct retention *r, const struct store_dir *dir, const char *name,
-                     uint64_t store_epoch, uint64_t current)
+struct start {
+    struct retention *retention;
+    const struct store_dir *dir;
+    uint64_t store_epoch;
+    uint64_t current;
+    const struct image_extent_ref *adopted;
+    uint32_t extent_count;
+};
+
+/* Is this older head whole? Then it is retained. What cannot be told counts as no. */
+static void load_older(const struct start *s, uint64_t generation, const char *name, bool *kept)
 {
+    struct fault ignored;
     struct store_file file;
-    uint64_t generation = 0;
-    if (store_name_parse(name, STORE_HEAD, &generation) != 0 || generation == 0 ||
-        generation > current || store_file_map(dir, name, &file) != 0) {
-        return 0;
+    if (store_file_map(s->dir, name, &file, &ignored) != 0) {
+        return;
     }
-    int result = 0;
     const void *const bytes = file.bytes;
     const struct image_head *const h = bytes;
     if (image_verify_head_header(bytes, file.size, NULL) == 0 && h->generation == generation &&
-        h->store_epoch == store_epoch &&
-        h->payload_checksum == checksum_bytes(file.bytes + sizeof *h, file.size - sizeof *h)) {
+        h->store_epoch == s->store_epoch &&
+        h->payload_checksum == hash_bytes(file.bytes + sizeof *h, file.size - sizeof *h)) {
         const void *const at = file.bytes + h->extents_offset;
         const struct image_extent_ref *const refs = at;
-        if (extents_exist(dir, refs, h->extent_count)) {
-            result = retention_reserve(r) == 0 ? 1 : -1;
-            if (result == 1) {
-                retention_add(r, generation, refs, h->extent_count);
-            }
+        if (extents_exist(s->dir, refs, h->extent_count)) {
+            retention_add(s->retention, generation, refs, h->extent_count);
+            *kept = true;
         }
     }
     store_file_close(&file);
-    return result;
+}
+
+/* Retains a head or removes it. */
+static int load_head(const struct start *s, const char *name)
+{
+    uint64_t generation = 0;
+    bool kept = false;
+    if (retention_reserve(s->retention) != 0) {
+        return -1;
+    }
+    if (store_name_parse(name, STORE_HEAD, &generation) == 0 && generation != 0) {
+        if (generation == s->current && s->extent_count != 0) {
+            retention_add(s->retention, generation, s->adopted, s->extent_count);
+            kept = true;
+        } else if (generation <= s->current) {
+            load_older(s, generation, name, &kept);
+        }
+    }
+    if (!kept) {
+        store_unlink(s->dir, name);
+    }
+    return 0;
 }
 
 int retention_load(struct retention *r, const struct store_dir *dir, uint64_t store_epoch,
-                   uint64_t current, int junk, struct fault *fault)
+                   uint64_t current, const struct image_extent_ref *adopted, uint32_t extent_count,
+                   bool junk, struct fault *fault)
 {
-    struct listing l = {.dir = dir, .junk = junk != 0};
+    const struct start s = {r, dir, store_epoch, current, adopted, extent_count};
+    struct listing l = {.dir = dir, .junk = junk};
     int result = store_scan(dir, list, &l, fault);
     if (l.count > 1) {
         qsort(l.names, l.count, sizeof *l.names, compare_names);
@@ -205,18 +232,14 @@ int retention_load(struct retention *r, const struct store_dir *dir, uint64_t st
     for (uint32_t i = 0; i < l.count && result == 0; i++) {
         uint64_t id = 0;
         if (l.names[i][0] == STORE_HEAD) {
-            const int kept = load_head(r, dir, l.names[i], store_epoch, current);
-            if (kept == 0) {
-                store_unlink(dir, l.names[i]);
-            }
-            result = kept < 0 ? -1 : 0;
+            result = load_head(&s, l.names[i]);
         } else if (store_name_parse(l.names[i], STORE_EXTENT, &id) == 0 && !extent_of(r, id)) {
             store_unlink(dir, l.names[i]);
         }
         FFSHM_TEST_POINT(6);
     }
-    if (result != 0 && l.count != 0) {
-        store_fault(fault, dir, NULL, "out of memory", 0);
+    if (result != 0 && fault->cause[0] == '\0') {
+        store_fault(fault, dir, NULL, "cannot look through the directory", ENOMEM);
     }
     free(l.names);
     return result;

@@ -4,6 +4,7 @@
 #ifndef FFSHM_AGENT_RETENTION_H
 #define FFSHM_AGENT_RETENTION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../catalog/fault.h"
@@ -38,9 +39,11 @@ struct retention {
 
 /* Finds the heads up to `current` that an earlier agent has left and that are whole, removes every
    other head and every extent that none of them names; junk: also all else that begins like one.
-   0 or -1 with *fault. */
+   adopted: the extents of the current head when it has been adopted: then it stays without another
+   look, else (extent_count 0) it is one like the others. 0 or -1 with *fault. */
 int retention_load(struct retention *r, const struct store_dir *dir, uint64_t store_epoch,
-                   uint64_t current, int junk, struct fault *fault);
+                   uint64_t current, const struct image_extent_ref *adopted, uint32_t extent_count,
+                   bool junk, struct fault *fault);
 
 /* Room for one more head. 0 or -1: no memory. */
 int retention_reserve(struct retention *r);

@@ -179,20 +179,35 @@ int store_file_write(const struct store_dir *dir, const void *bytes, size_t size
     return 0;
 }
 
-int store_file_map(const struct store_dir *dir, const char *name, struct store_file *out)
+static bool acceptable(const struct stat *st)
+{
+    return S_ISREG(st->st_mode) && (st->st_mode & (S_IWGRP | S_IWOTH)) == 0 &&
+           (st->st_uid == 0 || st->st_uid == geteuid()) && st->st_size > 0 &&
+           st->st_size <= (off_t)IMAGE_MAX_FILE && st->st_blocks * 512 >= st->st_size;
+}
+
+int store_file_map(const struct store_dir *dir, const char *name, struct store_file *out,
+                   struct fault *fault)
 {
     *out = (struct store_file){NULL, 0, -1};
     const int fd = openat(dir->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0) {
-        return -1;
+    if (fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENXIO)) {
+        return 1;
     }
     struct stat st;
-    const bool good = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-                      (st.st_mode & (S_IWGRP | S_IWOTH)) == 0 &&
-                      (st.st_uid == 0 || st.st_uid == geteuid()) && st.st_size > 0 &&
-                      st.st_size <= (off_t)IMAGE_MAX_FILE && st.st_blocks * 512 >= st.st_size;
-    const int result = good ? map(fd, (size_t)st.st_size, out) : -1;
-    close(fd);
+    int result = 1;
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        store_fault(fault, dir, name, "cannot open a file of the store", errno);
+        result = -1;
+    } else if (acceptable(&st)) {
+        result = map(fd, (size_t)st.st_size, out);
+        if (result != 0) {
+            store_fault(fault, dir, name, "cannot map a file of the store", errno);
+        }
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
     return result;
 }
 

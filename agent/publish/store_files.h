@@ -45,8 +45,10 @@ int store_link(const struct store_dir *dir, int fd, const char *name, struct fau
 int store_file_write(const struct store_dir *dir, const void *bytes, size_t size,
                      struct store_file *out, struct fault *fault);
 /* Maps an existing file that readers would accept: regular, fully allocated, ours or root's, and
-   writable by nobody else. 0 or -1 (no fault: a file that is not good is no error). */
-int store_file_map(const struct store_dir *dir, const char *name, struct store_file *out);
+   writable by nobody else. 0; 1: it is not there or not such a file; -1 with *fault: it cannot be
+   told (no descriptor, no memory, an error of the system). */
+int store_file_map(const struct store_dir *dir, const char *name, struct store_file *out,
+                   struct fault *fault);
 void store_file_close(struct store_file *f);
 
 /* Removes a name; that it is gone already is as good. */

@@ -911,6 +911,42 @@ static void a_failed_publish_changes_nothing_and_is_made_up_for(void **state)
     end(&r);
 }
 
+/* What cannot be read for want of a descriptor is not damaged: it must neither be removed nor be
+   published anew with other versions. */
+static void a_start_that_fails_removes_nothing(void **state)
+{
+    (void)state;
+    struct rig r;
+    unsigned failed = 0;
+    begin(&r);
+    open_rig(&r, 0);
+    put(&r, "a", "one");
+    publish(&r);
+    put(&r, "b", "one");
+    publish(&r);
+    const struct publisher_stats before = stats_of(&r);
+    publisher_close(r.p);
+    const int next_fd = open("/dev/null", O_RDONLY);
+    close(next_fd);
+    for (unsigned allowed = 0; allowed < 6; allowed++) {
+        struct rlimit was;
+        set_descriptors((rlim_t)next_fd + allowed, &was);
+        r.p = try_open(&r, 0);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+        failed += r.p == NULL;
+        assert_int_equal(r.p == NULL, r.fault.cause[0] != '\0');
+        publisher_close(r.p);
+        expect(&r, "a", "one");
+        expect(&r, "b", "one");
+    }
+    assert_true(failed >= 3 && failed < 6);
+    open_rig(&r, 0);
+    assert_string_equal(r.fault.cause, "");
+    assert_int_equal(stats_of(&r).generation, before.generation);
+    assert_int_equal(stats_of(&r).retained_heads, 2);
+    end(&r);
+}
+
 static void a_name_that_is_taken_fails_once_and_nothing_is_left(void **state)
 {
     (void)state;
@@ -1180,6 +1216,7 @@ int main(void)
         cmocka_unit_test(compaction_leaves_pending_changes_pending),
         cmocka_unit_test(old_heads_go_and_their_extents_with_them),
         cmocka_unit_test(a_failed_publish_changes_nothing_and_is_made_up_for),
+        cmocka_unit_test(a_start_that_fails_removes_nothing),
         cmocka_unit_test(a_name_that_is_taken_fails_once_and_nothing_is_left),
         cmocka_unit_test(a_kill_at_any_step_leaves_the_old_or_the_new),
         cmocka_unit_test(a_full_filesystem_fails_cleanly),
