@@ -180,7 +180,7 @@ static bool decode_string(struct json_reader *r, size_t began, size_t at, size_t
     for (size_t from = began + 1;;) {
         const size_t run = at - from;
         const size_t need = used + run + 4;
-        if (need > r->decoded_capacity) {
+        if (r->decoded == NULL || need > r->decoded_capacity) {
             char *grown = realloc(r->decoded, need * 2);
             if (grown == NULL) {
                 return BAD(r, began, "", "out of memory");

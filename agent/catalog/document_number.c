@@ -1,5 +1,6 @@
 /* Doubles as text. The C library writes and reads them in the process's locale; definitions are
    not a matter of where the operator lives. */
+#include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -45,8 +46,10 @@ size_t document_write_real(double value, char buffer[DOCUMENT_REAL_CAPACITY])
     if (fabs(value) < 9007199254740992.0 && trunc(value) == value) {
         length = snprintf(buffer, DOCUMENT_REAL_CAPACITY, "%.0f", value);
     } else {
-        int digits = 15;
-        do { /* 17 digits always read back */
+        /* 15 digits are never lost, so none that matters is after them; below DBL_MIN there are
+           fewer. 17 always read back. */
+        int digits = fabs(value) < DBL_MIN ? 1 : 15;
+        do {
             length = snprintf(buffer, DOCUMENT_REAL_CAPACITY, "%.*g", digits, value);
         } while (++digits <= 17 && strtod(buffer, NULL) != value);
     }

@@ -33,7 +33,7 @@ void document_place(const char *text, size_t length, enum document_syntax syntax
     *line = 1;
     for (size_t counted = 0; i < length; i++) {
         const bool first_byte = ((unsigned char)text[i] & 0xc0) != 0x80;
-        if ((syntax == DOCUMENT_JSON ? i : counted) >= at && first_byte) {
+        if (syntax == DOCUMENT_JSON ? i >= at : counted >= at && first_byte) {
             break;
         }
         counted += first_byte;

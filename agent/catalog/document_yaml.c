@@ -10,6 +10,7 @@
 struct level {
     bool object;
     bool value_next; /* in an object: the key is told */
+    size_t at;
 };
 
 struct yaml_reader {
@@ -142,12 +143,10 @@ static bool resolve_plain(const char *text, size_t length, struct document_scala
         out->type = DOCUMENT_TRUE;
     } else if (is_word(text, length, falses)) {
         out->type = DOCUMENT_FALSE;
-    } else if (strchr("+-.0123456789", text[0]) == NULL) {
+    } else if (strchr("+-.0123456789", text[0]) == NULL || resolve_integer(text, length, out)) {
         return true;
     } else if (is_special_float(text, length)) {
         return false;
-    } else if (resolve_integer(text, length, out)) {
-        return true;
     } else if (is_float(text, length)) {
         out->type = DOCUMENT_REAL;
         return document_read_real(text, length, &out->real);
@@ -244,7 +243,7 @@ static bool open_container(struct yaml_reader *r, const yaml_event_t *event, boo
         return BAD(r, &event->start_mark, "", "more than %u levels deep", DOCUMENT_MAX_DEPTH);
     }
     node_told(r);
-    r->open[r->depth++] = (struct level){object, false};
+    r->open[r->depth++] = (struct level){object, false, event->start_mark.index};
     return r->sink->open(r->sink->arg, object, anchor, event->start_mark.index);
 }
 
@@ -303,17 +302,20 @@ static bool at_end(const struct yaml_reader *r, size_t index)
     return index >= characters;
 }
 
-static const char *construct(const char *context)
+/* When the text breaks off in something that has an end mark: what it is, and where it begins. */
+static const char *broken_off(const struct yaml_reader *r, size_t *began)
 {
-    static const struct {
-        const char *part, *name;
-    } names[] = {{"quoted scalar", "a quoted text"},
-                 {"flow mapping", "an object in braces"},
-                 {"flow sequence", "a list in brackets"}};
-    for (size_t i = 0; context != NULL && i < sizeof names / sizeof names[0]; i++) {
-        if (strstr(context, names[i].part) != NULL) {
-            return names[i].name;
-        }
+    const yaml_parser_t *p = &r->parser;
+    if (p->context == NULL || !at_end(r, p->problem_mark.index)) {
+        return NULL;
+    }
+    if (strstr(p->context, "quoted scalar") != NULL) {
+        *began = p->context_mark.index;
+        return "a quoted text";
+    }
+    if (strstr(p->context, "flow ") != NULL && r->depth > 0) {
+        *began = r->open[r->depth - 1].at;
+        return r->open[r->depth - 1].object ? "an object in braces" : "a list in brackets";
     }
     return NULL;
 }
@@ -349,13 +351,14 @@ static bool unreadable(struct yaml_reader *r)
                        &r->fault->column);
         return false;
     }
+    size_t began = p->context_mark.index;
+    const char *broken = broken_off(r, &began);
     unsigned line;
     unsigned column;
-    document_place(r->text, r->length, DOCUMENT_YAML, p->context_mark.index, &line, &column);
-    const char *cut = at_end(r, p->problem_mark.index) ? construct(p->context) : NULL;
-    if (cut != NULL) {
+    document_place(r->text, r->length, DOCUMENT_YAML, began, &line, &column);
+    if (broken != NULL) {
         return BAD(r, &p->problem_mark, "is it written to its end?",
-                   "the text ends in the middle of %s that begins on line %u", cut, line);
+                   "the text ends in the middle of %s that begins on line %u", broken, line);
     }
     if (p->context == NULL) {
         return BAD(r, &p->problem_mark, hint_for(r, problem), "%s", problem);

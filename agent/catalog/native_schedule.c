@@ -46,6 +46,18 @@ static bool read_change(struct native *n, const struct member *flag, const json_
     return native_object(n, &change->place, change->set, native_flag_members);
 }
 
+static bool read_changes(struct native *n, const struct member *flag, const json_t *list,
+                         struct native_change *changes, struct native_change **order)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        if (!read_change(n, flag, list, i, &changes[i])) {
+            return false;
+        }
+        order[i] = &changes[i];
+    }
+    return true;
+}
+
 /* Places point into their own change, so changes are ordered through pointers. */
 static int by_time(const void *a, const void *b)
 {
@@ -104,14 +116,10 @@ static json_t *lower_scheduled(struct native_flag *f, const json_t *list)
     f->members = json_copy(f->members);
     f->changed_by = json_object();
     f->changes = changes;
-    bool good = (changes != NULL && order != NULL && f->members != NULL && f->changed_by != NULL) ||
-                native_no_memory(n);
-    for (size_t i = 0; i < count && good; i++) {
-        good = read_change(n, f->where, list, i, &changes[i]);
-        order[i] = &changes[i];
-    }
     json_t *flag = NULL;
-    if (good) {
+    if (changes == NULL || order == NULL || f->members == NULL || f->changed_by == NULL) {
+        (void)native_no_memory(n);
+    } else if (read_changes(n, f->where, list, changes, order)) {
         qsort(order, count, sizeof(struct native_change *), by_time);
         flag = lower_through_time(f, order, count);
     }
