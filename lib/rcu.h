@@ -20,6 +20,8 @@
 /* liburcu 0.13 places its readers on 32 bytes and declares them aligned to 128; nothing that
    is inlined here depends on it, but UBSan sees it. */
 #if defined(__GNUC__)
+static inline void _urcu_bp_read_lock_update(unsigned long)
+    __attribute__((no_sanitize("alignment")));
 static inline void _urcu_bp_read_lock(void) __attribute__((no_sanitize("alignment")));
 static inline void _urcu_bp_read_unlock(void) __attribute__((no_sanitize("alignment")));
 static inline int _urcu_bp_read_ongoing(void) __attribute__((no_sanitize("alignment")));
