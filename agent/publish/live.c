@@ -215,8 +215,9 @@ bool live_put(struct live *l, enum image_blob_kind kind, const char *key, size_t
             return false;
         }
     }
-    if (auto_version && published && published->version < INT64_MAX) {
-        blob_set_version(blob, published->version + 1);
+    if (auto_version) {
+        const int64_t last = published ? published->version : 0;
+        blob_set_version(blob, last < INT64_MAX ? last + 1 : last);
     }
     cancel_put(l, slot, now_ms);
     const void *const bytes = blob->bytes;
