@@ -218,34 +218,6 @@ TARGET_SHA static void compress_accelerated(uint32_t state[5], const uint8_t blo
 }
 #endif
 
-/* ---- choice -------------------------------------------------------------------------------- */
-
-/* Usable, if slow, even from a constructor that runs before choose(). */
-void (*sha1_compress)(uint32_t state[5], const uint8_t block[BLOCK]) = compress_portable;
-static const char *chosen = "portable";
-static struct sha1_variant variants[3] = {{"portable", compress_portable}};
-
-#if defined(ACCELERATED_NAME)
-__attribute__((constructor)) static void choose(void)
-{
-    if (accelerated_supported()) {
-        sha1_compress = compress_accelerated;
-        chosen = ACCELERATED_NAME;
-        variants[1] = (struct sha1_variant){ACCELERATED_NAME, compress_accelerated};
-    }
-}
-#endif
-
-const char *sha1_implementation(void)
-{
-    return chosen;
-}
-
-const struct sha1_variant *sha1_variants(void)
-{
-    return variants;
-}
-
 /* ---- messages ------------------------------------------------------------------------------ */
 
 struct stream {
@@ -317,31 +289,40 @@ static inline void copy_short(uint8_t *to, const char *from, size_t count)
     }
 }
 
-/* The one block of a message that leaves room for the padding. Constant-size copies to variable
-   places are a few moves: all of the prefix's 64 bytes, zeros behind it, then the value. */
-static uint64_t first60_of_short(const char *prefix, size_t prefix_length, const char *value,
-                                 size_t value_length)
+/* A message that fits, with its padding, into so many blocks: one or two. Constant-size copies to
+   variable places are a few moves: 64 bytes of the prefix, zeros behind it, then the value. */
+static inline uint64_t first60_of_blocks(const char *prefix, size_t prefix_length,
+                                         const char *value, size_t value_length, size_t blocks)
 {
-    _Alignas(16) uint8_t block[2 * BLOCK];
+    _Alignas(16) uint8_t text[4 * BLOCK]; /* a prefix of up to 119 bytes and two blocks of zeros */
     const size_t length = prefix_length + value_length;
-    memcpy(block, prefix, BLOCK);
-    memset(block + prefix_length, 0, BLOCK);
-    copy_short(block + prefix_length, value, value_length);
-    block[length] = 0x80;
+    memcpy(text, prefix, BLOCK);
+    if (prefix_length > BLOCK) {
+        copy_short(text + BLOCK, prefix + BLOCK, prefix_length - BLOCK);
+    }
+    memset(text + prefix_length, 0, blocks * BLOCK);
+    copy_short(text + prefix_length, value, value_length);
+    text[length] = 0x80;
     const uint16_t bits = __builtin_bswap16((uint16_t)(length * 8));
-    memcpy(block + BLOCK - sizeof bits, &bits, sizeof bits);
+    memcpy(text + blocks * BLOCK - sizeof bits, &bits, sizeof bits);
     uint32_t state[5];
     memcpy(state, initial, sizeof state);
-    sha1_compress(state, block);
+    for (size_t i = 0; i < blocks; i++) {
+        sha1_compress(state, text + i * BLOCK);
+    }
     return first60(state);
 }
 
-uint64_t sha1_first60(const char *prefix, size_t prefix_length, const char *value,
-                      size_t value_length)
+/* Lengths of objects are below SIZE_MAX / 2: their sum cannot overflow. */
+static uint64_t first60_copying(const char *prefix, size_t prefix_length, const char *value,
+                                size_t value_length)
 {
-    /* The sum cannot overflow: the lengths of objects are below SIZE_MAX / 2. */
-    if (prefix_length + value_length < LENGTH_AT) {
-        return first60_of_short(prefix, prefix_length, value, value_length);
+    const size_t length = prefix_length + value_length;
+    if (length < LENGTH_AT) {
+        return first60_of_blocks(prefix, prefix_length, value, value_length, 1);
+    }
+    if (length < BLOCK + LENGTH_AT) {
+        return first60_of_blocks(prefix, prefix_length, value, value_length, 2);
     }
     struct stream s;
     start(&s);
@@ -350,6 +331,47 @@ uint64_t sha1_first60(const char *prefix, size_t prefix_length, const char *valu
     finish(&s);
     return first60(s.state);
 }
+
+/* With AVX-512 a block is put together in a register by masked loads, which touch no byte outside
+   the mask. Stored at once it can be read back at once: a block made of many small stores cannot
+   (14 of 49 ns). */
+#if defined(__x86_64__)
+
+/* The positions from..to-1 of the message as far as they are in the block that begins at `at`. */
+static inline uint64_t span(size_t from, size_t to, size_t at)
+{
+    const size_t low = from > at ? from - at : 0;
+    const size_t high = to > at ? to - at : 0;
+    const uint64_t below_low = low < BLOCK ? (UINT64_C(1) << low) - 1 : UINT64_MAX;
+    const uint64_t below_high = high < BLOCK ? (UINT64_C(1) << high) - 1 : UINT64_MAX;
+    return below_high & ~below_low;
+}
+
+__attribute__((target("avx512f,avx512bw"))) static uint64_t
+first60_masked(const char *prefix, size_t prefix_length, const char *value, size_t value_length)
+{
+    const size_t length = prefix_length + value_length;
+    const size_t blocks = (length + BLOCK - LENGTH_AT) / BLOCK + 1;
+    const uint64_t bits = __builtin_bswap64((uint64_t)length * 8);
+    uint32_t state[5];
+    memcpy(state, initial, sizeof state);
+    for (size_t at = 0; at < blocks * BLOCK; at += BLOCK) {
+        _Alignas(BLOCK) uint8_t block[BLOCK];
+        /* Addresses as integers: where the mask is zero there may be no object. */
+        const void *from_prefix = (const void *)((uintptr_t)prefix + at);
+        const void *from_value = (const void *)((uintptr_t)value + at - prefix_length);
+        __m512i m = _mm512_maskz_loadu_epi8(span(0, prefix_length, at), from_prefix);
+        m = _mm512_mask_loadu_epi8(m, span(prefix_length, length, at), from_value);
+        m = _mm512_mask_set1_epi8(m, span(length, length + 1, at), (char)0x80);
+        if (at == (blocks - 1) * BLOCK) {
+            m = _mm512_mask_set1_epi64(m, 0x80, (long long)bits);
+        }
+        _mm512_store_si512(block, m);
+        sha1_compress(state, block);
+    }
+    return first60(state);
+}
+#endif
 
 void sha1(const void *message, size_t length, uint8_t digest[20])
 {
@@ -361,4 +383,51 @@ void sha1(const void *message, size_t length, uint8_t digest[20])
         const uint32_t word = __builtin_bswap32(s.state[i]);
         memcpy(digest + i * sizeof word, &word, sizeof word);
     }
+}
+
+/* ---- choice -------------------------------------------------------------------------------- */
+
+/* Usable, if slow, even from a constructor that runs before choose(). */
+void (*sha1_compress)(uint32_t state[5], const uint8_t block[BLOCK]) = compress_portable;
+uint64_t (*sha1_first60)(const char *prefix, size_t prefix_length, const char *value,
+                         size_t value_length) = first60_copying;
+static struct sha1_variant variants[4] = {{"portable", compress_portable, first60_copying}};
+static const struct sha1_variant *chosen = variants;
+
+#if defined(ACCELERATED_NAME)
+static struct sha1_variant *add_variant(const char *name, __typeof__(sha1_first60) first60_of)
+{
+    struct sha1_variant *v = variants;
+    while (v->name) {
+        v++;
+    }
+    *v = (struct sha1_variant){name, compress_accelerated, first60_of};
+    return v;
+}
+
+__attribute__((constructor)) static void choose(void)
+{
+    if (!accelerated_supported()) {
+        return;
+    }
+    chosen = add_variant(ACCELERATED_NAME, first60_copying);
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")) {
+        chosen = add_variant(ACCELERATED_NAME ", avx512", first60_masked);
+    }
+#endif
+    sha1_compress = chosen->compress;
+    sha1_first60 = chosen->first60;
+}
+#endif
+
+const char *sha1_implementation(void)
+{
+    return chosen->name;
+}
+
+const struct sha1_variant *sha1_variants(void)
+{
+    return variants;
 }

@@ -9,12 +9,21 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "sha1.h"
 
 #define LONGEST 300
 
-static void (*chosen)(uint32_t state[5], const uint8_t block[64]);
+/* What the library chose. */
+static struct sha1_variant chosen;
+
+static void use(const struct sha1_variant *v)
+{
+    sha1_compress = v->compress;
+    sha1_first60 = v->first60;
+}
 
 static void hex_of(const char *text, size_t length, char out[41])
 {
@@ -54,10 +63,10 @@ static void every_implementation_passes_the_fips_vectors(void **state)
     (void)state;
     for (const struct sha1_variant *v = sha1_variants(); v->name; v++) {
         print_message("%s\n", v->name);
-        sha1_compress = v->compress;
+        use(v);
         check_vectors();
     }
-    sha1_compress = chosen;
+    use(&chosen);
 }
 
 static void message_of(char *message, size_t length)
@@ -74,16 +83,16 @@ static void implementations_agree_for_all_lengths(void **state)
     for (size_t length = 0; length <= LONGEST; length++) {
         char want[41];
         message_of(message, length);
-        sha1_compress = sha1_variants()[0].compress;
+        use(&sha1_variants()[0]);
         hex_of(message, length, want);
         for (const struct sha1_variant *v = sha1_variants(); v->name; v++) {
             char got[41];
-            sha1_compress = v->compress;
+            use(v);
             hex_of(message, length, got);
             assert_string_equal(got, want);
         }
     }
-    sha1_compress = chosen;
+    use(&chosen);
 }
 
 static uint64_t first60_of_digest(const char *message, size_t length)
@@ -98,20 +107,62 @@ static uint64_t first60_of_digest(const char *message, size_t length)
 }
 
 /* However a message is cut into prefix and value. What is behind the prefix is not part of it. */
-static void first60_is_the_digest_s_first_60_bits(void **state)
+static void check_cuts(void)
 {
-    (void)state;
     char message[LONGEST + 1];
     char prefix[LONGEST + 64];
     for (size_t length = 0; length <= LONGEST; length++) {
         message_of(message, length);
         const uint64_t want = first60_of_digest(message, length);
-        for (size_t cut = 0; cut <= length; cut += length < 70 ? 1 : 13) {
+        for (size_t cut = 0; cut <= length; cut += length < 200 ? 1 : 13) {
             memset(prefix, 0xee, sizeof prefix);
             memcpy(prefix, message, cut);
             assert_true(sha1_first60(prefix, cut, message + cut, length - cut) == want);
         }
     }
+}
+
+static void first60_is_the_digest_s_first_60_bits(void **state)
+{
+    (void)state;
+    for (const struct sha1_variant *v = sha1_variants(); v->name; v++) {
+        use(v);
+        check_cuts();
+    }
+    use(&chosen);
+}
+
+/* The value between two pages that cannot be read, at the start and at the end of its own. */
+static void no_byte_around_the_value_is_touched(void **state)
+{
+    (void)state;
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *pages = mmap(NULL, 3 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char message[LONGEST];
+    assert_ptr_not_equal(pages, MAP_FAILED);
+    message_of(message, LONGEST);
+    assert_int_equal(mprotect(pages, page, PROT_NONE), 0);
+    assert_int_equal(mprotect(pages + 2 * page, page, PROT_NONE), 0);
+    for (const struct sha1_variant *v = sha1_variants(); v->name; v++) {
+        use(v);
+        for (size_t length = 0; length < 200; length++) {
+            const uint64_t want = first60_of_digest(message, 20 + length);
+            char *first = pages + page;
+            char *last = pages + 2 * page - length;
+            memcpy(first, message + 20, length);
+            assert_true(sha1_first60(message, 20, first, length) == want);
+            memcpy(last, message + 20, length);
+            assert_true(sha1_first60(message, 20, last, length) == want);
+        }
+        for (size_t length = 64; length < 200; length++) {
+            char *last = pages + 2 * page - length;
+            memcpy(last, message, length);
+            assert_true(sha1_first60(last, length, message + length, 20) ==
+                        first60_of_digest(message, length + 20));
+        }
+    }
+    use(&chosen);
+    assert_int_equal(munmap(pages, 3 * page), 0);
 }
 
 static void golden_vectors_hold(void **state)
@@ -134,13 +185,13 @@ static void golden_vectors_hold(void **state)
         {"segment3.salty.", "unmatching-key", 0x5d9a4bf386a64b4},
     };
     for (const struct sha1_variant *v = sha1_variants(); v->name; v++) {
-        sha1_compress = v->compress;
+        use(v);
         for (size_t i = 0; i < sizeof golden / sizeof golden[0]; i++) {
             assert_true(sha1_first60(golden[i].prefix, strlen(golden[i].prefix), golden[i].value,
                                      strlen(golden[i].value)) == golden[i].first60);
         }
     }
-    sha1_compress = chosen;
+    use(&chosen);
 }
 
 static void the_implementation_in_use_is_the_last_one_listed(void **state)
@@ -153,6 +204,7 @@ static void the_implementation_in_use_is_the_last_one_listed(void **state)
     }
     assert_string_equal(sha1_implementation(), last->name);
     assert_true(sha1_compress == last->compress);
+    assert_true(sha1_first60 == last->first60);
 }
 
 int main(void)
@@ -161,9 +213,10 @@ int main(void)
         cmocka_unit_test(every_implementation_passes_the_fips_vectors),
         cmocka_unit_test(implementations_agree_for_all_lengths),
         cmocka_unit_test(first60_is_the_digest_s_first_60_bits),
+        cmocka_unit_test(no_byte_around_the_value_is_touched),
         cmocka_unit_test(golden_vectors_hold),
         cmocka_unit_test(the_implementation_in_use_is_the_last_one_listed),
     };
-    chosen = sha1_compress;
+    chosen = (struct sha1_variant){sha1_implementation(), sha1_compress, sha1_first60};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
