@@ -194,7 +194,8 @@ static void compile(struct pipeline *p)
 
 static void beat(struct pipeline *p)
 {
-    const bool degraded = p->uncompiled > 0 && p->source_state == IMAGE_SOURCE_VALID;
+    const bool behind = p->uncompiled > 0 || p->backoff_ms > 0;
+    const bool degraded = behind && p->source_state == IMAGE_SOURCE_VALID;
     publisher_heartbeat(p->publisher, degraded ? IMAGE_SOURCE_INTERRUPTED : p->source_state);
 }
 
@@ -216,6 +217,7 @@ static void publish_failed(struct pipeline *p, const struct fault *fault)
         p->backoff_ms = BACKOFF_MOST_MS;
     }
     arm(p->publish, p->backoff_ms);
+    beat(p);
 }
 
 int pipeline_publish(struct pipeline *p)
@@ -303,7 +305,9 @@ int pipeline_replace(struct pipeline *p, struct model_item **items, size_t count
 void pipeline_source_state(struct pipeline *p, enum image_source_state state)
 {
     p->source_state = state;
-    beat(p);
+    if (state != IMAGE_SOURCE_VALID) {
+        beat(p);
+    }
 }
 
 /* ---- life --------------------------------------------------------------------------------- */

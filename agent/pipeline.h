@@ -33,8 +33,9 @@ int pipeline_replace(struct pipeline *p, struct model_item **items, size_t count
    logged, and tried again later by itself. */
 int pipeline_publish(struct pipeline *p);
 
-/* How the source fares, as the heartbeat (once a second, and at once) tells every reader.
-   INTERRUPTED is told as long as an item could not be compiled, whatever is said here. */
+/* How the source fares, as every reader is told: at once; of VALID, which is said after a good
+   load, with the publish of what was loaded. INTERRUPTED is told as long as an item cannot be
+   compiled or publishing fails, whatever is said here. */
 void pipeline_source_state(struct pipeline *p, enum image_source_state state);
 
 #endif

@@ -17,8 +17,10 @@ prlimit --pid "$agent" --fsize=64:
 flags color='"blue"' >"$file"
 await_log event=publish-failed 3
 [ "$(value color)" = '"red"' ] || fail "a failed publish is visible"
+await_source 2
 prlimit --pid "$agent" --fsize=unlimited:
 await_value color '"blue"'
+await_source 1
 
 step "kill -9, and the next agent takes over"
 kill_agent
