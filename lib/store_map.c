@@ -334,6 +334,7 @@ static int map_extents(struct ffshm *ff, const struct store_snapshot *previous, 
         if (error != FFSHM_OK) {
             return error;
         }
+        /* map_extent gives one or an error. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
         extents[i] = (const void *)s->extents[i]->base;
     }
     return ff->verify == FFSHM_VERIFY_FULL ? image_verify_head(head, s->head_length, extents, why)

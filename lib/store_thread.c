@@ -16,7 +16,7 @@
 
 #include "store.h"
 
-#define STACK_BYTES (256 * 1024)
+#define STACK_BYTES ((size_t)256 * 1024)
 #define LOOK_SECONDS 30
 
 enum { POKE_NONE = 0, POKE_REFRESH = 1, POKE_STOP = 2 };

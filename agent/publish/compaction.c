@@ -6,9 +6,8 @@
  */
 #include "compaction.h"
 
-#define LARGEST                                                                                    \
-    (IMAGE_MAX_FILE / 16 * 15) /* live bytes of a merged extent: room for its bitmap               \
-                                */
+/* Live bytes of a merged extent: room for its bitmap. */
+#define LARGEST ((uint64_t)IMAGE_MAX_FILE / 16 * 15)
 
 static bool mostly_garbage(const struct live_extent *e)
 {
