@@ -3,8 +3,8 @@
  */
 #include <stdbool.h>
 
-#include "ffshm.h"
 #include "checksum.h"
+#include "ffshm.h"
 #include "hash.h"
 #include "image_verify.h"
 

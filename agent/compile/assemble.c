@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ffshm.h"
 #include "checksum.h"
+#include "ffshm.h"
 #include "hash.h"
 #include "image_verify.h"
 
