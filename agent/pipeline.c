@@ -251,6 +251,7 @@ int pipeline_publish(struct pipeline *p)
     if (p->published) {
         p->published(p->arg);
     }
+    catalog_tidy(p->catalog);
     return 0;
 }
 

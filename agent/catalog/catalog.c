@@ -36,6 +36,7 @@ struct catalog {
     struct entry *first_changed;
     struct entry **last_changed; /* where the next one goes */
     uint64_t replacements;
+    struct model_item *waste; /* until catalog_tidy */
 };
 
 struct catalog *catalog_new(void)
@@ -61,11 +62,29 @@ static void free_entry(struct entry *entry)
     free(entry);
 }
 
+static void discard(struct catalog *c, struct model_item *item)
+{
+    if (item != NULL) {
+        item->next = c->waste;
+        c->waste = item;
+    }
+}
+
+void catalog_tidy(struct catalog *c)
+{
+    while (c->waste != NULL) {
+        struct model_item *next = c->waste->next;
+        model_free(c->waste);
+        c->waste = next;
+    }
+}
+
 void catalog_free(struct catalog *c)
 {
     if (c == NULL) {
         return;
     }
+    catalog_tidy(c);
     for (size_t i = 0; i < c->bucket_count; i++) {
         for (struct entry *entry = c->buckets[i]; entry != NULL;) {
             struct entry *next = entry->next;
@@ -260,7 +279,7 @@ static void set_item(struct catalog *c, struct entry *entry, enum catalog_layer 
     const struct hash128 content = item == NULL ? (struct hash128){0, 0} : content_of(item);
     struct model_item *old = entry->items[layer];
     if (old != NULL && item != NULL && same_item(old, entry->contents[layer], item, content)) {
-        model_free(item);
+        discard(c, item);
         return;
     }
     const struct model_item *before = in_force(entry);
@@ -272,7 +291,7 @@ static void set_item(struct catalog *c, struct entry *entry, enum catalog_layer 
         *c->last_changed = entry;
         c->last_changed = &entry->next_changed;
     }
-    model_free(old);
+    discard(c, old);
 }
 
 /* ---- what the header offers ---------------------------------------------------------------- */
@@ -294,6 +313,7 @@ static void forget_unseen(struct catalog *c, enum catalog_layer layer)
 int catalog_replace(struct catalog *c, enum catalog_layer layer, struct model_item **items,
                     size_t count)
 {
+    catalog_tidy(c);
     struct entry **entries = calloc(count + 1, sizeof(struct entry *));
     bool good = entries != NULL;
     for (size_t i = 0; i < count && good; i++) {

@@ -24,6 +24,10 @@ void catalog_free(struct catalog *c);
 int catalog_replace(struct catalog *c, enum catalog_layer layer, struct model_item **items,
                     size_t count);
 
+/* Frees what replacements left over. It takes longer than a publish, so it comes after one; the
+ * next replacement does it where nobody did. */
+void catalog_tidy(struct catalog *c);
+
 /* Puts one item into a layer (taken over, also on failure), or removes one. 0, or -1: no memory;
    there was none to remove. */
 int catalog_put(struct catalog *c, enum catalog_layer layer, struct model_item *item);

@@ -1,5 +1,6 @@
 /*
- * document.h - a definition file as a JSON tree, with places: JSON by jansson, YAML by libyaml.
+ * document.h - a definition file as a JSON tree, with places: as jansson values; JSON read by our own reader
+ * (places for errors, and twice as fast), YAML by libyaml.
  */
 #ifndef FFSHM_AGENT_DOCUMENT_H
 #define FFSHM_AGENT_DOCUMENT_H

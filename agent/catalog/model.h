@@ -138,6 +138,7 @@ struct model_item {
         struct model_segment segment;
     } as;
     struct model_arena *arena; /* owns the arrays */
+    struct model_item *next;   /* for whoever owns it, in a list */
 };
 
 /* Parses one flag or segment. `key` is the name under which it came (NULL: take the inner "key").

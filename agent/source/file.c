@@ -11,7 +11,8 @@
 
 #include "watch.h"
 
-#define QUIET_MS 20 /* without an event before a load, so that one save is one load */
+#define QUIET_MS 20   /* without an event before a load, so that one save is one load */
+#define COMPLETE_MS 2 /* the same, after a file that was closed or renamed into place */
 #define QUIET_MOST_MS                                                                              \
     200 /* from the first event: somebody who never stops writing is not waited for */
 #define RETRY_MS 1000
@@ -53,7 +54,7 @@ struct source_file {
     struct event *poll;
 
     int64_t deadline_ms; /* CLOCK_MONOTONIC; when a pending load happens at the latest */
-    bool creating;       /* the last that was seen is a file that may not be complete */
+    int64_t quiet_ms;    /* how long to wait for more after the last event */
     int64_t loaded_ms;   /* CLOCK_REALTIME of the last good load */
     int64_t next_ms;     /* of the schedules in it; 0: none */
     char *last_fault;    /* text of the last load's fault; NULL: it was good */
@@ -213,7 +214,6 @@ static int load(struct source_file *s)
     struct fault fault = {0};
     event_del(s->quiet);
     event_del(s->retry);
-    s->creating = false;
     watch_all(s); /* before reading: what changes afterwards is an event */
     sign_all(s);
     const int64_t start = clock_us();
@@ -248,8 +248,7 @@ static void load_soon(struct source_file *s)
     }
     moves(s);
     const int64_t left = s->deadline_ms - clock_ms(CLOCK_MONOTONIC);
-    const int64_t wait = s->creating ? QUIET_MOST_MS : QUIET_MS;
-    arm(s->quiet, left < 1 ? 1 : left < wait ? left : wait);
+    arm(s->quiet, left < 1 ? 1 : left < s->quiet_ms ? left : s->quiet_ms);
 }
 
 static void on_quiet(evutil_socket_t fd, short what, void *arg)
@@ -257,7 +256,7 @@ static void on_quiet(evutil_socket_t fd, short what, void *arg)
     struct source_file *s = arg;
     (void)fd, (void)what;
     if (moves(s) && clock_ms(CLOCK_MONOTONIC) < s->deadline_ms) {
-        arm(s->quiet, QUIET_MS);
+        arm(s->quiet, s->quiet_ms > QUIET_MS ? s->quiet_ms : QUIET_MS);
         return;
     }
     source_file_load(s);
@@ -273,7 +272,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
                       "the kernel dropped events; loading the files again");
     }
     if (news) {
-        s->creating = (news & WATCH_CREATED) != 0;
+        s->quiet_ms = news & WATCH_CREATED ? QUIET_MOST_MS : COMPLETE_MS;
         load_soon(s);
     }
 }
@@ -306,6 +305,7 @@ static void on_poll(evutil_socket_t fd, short what, void *arg)
         arm(s->poll, POLL_NET_MS);
     }
     if (differs(s) && !event_pending(s->quiet, EV_TIMEOUT, NULL)) {
+        s->quiet_ms = QUIET_MS; /* nothing says whether its writer has finished */
         load_soon(s);
     }
 }
