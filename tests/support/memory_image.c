@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "compile/blob.h"
+#include "evaluate.h"
+#include "explain.h"
 #include "hash.h"
 #include "source/definitions.h"
 #include "store.h"
@@ -166,6 +168,41 @@ static uint64_t text_digest(const char *text)
     return text ? hash_bytes(text, strlen(text)) : 1;
 }
 
+static volatile size_t sink; /* what was looked at only to see that it can be */
+
+/* The strings of a step end where they say. */
+static void touch_step(struct narrator *self, const struct explain_step *step)
+{
+    (void)self;
+    sink = step->note ? strlen(step->note) : 0;
+    if (step->hash_input_length > 0) {
+        sink = (size_t)hash_bytes(step->hash_input, step->hash_input_length);
+    }
+}
+
+/* The narrated evaluator does what the plain one does. */
+static void narrate(const struct ffshm_view *view, const char *key, const struct ffshm_context *c,
+                    const struct ffshm_result *plain)
+{
+    const struct snapshot *snapshot = view->snapshot;
+    const size_t length = strlen(key);
+    const struct snapshot_blob flag =
+        snapshot_find(snapshot, key, length, hash_bytes(key, length), NULL);
+    if (!flag.blob || c->error != FFSHM_OK) {
+        return;
+    }
+    struct evaluation told;
+    struct narrator narrator = {touch_step, 0};
+    evaluate_narrated(snapshot, flag, c, &told, &narrator);
+    if (told.variation != plain->variation || told.reason != plain->reason ||
+        told.error != plain->error || told.rule_index != plain->rule_index ||
+        told.in_experiment != plain->in_experiment || told.big_segments != plain->big_segments) {
+        fprintf(stderr, "%s: told variation %d, reason %d; did variation %d, reason %d\n", key,
+                told.variation, told.reason, plain->variation, plain->reason);
+        abort();
+    }
+}
+
 static bool evaluate_flag(void *arg, const struct ffshm_flag_info *info)
 {
     struct round *round = arg;
@@ -176,9 +213,11 @@ static bool evaluate_flag(void *arg, const struct ffshm_flag_info *info)
     for (size_t i = 0; i < round->count; i++) {
         struct ffshm_result r = ffshm_evaluate(round->view, info->key, &round->contexts[i]);
         sum = sum * 31 + (uint64_t)r.reason * 7 + (uint64_t)r.error * 11 + (uint64_t)r.variation;
-        sum = sum * 31 + (uint64_t)r.rule_index + r.in_experiment * 3u + (uint64_t)r.big_segments;
+        sum = sum * 31 + (uint64_t)r.rule_index + (uint64_t)r.in_experiment * 3 +
+              (uint64_t)r.big_segments;
         sum = sum * 31 + text_digest(r.json) + text_digest(r.string) + text_digest(r.variant);
         sum = sum * 31 + text_digest(r.rule_id) + text_digest(r.prerequisite_key);
+        narrate(round->view, info->key, &round->contexts[i], &r);
     }
     round->digest += sum; /* in any order */
     return true;

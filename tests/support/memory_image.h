@@ -27,7 +27,8 @@ void memory_image_load(const char *path, struct memory_image *out);
 void memory_image_free(struct memory_image *image);
 
 /* Evaluates every flag of the store for every one of the contexts, and touches all that a caller
-   may. Returns a digest of the outcomes. */
+   may; then again narrated, and aborts when that does otherwise. Returns a digest of the outcomes.
+ */
 uint64_t memory_image_evaluate(struct ffshm *store, const struct ffshm_context *contexts,
                                size_t count);
 

@@ -411,7 +411,7 @@ static void bombs_are_refused_before_they_grow(void **state)
     (void)state;
     struct text t = {0};
     add(&t, "a: &a [x, x, x, x, x, x, x, x, x]\n");
-    for (char c = 'b'; c < 'k'; c++) {
+    for (int c = 'b'; c < 'k'; c++) {
         add(&t, "%c: &%c [*%c, *%c, *%c, *%c, *%c, *%c, *%c, *%c, *%c]\n", c, c, c - 1, c - 1,
             c - 1, c - 1, c - 1, c - 1, c - 1, c - 1, c - 1);
     }

@@ -70,7 +70,9 @@ static int close_and_remove(void **state)
         snprintf(path, sizeof(path), "%s/%s", directory, e->d_name);
         unlink(path);
     }
-    closedir(d);
+    if (d) {
+        closedir(d);
+    }
     return rmdir(directory);
 }
 
