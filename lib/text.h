@@ -50,7 +50,16 @@ static inline bool text_equal(const char *a, const char *b, size_t length)
            ((a[0] ^ b[0]) | (a[length / 2] ^ b[length / 2]) | (a[length - 1] ^ b[length - 1])) == 0;
 }
 
-#if defined(__SSE2__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer) ||                         \
+    __has_feature(thread_sanitizer)
+#define TEXT_SANITIZED 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TEXT_SANITIZED 1
+#endif
+
+#if defined(__SSE2__) && !defined(TEXT_SANITIZED)
 #include <emmintrin.h>
 
 /* strlen without the call. Reads whole aligned 16-byte words, which never cross into a page that
