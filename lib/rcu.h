@@ -54,7 +54,11 @@ static inline void rcu_leave(void)
 /* Is the calling thread (perhaps interrupted by a signal) inside a section? */
 static inline int rcu_inside(void)
 {
+#ifdef __clang_analyzer__
+    return 0;
+#else
     return urcu_bp_read_ongoing();
+#endif
 }
 
 /* Waits until every section that is under way now has ended. Not from inside one. */
