@@ -56,7 +56,7 @@ static void load(struct config *c, FILE *out)
     const size_t before = c->problem_count;
     for (size_t i = 0; i < c->flag_count; i++) {
         fault = (struct fault){0};
-        if (definitions_load(&c->flag_paths[i], 1, now_ms(), &d, &fault) != 0) {
+        if (definitions_load(&c->flag_paths[i], 1, now_ms(), NULL, &d, &fault) != 0) {
             config_problem(c, &fault);
         } else {
             definitions_free(&d);
@@ -66,7 +66,7 @@ static void load(struct config *c, FILE *out)
         return;
     }
     fault = (struct fault){0};
-    if (definitions_load(c->flag_paths, c->flag_count, now_ms(), &d, &fault) != 0) {
+    if (definitions_load(c->flag_paths, c->flag_count, now_ms(), NULL, &d, &fault) != 0) {
         config_problem(c, &fault);
         return;
     }

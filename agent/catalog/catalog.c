@@ -162,15 +162,19 @@ static bool same_string(struct model_string a, struct model_string b)
     return a.length == b.length && (a.length == 0 || memcmp(a.text, b.text, a.length) == 0);
 }
 
+static bool same_head(const struct model_item *a, const struct model_item *b)
+{
+    return a->version == b->version && a->auto_version == b->auto_version &&
+           a->deleted == b->deleted && same_string(a->provenance, b->provenance);
+}
+
 static bool same_item(const struct model_item *a, struct hash128 a_content,
                       const struct model_item *b, struct hash128 b_content)
 {
     if (a_content.lo == b_content.lo && a_content.hi == b_content.hi) {
         return true;
     }
-    return a->version == b->version && a->auto_version == b->auto_version &&
-           a->deleted == b->deleted && same_string(a->provenance, b->provenance) &&
-           json_equal(a->json, b->json);
+    return same_head(a, b) && json_equal(a->json, b->json);
 }
 
 /* ---- entries ------------------------------------------------------------------------------- */
@@ -276,8 +280,12 @@ static const struct model_item *in_force(const struct entry *entry)
 static void set_item(struct catalog *c, struct entry *entry, enum catalog_layer layer,
                      struct model_item *item)
 {
-    const struct hash128 content = item == NULL ? (struct hash128){0, 0} : content_of(item);
     struct model_item *old = entry->items[layer];
+    if (old != NULL && item != NULL && old->json == item->json && same_head(old, item)) {
+        discard(c, item); /* the same tree: see document_memo.h */
+        return;
+    }
+    const struct hash128 content = item == NULL ? (struct hash128){0, 0} : content_of(item);
     if (old != NULL && item != NULL && same_item(old, entry->contents[layer], item, content)) {
         discard(c, item);
         return;

@@ -1,6 +1,6 @@
 /*
- * document.h - a definition file as a JSON tree, with places: as jansson values; JSON read by our own reader
- * (places for errors, and twice as fast), YAML by libyaml.
+ * document.h - a definition file as a JSON tree, with places: as jansson values; JSON read by our
+ * own reader (places for errors, and twice as fast), YAML by libyaml.
  */
 #ifndef FFSHM_AGENT_DOCUMENT_H
 #define FFSHM_AGENT_DOCUMENT_H
@@ -15,6 +15,12 @@
    explode, and more than 512 levels are faults; invalid UTF-8 is a fault). NULL and *fault (line
    and column filled in). The caller owns the result. */
 json_t *document_parse(const char *text, size_t length, const char *file, struct fault *fault);
+
+/* The same with a memo (document_memo.h; NULL: without): trees that it has are given out again, and
+   must not be changed. */
+struct document_memo;
+json_t *document_parse_memo(const char *text, size_t length, const char *file,
+                            struct document_memo *memo, struct fault *fault);
 
 /* Finds the place of fault->member ("flags.x.rules[2].op") in the text, sets line, column and file.
    A member that is not there gets the place of its nearest ancestor. */

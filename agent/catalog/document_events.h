@@ -43,6 +43,9 @@ struct document_sink {
     bool (*key)(void *arg, const char *text, size_t length, size_t at);
     bool (*scalar)(void *arg, const struct document_scalar *value, const char *anchor, size_t at);
     bool (*alias)(void *arg, const char *anchor, size_t at);
+    /* JSON, may be NULL: an object or list begins at `at`. Returns the bytes to pass over because
+       the sink has taken the value as it is (without the events of it); 0: read it. */
+    size_t (*known)(void *arg, size_t at);
 };
 
 enum document_syntax { DOCUMENT_JSON, DOCUMENT_YAML };
@@ -57,6 +60,9 @@ bool document_read_json(const char *text, size_t length, const struct document_s
                         struct fault *fault);
 bool document_read_yaml(const char *text, size_t length, const struct document_sink *sink,
                         struct fault *fault);
+
+/* The bytes of the object or list that begins at `at`, if it is well formed; 0: it does not end. */
+size_t document_json_extent(const char *text, size_t length, size_t at);
 
 /* false: *fault names the first byte that is not UTF-8, or NUL. */
 bool document_check_utf8(const char *text, size_t length, struct fault *fault);

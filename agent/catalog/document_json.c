@@ -392,8 +392,10 @@ static bool read_value(struct json_reader *r, bool *opened)
     *opened = false;
     const char c = r->at < r->length ? r->text[r->at] : '\0';
     if (c == '{' || c == '[') {
-        *opened = true;
-        return open_container(r, c == '{');
+        const size_t known = r->sink->known != NULL ? r->sink->known(r->sink->arg, r->at) : 0;
+        r->at += known;
+        *opened = known == 0;
+        return known != 0 || open_container(r, c == '{');
     }
     if (c == '"') {
         struct document_scalar value = {.type = DOCUMENT_STRING};
@@ -441,6 +443,33 @@ static bool read_text(struct json_reader *r)
     } while (r->depth > 0);
     skip_space(r);
     return r->at == r->length || unexpected(r, "the end of the text");
+}
+
+size_t document_json_extent(const char *text, size_t length, size_t at)
+{
+    size_t depth = 0;
+    for (size_t i = at; i < length; i++) {
+        switch (text[i]) {
+        case '"':
+            for (i++; i < length && text[i] != '"'; i++) {
+                i += text[i] == '\\';
+            }
+            break;
+        case '{':
+        case '[':
+            depth++;
+            break;
+        case '}':
+        case ']':
+            if (--depth == 0) {
+                return i + 1 - at;
+            }
+            break;
+        default:
+            break;
+        }
+    }
+    return 0;
 }
 
 bool document_read_json(const char *text, size_t length, const struct document_sink *sink,

@@ -247,8 +247,8 @@ void document_locate(const char *text, size_t length, const char *file, struct f
     locator.path = fault->member;
     locator.path_length = strlen(fault->member);
     locator.cut = locator.path_length >= sizeof fault->member - 4;
-    const struct document_sink sink = {&locator,   locate_open,   locate_close,
-                                       locate_key, locate_scalar, locate_alias};
+    const struct document_sink sink = {&locator,      locate_open,  locate_close, locate_key,
+                                       locate_scalar, locate_alias, NULL};
     const enum document_syntax syntax = document_syntax(text, length);
     struct fault ignored = {0};
     (void)(syntax == DOCUMENT_JSON ? document_read_json(text, length, &sink, &ignored)

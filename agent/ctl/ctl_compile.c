@@ -173,7 +173,7 @@ int compile_files(const char *const *files, size_t count, struct compiled *out, 
     *out = (struct compiled){0};
     *fault = (struct fault){0};
     struct definitions definitions = {0};
-    if (definitions_load(files, count, (int64_t)realtime_ms(), &definitions, fault) != 0) {
+    if (definitions_load(files, count, (int64_t)realtime_ms(), NULL, &definitions, fault) != 0) {
         return -1;
     }
     struct work work = {0};

@@ -114,7 +114,7 @@ static void check(struct lint *l)
     }
     for (size_t i = 0; i < l->file_count; i++) {
         fault = (struct fault){0};
-        if (definitions_load(&l->files[i], 1, now_ms(), &d, &fault) != 0) {
+        if (definitions_load(&l->files[i], 1, now_ms(), NULL, &d, &fault) != 0) {
             findings_add(&l->findings, SEVERITY_FAULT, &fault);
             continue;
         }
@@ -125,7 +125,7 @@ static void check(struct lint *l)
     }
     fault = (struct fault){0};
     if (l->file_count > 1 && good_count > 0 &&
-        definitions_load(good, good_count, now_ms(), &d, &fault) != 0) {
+        definitions_load(good, good_count, now_ms(), NULL, &d, &fault) != 0) {
         findings_add(&l->findings, SEVERITY_FAULT, &fault);
         good_count = 0;
     }

@@ -43,6 +43,7 @@ struct loader {
     size_t capacity;
     uint32_t *slots; /* hash table of entry index + 1, 0: empty; linear probing */
     size_t slot_count;
+    struct document_memo *memo;
     struct fault *fault;
 };
 
@@ -266,7 +267,7 @@ static bool load_file(struct loader *l, struct file *file, int64_t now_ms, int64
     if (!read_file(file, l->fault)) {
         return false;
     }
-    file->document = document_parse(file->text, file->length, file->path, l->fault);
+    file->document = document_parse_memo(file->text, file->length, file->path, l->memo, l->fault);
     if (file->document == NULL) {
         return false;
     }
@@ -411,12 +412,13 @@ static bool load(struct loader *l, const char *const *files, int64_t now_ms,
 }
 
 int definitions_load(const char *const *files, size_t count, int64_t now_ms,
-                     struct definitions *out, struct fault *fault)
+                     struct document_memo *memo, struct definitions *out, struct fault *fault)
 {
     memset(out, 0, sizeof *out);
     memset(fault, 0, sizeof *fault);
-    struct loader loader = {.file_count = count, .fault = fault};
+    struct loader loader = {.file_count = count, .memo = memo, .fault = fault};
     const bool good = load(&loader, files, now_ms, out);
+    document_memo_end(memo, good);
     for (size_t i = 0; i < loader.count; i++) {
         json_decref(loader.entries[i].json);
     }

@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "../catalog/document_memo.h"
 #include "../catalog/model.h"
 
 struct definitions {
@@ -20,8 +21,10 @@ struct definitions {
 /* Reads every file (native or LaunchDarkly format) and merges them; the same key twice is a fault
    that names both places. All or nothing: 0, or -1 with *fault. provenance of an item: "file:PATH".
  */
+/* memo (document_memo.h): what the last load with it parsed is not parsed again; NULL: parse
+ * everything. */
 int definitions_load(const char *const *files, size_t count, int64_t now_ms,
-                     struct definitions *out, struct fault *fault);
+                     struct document_memo *memo, struct definitions *out, struct fault *fault);
 void definitions_free(struct definitions *d);
 
 #endif

@@ -45,6 +45,7 @@ struct source_file {
     struct state *states;
     size_t count;
 
+    struct document_memo *memo;
     struct watch *watch;
     bool polling; /* inotify cannot be relied on, and the owner was told */
     struct event *readable;
@@ -218,7 +219,8 @@ static int load(struct source_file *s)
     sign_all(s);
     const int64_t start = clock_us();
     const int64_t now_ms = clock_ms(CLOCK_REALTIME);
-    int result = definitions_load((const char *const *)s->given, s->count, now_ms, &d, &fault);
+    int result =
+        definitions_load((const char *const *)s->given, s->count, now_ms, s->memo, &d, &fault);
     if (result == 0) {
         result = hand_over(s, &d, now_ms, clock_us() - start);
     } else {
@@ -344,6 +346,7 @@ static int copy_paths(struct source_file *s, const char *const *paths, size_t co
 static int make_events(struct source_file *s, struct event_base *base)
 {
     int fd;
+    s->memo = document_memo_new(); /* NULL: every load parses everything */
     s->watch = watch_new(&fd);
     if (!s->watch) {
         return -1;
@@ -395,6 +398,7 @@ void source_file_free(struct source_file *s)
     free_event(s->schedule);
     free_event(s->poll);
     watch_free(s->watch);
+    document_memo_free(s->memo);
     for (size_t i = 0; i < s->count; i++) {
         free(s->given[i]);
         free(s->absolute[i]);

@@ -74,7 +74,7 @@ static void check_definitions(const char *path)
 {
     struct definitions definitions;
     struct fault fault;
-    if (definitions_load(&path, 1, 1700000000000, &definitions, &fault) != 0) {
+    if (definitions_load(&path, 1, 1700000000000, NULL, &definitions, &fault) != 0) {
         check_fault(&fault);
         return;
     }

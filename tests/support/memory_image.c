@@ -136,7 +136,7 @@ void memory_image_load(const char *path, struct memory_image *out)
 {
     struct definitions definitions;
     struct fault fault;
-    if (definitions_load(&path, 1, 0, &definitions, &fault) != 0 ||
+    if (definitions_load(&path, 1, 0, NULL, &definitions, &fault) != 0 ||
         !memory_image_make(definitions.items, definitions.count, out, &fault)) {
         char text[2048];
         fault_text(&fault, text, sizeof(text));

@@ -48,7 +48,7 @@ static int load(const char *path)
 {
     struct definitions definitions;
     const char *const files[] = {path};
-    if (definitions_load(files, 1, 1767225600000, &definitions, &fault) != 0) {
+    if (definitions_load(files, 1, 1767225600000, NULL, &definitions, &fault) != 0) {
         return -1;
     }
     assert_int_equal(pipeline_replace(pipeline, definitions.items, definitions.count), 0);
@@ -294,7 +294,7 @@ static void a_file_that_may_not_be_read(void **state)
         assert_int_equal(seteuid(65534), 0); /* root may read everything */
     }
     const int result =
-        definitions_load(&(const char *){file}, 1, 0, &(struct definitions){0}, &fault);
+        definitions_load(&(const char *){file}, 1, 0, NULL, &(struct definitions){0}, &fault);
     assert_int_equal(seteuid(user), 0);
     assert_int_equal(result, -1);
     assert_string_equal(fault.file, file);
@@ -350,7 +350,7 @@ static void yaml_cut_anywhere_is_taken_or_refused(void **state)
     for (size_t cut = 1; cut < size; cut += 61) {
         write_file(text, cut);
         struct definitions definitions;
-        if (definitions_load(&(const char *){file}, 1, 0, &definitions, &fault) == 0) {
+        if (definitions_load(&(const char *){file}, 1, 0, NULL, &definitions, &fault) == 0) {
             definitions_free(&definitions);
         } else {
             refused++;

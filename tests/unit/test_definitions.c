@@ -53,7 +53,7 @@ static struct definitions load(const char *const *files, size_t count)
 {
     struct definitions definitions;
     struct fault fault;
-    if (definitions_load(files, count, NOON_MS, &definitions, &fault) != 0) {
+    if (definitions_load(files, count, NOON_MS, NULL, &definitions, &fault) != 0) {
         char line[1500];
         (void)fault_text(&fault, line, sizeof line);
         fail_msg("%s", line);
@@ -72,7 +72,7 @@ static void expect_fault_in(const char *const *files, size_t count, const char *
 {
     struct definitions definitions;
     struct fault fault;
-    assert_int_equal(definitions_load(files, count, NOON_MS, &definitions, &fault), -1);
+    assert_int_equal(definitions_load(files, count, NOON_MS, NULL, &definitions, &fault), -1);
     assert_null(definitions.items);
     assert_int_equal(definitions.count, 0);
     char line[1500];
@@ -286,7 +286,7 @@ static void files_of_the_kernel_are_read_though_they_say_they_are_empty(void **s
     const char *const files[] = {"/proc/self/cmdline"};
     struct definitions d;
     struct fault fault;
-    assert_int_equal(definitions_load(files, 1, NOON_MS, &d, &fault), -1);
+    assert_int_equal(definitions_load(files, 1, NOON_MS, NULL, &d, &fault), -1);
     assert_non_null(strstr(fault.cause, "a NUL byte")); /* between the arguments: it was read */
 }
 
@@ -321,6 +321,77 @@ static void long_lists_many_flags_and_large_values_are_read(void **state)
     definitions_free(&d);
 }
 
+/* ---- reloads ------------------------------------------------------------------------------- */
+
+#define FLAG(value)                                                                                \
+    "{\"version\": 1, \"on\": true, \"variations\": [" value                                       \
+    "], \"fallthrough\": {\"variation\": 0}}"
+
+static struct definitions reload(struct document_memo *memo, const char *text)
+{
+    write_file("one", text);
+    struct definitions definitions;
+    struct fault fault;
+    assert_int_equal(
+        definitions_load(&(const char *){"one"}, 1, NOON_MS, memo, &definitions, &fault), 0);
+    return definitions;
+}
+
+static void a_reload_parses_what_changed(void **state)
+{
+    (void)state;
+    struct document_memo *memo = document_memo_new();
+    /* Brackets, quotes and escapes in strings do not end a value. */
+    struct definitions a =
+        reload(memo, "{\"flags\": {\"x\": " FLAG("\"}]\\\"[{\\\\\"") ", \"y\": " FLAG("1") "}}");
+    struct definitions b =
+        reload(memo, "{\"flags\": {\"x\": " FLAG("\"}]\\\"[{\\\\\"") ", \"y\": " FLAG(
+                         "2") ", \"z\": " FLAG("2") "}}");
+    assert_ptr_equal(find(&a, "x")->json, find(&b, "x")->json);
+    assert_string_equal(json_string_value(json_array_get(find(&b, "x")->as.flag.variations, 0)),
+                        "}]\"[{\\");
+    assert_ptr_not_equal(find(&a, "y")->json, find(&b, "y")->json);
+    assert_int_equal(json_integer_value(json_array_get(find(&b, "y")->as.flag.variations, 0)), 2);
+    assert_ptr_equal(find(&b, "y")->json, find(&b, "z")->json);
+    definitions_free(&a);
+    definitions_free(&b);
+    document_memo_free(memo);
+}
+
+static void a_reload_finds_the_same_faults(void **state)
+{
+    (void)state;
+    struct document_memo *memo = document_memo_new();
+    struct definitions d = reload(memo, "{\"flags\": {\"x\": " FLAG("1") "}}");
+    static const char *const bad[] = {
+        "{\"flags\": {\"x\": " FLAG("1") ", \"x\": " FLAG("1") "}}",
+        "{\"flags\": {\"x\": " FLAG("1") "} \"y\": 1}",
+        "{\"flags\": {\"x\": " FLAG("1"),
+        "{\"flags\": {\"x\": {\"version\": 1, \"on\": true, \"variations\": [",
+        "{\"flags\": {\"x\": " FLAG("1") ", \"y\": {\"on\": 7}}}",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct definitions unused;
+        struct fault with;
+        struct fault without;
+        write_file("one", bad[i]);
+        const char *const files[] = {"one"};
+        assert_int_equal(definitions_load(files, 1, NOON_MS, memo, &unused, &with), -1);
+        assert_int_equal(definitions_load(files, 1, NOON_MS, NULL, &unused, &without), -1);
+        char a[1500];
+        char b[1500];
+        (void)fault_text(&with, a, sizeof a);
+        (void)fault_text(&without, b, sizeof b);
+        assert_string_equal(a, b);
+    }
+    /* What failed has not cost what was remembered. */
+    struct definitions again = reload(memo, "{\"flags\": {\"x\": " FLAG("1") "}}");
+    assert_ptr_equal(find(&d, "x")->json, find(&again, "x")->json);
+    definitions_free(&d);
+    definitions_free(&again);
+    document_memo_free(memo);
+}
+
 /* The file that the documentation and the demonstration begin with. */
 static void the_example_is_good(void **state)
 {
@@ -353,6 +424,8 @@ int main(void)
         cmocka_unit_test(what_is_not_a_readable_file_is_named),
         cmocka_unit_test(files_of_the_kernel_are_read_though_they_say_they_are_empty),
         cmocka_unit_test(long_lists_many_flags_and_large_values_are_read),
+        cmocka_unit_test(a_reload_parses_what_changed),
+        cmocka_unit_test(a_reload_finds_the_same_faults),
         cmocka_unit_test(the_example_is_good),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
