@@ -374,8 +374,7 @@ static __attribute__((noinline)) enum verdict clause_matches(struct run *run,
 static inline bool plain_equality(const struct run *run, const struct image_blob *blob,
                                   const struct image_clause *clause, bool *matched)
 {
-    if (clause->op != IMAGE_OP_IN || clause->by.attribute != IMAGE_ATTRIBUTE_NAMED ||
-        clause->first.type != IMAGE_VALUE_STRING || clause->value_count != 1) {
+    if (!clause->plain) {
         return false;
     }
     const struct context_value value = context_named(run->c, clause->by.hash);

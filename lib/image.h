@@ -302,12 +302,19 @@ struct image_semver {
     struct image_string prerelease; /* empty: a release */
 };
 
+/* Is it what `plain` says? */
+#define IMAGE_CLAUSE_IS_PLAIN(c)                                                                   \
+    ((c)->op == IMAGE_OP_IN && (c)->by.attribute == IMAGE_ATTRIBUTE_NAMED &&                       \
+     (c)->value_count == 1 && (c)->first.type == IMAGE_VALUE_STRING)
+
 /* One condition. With one value, values_offset names the clause's own `first`. */
 struct image_clause {
     struct image_selector by;
     uint8_t op; /* enum image_op */
     uint8_t negate;
-    uint8_t reserved0[2];
+    uint8_t
+        plain; /* 1 exactly when it is a NAMED attribute, IN, and one STRING: most clauses are */
+    uint8_t reserved0;
     uint32_t value_count;
     uint32_t values_offset; /* struct image_value[value_count]; 0 when there are none */
     uint32_t reserved1;
@@ -584,7 +591,8 @@ IMAGE_PIN_SIZE(image_clause, 96);
 IMAGE_PIN(image_clause, by, 0);
 IMAGE_PIN(image_clause, op, 40);
 IMAGE_PIN(image_clause, negate, 41);
-IMAGE_PIN(image_clause, reserved0, 42);
+IMAGE_PIN(image_clause, plain, 42);
+IMAGE_PIN(image_clause, reserved0, 43);
 IMAGE_PIN(image_clause, value_count, 44);
 IMAGE_PIN(image_clause, values_offset, 48);
 IMAGE_PIN(image_clause, reserved1, 52);

@@ -270,7 +270,7 @@ static bool clause(struct walk *w, const struct image_clause *c)
             return false;
         }
     }
-    return true;
+    return c->plain == IMAGE_CLAUSE_IS_PLAIN(c) ? true : refuse(w, "clause.plain");
 }
 
 static bool clauses(struct walk *w, uint32_t offset, uint32_t count)

@@ -270,6 +270,15 @@ static void place_values(struct blob_builder *b, size_t at, const struct model_c
     }
 }
 
+/* Once all of the clause is written. */
+static void mark_plain(struct blob_builder *b, size_t at)
+{
+    struct image_clause *const written = blob_bytes(b, at);
+    if (written) {
+        written->plain = IMAGE_CLAUSE_IS_PLAIN(written);
+    }
+}
+
 static void place_clause(struct blob_builder *b, size_t at, const struct model_clause *clause,
                          const struct member *where)
 {
@@ -297,6 +306,7 @@ static void place_clause(struct blob_builder *b, size_t at, const struct model_c
     blob_selector(b, at + offsetof(struct image_clause, by), clause->context_kind,
                   by_key ? (struct model_string){"key", 3} : clause->attribute,
                   op == IMAGE_OP_SEGMENT_MATCH ? NULL : &attribute);
+    mark_plain(b, at);
     blob_text_late(b, at + offsetof(struct image_clause, op_name), clause->op);
 }
 

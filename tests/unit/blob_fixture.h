@@ -197,9 +197,11 @@ static inline uint32_t fixture_clauses(struct fixture *f)
         c->values_offset =
             at + i * (uint32_t)sizeof *c + (uint32_t)offsetof(struct image_clause, first);
         fixture_value(f, ops[i], &c->first);
+        c->plain = IMAGE_CLAUSE_IS_PLAIN(c);
     }
     struct image_clause *const last = &clauses[FIXTURE_CLAUSES - 1];
     last->value_count = 3;
+    last->plain = 0;
     last->values_offset = fixture_room(f, 3 * sizeof(struct image_value), 8);
     struct image_value *const values = fixture_at(f, last->values_offset);
     values[0] = (struct image_value){.type = IMAGE_VALUE_BOOL, .as.number = 1};
