@@ -10,6 +10,7 @@
 #include "context_build.h"
 #include "hash.h"
 #include "json.h"
+#include "text.h"
 
 enum context_name context_name_of(const char *name, size_t length)
 {
@@ -91,13 +92,13 @@ void ffshm_context_init(struct ffshm_context *c, const char *kind, const char *k
     if (is_user(kind)) {
         start_kind(c, 0, "user", 4, HASH_KIND_USER);
     } else {
-        const size_t length = strlen(kind);
+        const size_t length = text_length(kind);
         start_kind(c, 0, kind, length, hash_bytes(kind, length));
         if (!context_kind_valid(kind, length)) {
             c->error = FFSHM_INVALID_CONTEXT;
         }
     }
-    const size_t length = key ? strlen(key) : 0;
+    const size_t length = key ? text_length(key) : 0;
     if (length == 0 || length > UINT32_MAX) {
         c->error = FFSHM_INVALID_CONTEXT;
         return;
@@ -163,7 +164,7 @@ static inline int set(struct ffshm_context *c, const char *name, struct context_
     if (!c || !name || c->kind_count == 0) {
         return FFSHM_INVALID_ARGUMENT;
     }
-    const size_t length = strlen(name);
+    const size_t length = text_length(name);
     const enum context_name which = context_name_of(name, length);
     if (__builtin_expect(which != CONTEXT_NAME_CUSTOM, 0)) {
         return put_builtin(c, which, value);
@@ -174,7 +175,7 @@ static inline int set(struct ffshm_context *c, const char *name, struct context_
 /* false: longer than a context can say. */
 static bool string_value(const char *text, struct context_value *value)
 {
-    const size_t length = strlen(text);
+    const size_t length = text_length(text);
     value->type = CONTEXT_STRING;
     value->length = (uint32_t)length;
     value->as.text = text;
