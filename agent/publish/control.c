@@ -68,6 +68,27 @@ static int make_directories(char *path, struct fault *fault)
     }
 }
 
+/* Readers take files of root and of the directory's owner: any other agent would publish for
+   nobody. */
+static int check_directory(const struct store_dir *dir, const struct stat *st, struct fault *fault)
+{
+    if (st->st_mode & S_IWOTH) {
+        store_fault(fault, dir, NULL, "", 0);
+        fault_set(fault, "", "choose a directory of the agent's own, mode 0755", "%s",
+                  "every user may replace what is in this directory");
+        return -1;
+    }
+    const uid_t user = geteuid();
+    if (user != 0 && user != st->st_uid) {
+        store_fault(fault, dir, NULL, "", 0);
+        fault_set(fault, "", "give the directory to the agent's user, or choose another with --dir",
+                  "this directory is user %lu's: readers refuse the files of user %lu in it",
+                  (unsigned long)st->st_uid, (unsigned long)user);
+        return -1;
+    }
+    return 0;
+}
+
 static int open_directory(struct control *c, const char *path, struct fault *fault)
 {
     char *const own = strdup(path);
@@ -87,13 +108,7 @@ static int open_directory(struct control *c, const char *path, struct fault *fau
         store_fault(fault, &c->dir, NULL, "cannot open the directory", errno);
         return -1;
     }
-    if (st.st_mode & S_IWOTH) {
-        store_fault(fault, &c->dir, NULL, "every user may write this directory", 0);
-        fault_set(fault, "", "choose a directory of the agent's own, mode 0755", "%s",
-                  "every user may replace what is in this directory");
-        return -1;
-    }
-    return 0;
+    return check_directory(&c->dir, &st, fault);
 }
 
 static void fault_held(const struct control *c, struct fault *fault)
@@ -247,40 +262,52 @@ static int create_page(struct control *c, int old_fd, bool exists, uint64_t fixe
     return result;
 }
 
-/* An existing page stays when readers accept it: right type, size, mode, and contents. */
-static bool adopt_page(struct control *c, int fd)
+/* An existing page stays when readers accept it: right type, size, mode, and contents. 0; 1: it has
+   to be replaced; -1: it could not be looked at this time, which is no reason to replace it. */
+static int adopt_page(struct control *c, int fd, struct fault *fault)
 {
     struct stat st;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
-        st.st_size != (off_t)sizeof(struct image_control) || st.st_blocks * 512 < st.st_size ||
-        (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-        return false;
+    if (fstat(fd, &st) != 0) {
+        store_fault(fault, &c->dir, CTL, "cannot open the control page", errno);
+        return -1;
+    }
+    if (!S_ISREG(st.st_mode) || st.st_size != (off_t)sizeof(struct image_control) ||
+        st.st_blocks * 512 < st.st_size || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        return 1;
     }
     struct image_control *const page = map_page(fd);
     if (!page) {
-        return false;
+        store_fault(fault, &c->dir, CTL, "cannot map the control page", errno);
+        return -1;
     }
     const uint64_t generation = atomic_load_explicit(&page->generation, memory_order_relaxed);
     if (image_verify_control(page, sizeof *page, NULL) != 0 || generation >> 32 >= UINT32_MAX / 2 ||
         atomic_load_explicit(&page->incarnation, memory_order_relaxed) >= UINT32_MAX / 2) {
         munmap(page, sizeof *page);
-        return false;
+        return 1;
     }
     c->page = page;
-    return true;
+    return 0;
+}
+
+/* A name that cannot be opened because of what it is, and not because of the moment. */
+static bool is_no_page(int error)
+{
+    return error == ENOENT || error == ELOOP || error == ENXIO || error == EISDIR ||
+           error == ENODEV;
 }
 
 static int open_page(struct control *c, uint64_t fixed_seed, struct fault *fault)
 {
     const int fd = openat(c->dir.fd, CTL, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0 && (errno == EACCES || errno == EPERM || errno == EROFS || errno == EMFILE)) {
+    if (fd < 0 && !is_no_page(errno)) {
         store_fault(fault, &c->dir, CTL, "cannot open the control page", errno);
         return -1;
     }
     const bool exists = fd >= 0 || errno != ENOENT;
     c->foreign = !exists;
-    int result = 0;
-    if (fd < 0 || !adopt_page(c, fd)) {
+    int result = fd < 0 ? 1 : adopt_page(c, fd, fault);
+    if (result > 0) {
         result = create_page(c, fd, exists, fixed_seed, fault);
     }
     if (fd >= 0) {
@@ -298,6 +325,14 @@ int control_open(struct control *c, const char *path, uint64_t fixed_seed, struc
         return -1;
     }
     store_unlink(&c->dir, CTL_NEW);
+    struct stat st;
+    if (fstatat(c->dir.fd, CTL, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+        store_fault(fault, &c->dir, CTL, "cannot open the control page", errno);
+        control_close(c);
+        return -1;
+    }
+    c->device = st.st_dev;
+    c->inode = st.st_ino;
     struct image_control *const page = c->page;
     const uint64_t last = atomic_load_explicit(&page->generation, memory_order_relaxed) >> 32;
     const uint64_t incarnation = atomic_load_explicit(&page->incarnation, memory_order_relaxed);
@@ -306,6 +341,19 @@ int control_open(struct control *c, const char *path, uint64_t fixed_seed, struc
     atomic_store_explicit(&page->agent_state, IMAGE_AGENT_STARTING, memory_order_release);
     FFSHM_TEST_POINT(5);
     return 0;
+}
+
+int control_check(const struct control *c, struct fault *fault)
+{
+    struct stat st;
+    if (fstatat(c->dir.fd, CTL, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == c->device &&
+        st.st_ino == c->inode) {
+        return 0;
+    }
+    store_fault(fault, &c->dir, CTL, "", 0);
+    fault_set(fault, "", "start the agent again: it makes the store anew", "%s",
+              "somebody removed or replaced the files of the store");
+    return -1;
 }
 
 void control_close(struct control *c)

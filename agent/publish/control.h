@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "../catalog/fault.h"
 #include "image.h"
@@ -15,6 +16,8 @@ struct control {
     struct store_dir dir; /* path is owned */
     int lock_fd;
     struct image_control *page;
+    dev_t device; /* of the page's file */
+    ino_t inode;
     bool created; /* the page is new: nothing in the directory belongs to it */
     bool foreign; /* there was no control page at all: not known to have been a store */
 };
@@ -23,6 +26,10 @@ struct control {
    begins a new incarnation in the state STARTING. 0, or -1 with *fault and nothing held. */
 int control_open(struct control *c, const char *path, uint64_t fixed_seed, struct fault *fault);
 void control_close(struct control *c);
+
+/* Is the directory still the one that was opened, and its control page ours? Otherwise another
+   agent may be at home in it, with files of the same names. 0 or -1 with *fault. */
+int control_check(const struct control *c, struct fault *fault);
 
 /* Announces a generation to every reader. */
 void control_announce(struct control *c, uint64_t generation, uint64_t now_ms);

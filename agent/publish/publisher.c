@@ -264,7 +264,7 @@ static int write_extent(struct publish *job, struct fault *fault)
     const int written = store_file_write(&p->control.dir, a.bytes, a.size, &job->extent, fault);
     assemble_free(&a);
     if (written != 0) {
-        return -1;
+        return written;
     }
     const char *why = NULL;
     if (image_verify_extent(job->extent.bytes, job->extent.size, &why) != 0) {
@@ -293,7 +293,7 @@ static int write_head(struct publish *job, struct fault *fault)
     const int written = store_file_write(&p->control.dir, a.bytes, a.size, &job->head, fault);
     assemble_free(&a);
     if (written != 0) {
-        return -1;
+        return written;
     }
     const struct live_state *const next = &p->live->next;
     const struct image_extent *images[IMAGE_MAX_EXTENTS];
@@ -365,13 +365,17 @@ static void complete(struct publish *job, bool with_changes)
     retention_prune(&p->retention, &p->control.dir, p->retained, live_bytes(now));
 }
 
-static int publish(struct publisher *p, bool with_changes, uint32_t extent_limit,
+/* 0; -ENOSPC: the filesystem is full; any other number: another failure. */
+static int attempt(struct publisher *p, bool with_changes, uint32_t extent_limit,
                    struct fault *fault)
 {
     struct publish job = {
         .p = p, .extent = {NULL, 0, -1}, .head = {NULL, 0, -1}, .generation = p->next_generation++};
     *fault = (struct fault){0};
-    int result = prepare(&job, with_changes, extent_limit, fault);
+    int result = control_check(&p->control, fault);
+    if (result == 0) {
+        result = prepare(&job, with_changes, extent_limit, fault);
+    }
     if (result == 0) {
         result = write_extent(&job, fault);
     }
@@ -386,14 +390,27 @@ static int publish(struct publisher *p, bool with_changes, uint32_t extent_limit
     }
     if (result == 0) {
         complete(&job, with_changes);
-    } else {
-        p->failures++;
-        atomic_fetch_add_explicit(&p->control.page->publish_failures, 1, memory_order_relaxed);
     }
     store_file_close(&job.extent);
     store_file_close(&job.head);
     draft_free(&job.draft);
     return result;
+}
+
+static int publish(struct publisher *p, bool with_changes, uint32_t extent_limit,
+                   struct fault *fault)
+{
+    int result = attempt(p, with_changes, extent_limit, fault);
+    if (result == -ENOSPC && p->retention.head_count > 1) {
+        /* What is kept for inspection makes room for what is needed. */
+        retention_prune(&p->retention, &p->control.dir, 1, live_bytes(&p->live->now));
+        result = attempt(p, with_changes, extent_limit, fault);
+    }
+    if (result != 0) {
+        p->failures++;
+        atomic_fetch_add_explicit(&p->control.page->publish_failures, 1, memory_order_relaxed);
+    }
+    return result == 0 ? 0 : -1;
 }
 
 int publisher_publish(struct publisher *p, bool urgent, struct fault *fault)

@@ -114,12 +114,13 @@ int store_nameless(const struct store_dir *dir, unsigned mode, const void *bytes
 {
     const int fd = openat(dir->fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
     if (fd < 0) {
-        const bool unsupported = errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL;
+        const int failed = errno;
+        const bool unsupported = failed == EOPNOTSUPP || failed == EISDIR || failed == EINVAL;
         store_fault(fault, dir, NULL,
                     unsupported ? "the filesystem cannot make files without a name (O_TMPFILE)"
                                 : "cannot make a file",
-                    unsupported ? EOPNOTSUPP : errno);
-        return -1;
+                    unsupported ? EOPNOTSUPP : failed);
+        return -failed;
     }
     /* Whatever the umask, other users' processes read it. */
     int error = fchmod(fd, mode) == 0 ? 0 : errno;
@@ -135,7 +136,7 @@ int store_nameless(const struct store_dir *dir, unsigned mode, const void *bytes
     if (error != 0) {
         store_fault(fault, dir, NULL, what, error);
         close(fd);
-        return -1;
+        return -error;
     }
     return fd;
 }
@@ -168,7 +169,7 @@ int store_file_write(const struct store_dir *dir, const void *bytes, size_t size
     *out = (struct store_file){NULL, 0, -1};
     const int fd = store_nameless(dir, 0444, bytes, size, fault);
     if (fd < 0) {
-        return -1;
+        return fd;
     }
     if (map(fd, size, out) != 0) {
         store_fault(fault, dir, NULL, "cannot map a file", errno);

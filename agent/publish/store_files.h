@@ -35,13 +35,14 @@ void store_name(char name[STORE_NAME], enum store_letter letter, uint64_t number
 int store_name_parse(const char *name, enum store_letter letter, uint64_t *number);
 
 /* A nameless file of the directory with these bytes, all of its blocks allocated: full or failed.
-   The descriptor, or -1 with *fault. */
+   The descriptor, or a negative errno with *fault. */
 int store_nameless(const struct store_dir *dir, unsigned mode, const void *bytes, size_t size,
                    struct fault *fault);
 /* Gives a nameless file its name, which must be free. 0 or -1 with *fault. */
 int store_link(const struct store_dir *dir, int fd, const char *name, struct fault *fault);
 
-/* A nameless file, mode 0444, mapped read-only for the verifier; still to be linked. */
+/* A nameless file, mode 0444, mapped read-only for the verifier; still to be linked. 0, or a
+   negative errno with *fault. */
 int store_file_write(const struct store_dir *dir, const void *bytes, size_t size,
                      struct store_file *out, struct fault *fault);
 /* Maps an existing file that readers would accept: regular, fully allocated, ours or root's, and

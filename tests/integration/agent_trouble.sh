@@ -31,6 +31,25 @@ flags color='"green"' >"$file"
 await_value color '"green"'
 stop_agent
 
+step "a start that cannot look at the control page leaves it as it is"
+if command -v strace >/dev/null; then
+    before=$(status generation)
+    for call in mmap fstat,newfstatat; do
+        code=0
+        ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 strace -o /dev/null -P "$store/ctl" \
+            -e trace="$call" -e inject="$call":error=ENOMEM \
+            "$bin/ffagent" --dir "$store" --flags "$file" --once >"$log" 2>&1 </dev/null || code=$?
+        [ $code = 1 ] || fail "without $call the agent ended with $code"
+        await_log event=start-failed
+        [ "$(status generation)" = "$before" ] || fail "without $call the store was made anew"
+    done
+    start_agent --flags "$file"
+    await_log event=unchanged
+    stop_agent
+else
+    echo "  (no strace here: not tried)"
+fi
+
 step "without inotify the files are looked at every second"
 # A user namespace of its own, so that its limit on inotify instances can be lowered without root.
 if unshare --user --map-root-user true 2>/dev/null; then

@@ -754,6 +754,58 @@ static void bad_directories_are_named(void **state)
     end(&r);
 }
 
+/* Readers would refuse every file of such an agent. */
+static void a_directory_of_another_user_is_refused(void **state)
+{
+    (void)state;
+    struct rig r;
+    begin(&r);
+    if (geteuid() != 0) {
+        print_message("needs root: skipped\n");
+        end(&r);
+        skip();
+    }
+    assert_int_equal(chmod(r.base, 0775), 0);
+    assert_int_equal(chown(r.base, 0, 1234), 0);
+    snprintf(r.dir, sizeof r.dir, "%s", r.base);
+    assert_int_equal(setegid(1234), 0);
+    assert_int_equal(seteuid(1234), 0);
+    r.p = try_open(&r, 0);
+    assert_int_equal(seteuid(0), 0);
+    assert_int_equal(setegid(0), 0);
+    assert_null(r.p);
+    assert_non_null(strstr(r.fault.cause, "user 1234"));
+    assert_int_equal(count_files(&r, "ctl"), 0);
+    end(&r);
+}
+
+/* Another agent may have moved in; its files have the names that ours had. */
+static void an_agent_whose_files_were_removed_leaves_those_of_the_next_alone(void **state)
+{
+    (void)state;
+    struct rig r;
+    begin(&r);
+    open_rig(&r, 1);
+    put(&r, "a", "one");
+    publish(&r);
+    struct publisher *const old = r.p;
+    remove_all(r.dir);
+    open_rig(&r, 1);
+    put(&r, "a", "two");
+    publish(&r);
+    struct publisher *const next = r.p;
+    r.p = old;
+    put(&r, "a", "three");
+    assert_int_equal(publisher_publish(old, false, &r.fault), -1);
+    assert_non_null(strstr(r.fault.cause, "removed or replaced"));
+    publisher_close(old);
+    r.p = next;
+    expect(&r, "a", "two");
+    assert_int_equal(count_files(&r, "x."), 1);
+    assert_int_equal(count_files(&r, "s."), 1);
+    end(&r);
+}
+
 static void compaction_bounds_the_extents_and_keeps_the_content(void **state)
 {
     (void)state;
@@ -1078,10 +1130,36 @@ static void a_full_filesystem_fails_cleanly(void **state)
     const unsigned files = count_files(&r, "x.");
     assert_int_equal(publisher_publish(r.p, true, &r.fault), -1); /* leaves nothing behind */
     assert_int_equal(count_files(&r, "x."), files);
-    assert_int_equal(count_files(&r, "s."), 2);
+    assert_int_equal(count_files(&r, "s."), 1);
     assert_int_equal(mount("tmpfs", r.base, "tmpfs", MS_REMOUNT, "size=4m,mode=0755"), 0);
     publish(&r);
     expect(&r, key, "x");
+    publisher_close(r.p);
+    r.p = NULL;
+    assert_int_equal(umount(r.base), 0);
+    end(&r);
+}
+
+static void what_is_only_retained_makes_room_for_a_publish(void **state)
+{
+    (void)state;
+    struct rig r;
+    begin(&r);
+    if (mount("tmpfs", r.base, "tmpfs", 0, "size=256k,mode=0755") != 0) {
+        print_message("needs the right to mount a tmpfs: skipped\n");
+        rmdir(r.base);
+        skip();
+    }
+    open_rig(&r, 16);
+    for (unsigned i = 0; i < 40; i++) {
+        char value[16];
+        snprintf(value, sizeof value, "%u", i);
+        put_sized(&r, "large", value, true, 40000);
+        publish(&r);
+        expect(&r, "large", value);
+    }
+    assert_int_equal(stats_of(&r).failures, 0);
+    assert_true(stats_of(&r).retained_heads > 1);
     publisher_close(r.p);
     r.p = NULL;
     assert_int_equal(umount(r.base), 0);
@@ -1214,6 +1292,8 @@ int main(void)
         cmocka_unit_test(the_lock_is_of_the_open_file),
         cmocka_unit_test(directories_and_files_have_their_modes_whatever_the_umask),
         cmocka_unit_test(bad_directories_are_named),
+        cmocka_unit_test(a_directory_of_another_user_is_refused),
+        cmocka_unit_test(an_agent_whose_files_were_removed_leaves_those_of_the_next_alone),
         cmocka_unit_test(compaction_bounds_the_extents_and_keeps_the_content),
         cmocka_unit_test(urgent_publishes_alone_never_run_out_of_extents),
         cmocka_unit_test(compaction_leaves_pending_changes_pending),
@@ -1223,6 +1303,7 @@ int main(void)
         cmocka_unit_test(a_name_that_is_taken_fails_once_and_nothing_is_left),
         cmocka_unit_test(a_kill_at_any_step_leaves_the_old_or_the_new),
         cmocka_unit_test(a_full_filesystem_fails_cleanly),
+        cmocka_unit_test(what_is_only_retained_makes_room_for_a_publish),
         cmocka_unit_test(a_store_starts_on_a_filesystem_of_any_size_or_says_why_not),
         cmocka_unit_test(heartbeat_and_states_are_on_the_page),
         cmocka_unit_test(any_sequence_of_changes_ends_in_what_it_says),
