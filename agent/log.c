@@ -1,6 +1,7 @@
 #include "log.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,10 +20,15 @@ struct line {
     size_t length; /* <= LINE_BYTES - 1: room for the newline */
 };
 
+/* How long a line waits for whoever reads a pipe or a terminal. After that, lines are counted
+   instead until there is room again: a log that nobody reads must not stop the agent. */
+#define PATIENCE_MS 100
+
 static struct {
     enum log_level level;
     bool journal;
-} settings = {LOG_LEVEL_INFO, false};
+    int64_t lost; /* lines since somebody read the last one */
+} settings = {LOG_LEVEL_INFO, false, 0};
 
 static const struct {
     const char *name;
@@ -142,12 +148,23 @@ static void append_start(struct line *line, enum log_level level)
     append_text(line, text);
 }
 
-void log_event(enum log_level level, const char *event, const struct log_field *fields,
-               unsigned count)
+static void append_field(struct line *line, const struct log_field *field)
 {
-    if (level > settings.level) {
-        return;
+    append_text(line, " ");
+    append_text(line, field->key);
+    append_text(line, "=");
+    if (field->text) {
+        append_value(line, field->text);
+    } else {
+        char number[24];
+        snprintf(number, sizeof number, "%" PRId64, field->number);
+        append_text(line, number);
     }
+}
+
+static void write_line(enum log_level level, const char *event, const struct log_field *fields,
+                       unsigned count)
+{
     struct line line;
     line.length = 0;
     append_start(&line, level);
@@ -156,16 +173,7 @@ void log_event(enum log_level level, const char *event, const struct log_field *
     append_text(&line, " event=");
     append_value(&line, event);
     for (unsigned i = 0; i < count; i++) {
-        append_text(&line, " ");
-        append_text(&line, fields[i].key);
-        append_text(&line, "=");
-        if (fields[i].text) {
-            append_value(&line, fields[i].text);
-        } else {
-            char number[24];
-            snprintf(number, sizeof number, "%" PRId64, fields[i].number);
-            append_text(&line, number);
-        }
+        append_field(&line, &fields[i]);
     }
     line.bytes[line.length++] = '\n';
     /* One write, so that lines of several processes on one stream do not mix. A log that cannot be
@@ -173,6 +181,36 @@ void log_event(enum log_level level, const char *event, const struct log_field *
     if (write(STDERR_FILENO, line.bytes, line.length) < 0) {
         return;
     }
+}
+
+/* A pipe that can be written has room for PIPE_BUF bytes, which is a line. */
+static bool has_room(int patience_ms)
+{
+    struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+    const int ready = poll(&out, 1, patience_ms);
+    return (ready < 0 ? poll(&out, 1, 0) : ready) > 0; /* less: a signal */
+}
+
+void log_event(enum log_level level, const char *event, const struct log_field *fields,
+               unsigned count)
+{
+    if (level > settings.level) {
+        return;
+    }
+    if (!has_room(settings.lost ? 0 : PATIENCE_MS)) {
+        settings.lost++;
+        return;
+    }
+    if (settings.lost) {
+        const struct log_field lost = log_number("lines", settings.lost);
+        settings.lost = 0;
+        write_line(LOG_LEVEL_WARNING, "log-lost", &lost, 1);
+        if (!has_room(0)) {
+            settings.lost = 1;
+            return;
+        }
+    }
+    write_line(level, event, fields, count);
 }
 
 void log_fault(enum log_level level, const char *event, const struct fault *fault)

@@ -184,6 +184,26 @@ static void level_names_are_read_in_any_case(void **state)
     assert_int_equal(level, LOG_LEVEL_DEBUG);
 }
 
+static void a_log_that_nobody_reads_stops_nobody(void **state)
+{
+    (void)state;
+    const int flags = fcntl(STDERR_FILENO, F_GETFL);
+    assert_int_equal(fcntl(STDERR_FILENO, F_SETFL, flags & ~O_NONBLOCK), 0);
+    for (unsigned i = 0; i < 5000; i++) { /* a pipe holds far less */
+        LOG_EVENT(LOG_LEVEL_INFO, "published", log_number("generation", i));
+    }
+    while (read(reading, text, sizeof text) > 0) {
+    }
+    LOG_EVENT(LOG_LEVEL_INFO, "next");
+    const char *first = logged();
+    assert_int_equal(strncmp(first, "level=warning event=log-lost lines=",
+                             strlen("level=warning event=log-lost lines=")),
+                     0);
+    assert_non_null(strstr(first, "level=info event=next\n"));
+    LOG_EVENT(LOG_LEVEL_INFO, "after");
+    assert_string_equal(logged(), "level=info event=after\n");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -198,6 +218,7 @@ int main(void)
         TEST(a_fault_shows_what_it_knows),
         TEST(a_log_that_cannot_be_written_is_no_harm),
         TEST(level_names_are_read_in_any_case),
+        TEST(a_log_that_nobody_reads_stops_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
