@@ -27,7 +27,7 @@ struct pipeline {
     enum image_source_state source_state;
     bool adopted_checked; /* nobody's items of an earlier agent were looked for */
     unsigned changed;     /* items since the last publish */
-    unsigned uncompiled;  /* items of the last round that failed */
+    unsigned uncompiled;  /* items that failed; then the next round is of all items */
     unsigned warnings;    /* of this round */
     int64_t backoff_ms;   /* 0: the last publish succeeded */
     int64_t compile_us;   /* since the last publish */
@@ -170,15 +170,25 @@ static void remove_orphans(struct pipeline *p)
     }
 }
 
+static void put_again(void *arg, const struct model_item *item)
+{
+    put(arg, item);
+}
+
 static void compile(struct pipeline *p)
 {
-    if (!catalog_changed(p->catalog) && p->adopted_checked) {
+    const bool all = p->uncompiled > 0; /* the catalog does not tell twice */
+    if (!catalog_changed(p->catalog) && p->adopted_checked && !all) {
         return;
     }
     const int64_t start = now_us();
     p->warnings = 0;
     p->uncompiled = 0;
     catalog_changes(p->catalog, on_change, p);
+    if (all) {
+        p->uncompiled = 0;
+        catalog_each(p->catalog, put_again, p);
+    }
     if (!p->adopted_checked) {
         remove_orphans(p);
     }
