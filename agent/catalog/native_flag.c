@@ -34,10 +34,9 @@ int64_t native_variant(const struct native_flag *f, const struct member *where, 
     if (!native_is_name(f->n, where, name)) {
         return -1;
     }
-    for (size_t i = 0; i < json_array_size(f->keys); i++) {
-        if (json_equal(json_array_get(f->keys, i), name)) {
-            return (int64_t)i;
-        }
+    const json_t *index = json_object_get(f->indexes, json_string_value(name));
+    if (index != NULL) {
+        return json_integer_value(index);
     }
     char hint[sizeof f->n->fault->hint];
     size_t used = (size_t)snprintf(hint, sizeof hint, "the variants are");
@@ -63,12 +62,11 @@ static bool read_variant(struct native_flag *f, const struct member *where, json
     if (key == NULL) {
         return native_fault(n, &at, "", "is missing");
     }
-    for (size_t i = 0; i < json_array_size(f->keys); i++) {
-        if (json_equal(json_array_get(f->keys, i), key)) {
-            return native_fault(n, &at, "every variant needs a key of its own",
-                                "\"%.80s\" is also the key of variants[%zu]",
-                                json_string_value(key), i);
-        }
+    const json_t *first = json_object_get(f->indexes, json_string_value(key));
+    if (first != NULL) {
+        return native_fault(n, &at, "every variant needs a key of its own",
+                            "\"%.80s\" is also the key of variants[%" JSON_INTEGER_FORMAT "]",
+                            json_string_value(key), json_integer_value(first));
     }
     json_t *value = json_object_get(variant, "value");
     if (value == NULL) {
@@ -77,6 +75,8 @@ static bool read_variant(struct native_flag *f, const struct member *where, json
     }
     (void)native_text(n, where, variant, "name");
     (void)native_text(n, where, variant, "description");
+    native_put(n, f->indexes, json_string_value(key),
+               json_integer((json_int_t)json_array_size(f->keys)));
     native_append(n, f->keys, json_incref(key));
     native_append(n, variations, json_incref(value));
     return !n->failed;
@@ -90,9 +90,10 @@ static json_t *read_variants(struct native_flag *f)
     const struct member at = {holder, "variants", 0};
     f->variants = native_list(n, holder, f->members, "variants");
     f->keys = json_array();
+    f->indexes = json_object();
     json_t *variations = json_array();
     const size_t count = json_array_size(f->variants);
-    if (f->keys == NULL || variations == NULL) {
+    if (f->keys == NULL || f->indexes == NULL || variations == NULL) {
         (void)native_no_memory(n);
     } else if (count == 0) {
         (void)native_fault(n, &at,
@@ -158,7 +159,7 @@ static json_t *fallthrough(struct native_flag *f)
     }
     json_decref(weights);
     if (f->default_index < 0) {
-        const struct member at = {f->where, "default_variant", 0};
+        const struct member at = {native_holder(f, "default_variant"), "default_variant", 0};
         (void)native_fault(n, &at, "name the variant that is served when no rule matches",
                            "is missing");
     }
@@ -336,6 +337,7 @@ json_t *native_lower_state(struct native_flag *f)
         native_put(n, flag, "ffshm", additions(f));
     }
     json_decref(f->keys);
+    json_decref(f->indexes);
     if (n->failed) {
         json_decref(flag);
         return NULL;

@@ -29,6 +29,7 @@ struct native_flag {
     bool current;          /* false: a later moment, lowered only to see that it can be */
     json_t *variants;      /* the list, as written */
     json_t *keys;          /* its keys; owned */
+    json_t *indexes;       /* key -> place among them; owned */
     int64_t default_index; /* -1: none */
     json_t *seed;          /* NULL: none */
 };

@@ -644,6 +644,9 @@ static void what_a_schedule_will_bring_is_checked_today(void **state)
     expect_fault(FLAG("    schedule: [" AT("2027-01-01T00:00:00Z", "default_variant: x") "]\n"),
                  "flags.f.schedule[0].set.default_variant", "there is no variant \"x\"",
                  "the variants are on, off");
+    expect_fault(FLAG("    schedule: [" AT("2027-01-01T00:00:00Z", "default_variant: null") "]\n"),
+                 "flags.f.schedule[0].set.default_variant", "is missing",
+                 "name the variant that is served when no rule matches");
     expect_fault(FLAG("    schedule: [" AT("2028-01-01T00:00:00Z", "enabled: true") ", " AT(
                      "2027-01-01T00:00:00Z", "targeting_rules: [{variant: 1}]") "]\n"),
                  "flags.f.schedule[1].set.targeting_rules[0].variant",
