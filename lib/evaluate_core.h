@@ -6,8 +6,9 @@
  * the narration.
  *
  * Recursion goes into prerequisites and segments only. A chain on the stack holds the blobs of the
- * current path: meeting one of them again is a cycle; IMAGE_MAX_DEPTH bounds the rest. Both abandon
- * the whole evaluation.
+ * current path: meeting one of them again is a cycle. IMAGE_MAX_DEPTH bounds the path, and
+ * IMAGE_MAX_VISITS all paths together, which may be two to the power of the depth. Each of them
+ * abandons the whole evaluation.
  */
 #include "bucket.h"
 #include "clause.h"
@@ -24,6 +25,7 @@ struct run {
     const struct ffshm_context *c;
     struct narrator *narrator;
     unsigned depth;
+    unsigned visits;
     uint8_t big_segments;
     uint8_t hashed; /* bit k: key_hashes[k] is there */
     struct hash128 key_hashes[FFSHM_CONTEXT_KINDS];
@@ -261,6 +263,11 @@ static enum verdict segment_member(struct run *run, struct snapshot_blob where,
                 .note = "the segment refers to itself, or segments nest too deeply");
         return ABANDON;
     }
+    if (++run->visits > IMAGE_MAX_VISITS) {
+        NARRATE(.kind = EXPLAIN_ERROR, .blob = where.blob,
+                .note = "too many prerequisites and segments, counted by the ways to them");
+        return ABANDON;
+    }
     if (segment->flags & IMAGE_SEGMENT_UNBOUNDED) {
         bool decided;
         enum verdict v = big_segment(run, segment, &decided);
@@ -444,6 +451,11 @@ static enum verdict prerequisites_hold(struct run *run, const struct image_flag 
                     .note = "the prerequisites form a cycle");
             return ABANDON;
         }
+        if (++run->visits > IMAGE_MAX_VISITS) {
+            NARRATE(.kind = EXPLAIN_ERROR, .blob = &flag->blob,
+                    .note = "too many prerequisites and segments, counted by the ways to them");
+            return ABANDON;
+        }
         struct evaluation result = {.variation = -1};
         if (other.blob) {
             DEEPER(1);
@@ -579,6 +591,7 @@ static inline void evaluate_run(const struct snapshot *snapshot, struct snapshot
     run.c = c;
     run.narrator = narrator;
     run.depth = 0;
+    run.visits = 0;
     run.big_segments = FFSHM_BIG_SEGMENTS_NONE;
     run.hashed = 0; /* key_hashes stay uninitialised until their bit is set */
     if (flag_evaluate(&run, where, NULL, out) == ABANDON) {

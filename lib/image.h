@@ -34,7 +34,8 @@
 #define IMAGE_MAX_EXTENTS 64u     /* per head; the agent compacts at 16 */
 #define IMAGE_MAX_FILE (1u << 30) /* bytes of one head or extent */
 #define IMAGE_MAX_SLOTS (1u << 24)
-#define IMAGE_MAX_DEPTH 256u /* prerequisites plus segments on one path */
+#define IMAGE_MAX_DEPTH 256u        /* prerequisites plus segments on one path */
+#define IMAGE_MAX_VISITS (1u << 16) /* of prerequisites and segments in one evaluation */
 #define IMAGE_NO_SLOT UINT32_MAX
 
 /* ---- control page ------------------------------------------------------------------------- */
