@@ -13,8 +13,11 @@
  *
  * Cost classes
  *   wait-free      bounded work: no system call, no allocation, no clock, no lock. The exceptions:
- *                  a thread's first call registers the thread (a mutex and perhaps one mmap); and
- *                  with FFSHM_REFRESH_INLINE the one call that notices a new snapshot maps it.
+ *                  a thread's first call registers the thread (a mutex and perhaps one mmap);
+ *                  the one call that notices a new snapshot maps it (FFSHM_REFRESH_INLINE) or
+ *                  wakes the thread that does (FFSHM_REFRESH_THREAD); and while there is no
+ *                  snapshot, or a new one cannot be mapped, calls look at the clock and now and
+ *                  then, at most every 10 ms and later every 2 s, try again.
  *   may map        may open, map, verify and unmap files; never waits for another process
  *   may block      waits, for at most the time that it was given
  *
@@ -23,6 +26,8 @@
  *     your stack; do not build one context from two threads at once. Evaluating with it from many
  *     threads is fine.
  *   - What ffshm_evaluate returns lives in the view: it is gone after ffshm_unpin.
+ *   - Only ffshm_close, ffshm_refresh, ffshm_wait_ready, ffshm_status and the functions under
+ *     "tell" take a NULL store. Check what ffshm_open returns.
  *   - A view that is never unpinned keeps its snapshot in memory for good.
  *   - ffshm_close while another thread still evaluates with the store is a use after free.
  *   - Do not remove or recreate the store's directory under running readers: they keep the
@@ -137,11 +142,11 @@ struct ffshm_options {
 };
 
 /*
- * Opens the store in `dir`; NULL means $FFSHM_DIR, else /run/ffshm/default where that exists, else
- * /dev/shm/ffshm/default. `options` may be NULL. Never blocks. A missing directory, agent or
- * snapshot is not an error but a state: evaluations return the caller's fallback with
- * FFSHM_NOT_READY until a snapshot appears. Returns NULL only when out of memory or when `options`
- * are invalid. May map. The caller closes.
+ * Opens the store in `dir`; NULL or "" means $FFSHM_DIR (except in set-user-ID programs), else
+ * /run/ffshm/default, else, while that does not exist, /dev/shm/ffshm/default. `options` may be
+ * NULL. Never blocks. A missing directory, agent or snapshot is not an error but a state:
+ * evaluations return the caller's fallback with FFSHM_NOT_READY until a snapshot appears. Returns
+ * NULL only when out of memory or when `options` are invalid. May map. The caller closes.
  */
 FFSHM_API struct ffshm *ffshm_open(const char *dir, const struct ffshm_options *options);
 
@@ -150,7 +155,8 @@ FFSHM_API struct ffshm *ffshm_open(const char *dir, const struct ffshm_options *
 FFSHM_API void ffshm_close(struct ffshm *ff);
 
 /* Waits until a snapshot is there, at most timeout_ms milliseconds (0: looks once; negative: for
-   ever). Returns FFSHM_OK, FFSHM_TIMEOUT, or the reason why a published snapshot was refused. May
+   ever). Returns FFSHM_OK, FFSHM_TIMEOUT, or the reason why a published snapshot cannot be used: at
+   once when it was refused for good, at the end of the time for what might have passed. May
    block. */
 FFSHM_API int ffshm_wait_ready(struct ffshm *ff, int timeout_ms);
 

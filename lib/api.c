@@ -68,9 +68,11 @@ static inline struct snapshot_blob by_hint(const struct snapshot *s, const struc
     uint64_t hash = __atomic_load_n(&flag->hash, __ATOMIC_RELAXED);
     if (__builtin_expect(slot < s->slot_count, 1)) {
         struct image_slot at = s->slots[slot];
-        const struct image_blob *blob = (const void *)(s->bases[at.extent] + at.offset);
-        if (__builtin_expect(at.offset && blob->key_hash == hash && blob->kind == IMAGE_FLAG, 1)) {
-            return (struct snapshot_blob){blob, at.extent};
+        if (__builtin_expect(at.offset != 0, 1)) { /* of an empty slot the extent may be anything */
+            const struct image_blob *blob = (const void *)(s->bases[at.extent] + at.offset);
+            if (__builtin_expect(blob->key_hash == hash && blob->kind == IMAGE_FLAG, 1)) {
+                return (struct snapshot_blob){blob, at.extent};
+            }
         }
     }
     return (struct snapshot_blob){NULL, 0};
@@ -344,7 +346,7 @@ void ffshm_unpin(struct ffshm_view *view)
         struct store_snapshot *pinned = (struct store_snapshot *)(uintptr_t)view->snapshot;
         view->snapshot = NULL;
         view->store = NULL;
-        store_drop(pinned);
+        store_drop(pinned, STORE_EXPLICIT);
     }
 }
 

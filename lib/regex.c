@@ -229,6 +229,9 @@ struct regexes {
     struct arena arena;
     const uint8_t *extent;
     bool jit;
+    bool has_jit_code;
+    bool out_of_memory; /* a pattern could not be compiled for want of it */
+    struct regexes *next_left_over;
     pcre2_compile_context *compile_context;
     struct entry *entries;
     uint32_t mask;
@@ -268,7 +271,9 @@ static void add(struct regexes *r, const void *blob, const struct image_value *v
     size_t error_offset;
     e->offset = offset;
     e->code = compile(text, value->length, r->compile_context, &error, &error_offset);
+    r->out_of_memory |= !e->code && error == PCRE2_ERROR_HEAP_FAILED;
     e->jit = r->jit && e->code && pcre2_jit_compile(e->code, PCRE2_JIT_COMPLETE) == 0;
+    r->has_jit_code |= e->jit;
 }
 
 static void add_clauses(struct regexes *r, const void *blob, uint32_t offset, uint32_t count)
@@ -350,6 +355,18 @@ static struct regexes *prepare(struct arena *a, const struct image_extent *exten
     return r->compile_context ? r : NULL;
 }
 
+static void release(struct regexes *r)
+{
+    /* The code of the JIT compiler is libpcre2's own memory. */
+    for (uint32_t i = 0; i <= r->mask; i++) {
+        if (r->entries[i].jit) {
+            pcre2_code_free(r->entries[i].code);
+        }
+    }
+    struct arena arena = r->arena;
+    arena_release(&arena);
+}
+
 struct regexes *regexes_compile(const struct image_extent *extent, bool jit)
 {
     if (extent->regex_count == 0) {
@@ -363,22 +380,49 @@ struct regexes *regexes_compile(const struct image_extent *extent, bool jit)
         return NULL;
     }
     add_blobs(r, extent);
+    if (r->out_of_memory) {
+        release(r);
+        return NULL;
+    }
     return r;
+}
+
+/* Pushed by evaluations, taken as a whole by those who may take libpcre2's lock. Never more than
+   they have compiled. */
+static struct regexes *_Atomic left_over;
+
+static void release_left_over(void)
+{
+    struct regexes *r = atomic_exchange_explicit(&left_over, NULL, memory_order_acquire);
+    while (r) {
+        struct regexes *next = r->next_left_over;
+        release(r);
+        r = next;
+    }
 }
 
 void regexes_free(struct regexes *r)
 {
+    if (r) {
+        release(r);
+    }
+    release_left_over();
+}
+
+void regexes_free_later(struct regexes *r)
+{
     if (!r) {
         return;
     }
-    /* The code of the JIT compiler is libpcre2's own memory. */
-    for (uint32_t i = 0; i <= r->mask; i++) {
-        if (r->entries[i].jit) {
-            pcre2_code_free(r->entries[i].code);
-        }
+    if (!r->has_jit_code) {
+        release(r);
+        return;
     }
-    struct arena arena = r->arena;
-    arena_release(&arena);
+    r->next_left_over = atomic_load_explicit(&left_over, memory_order_relaxed);
+    /* Release: pairs with the acquire in release_left_over. */
+    while (!atomic_compare_exchange_weak_explicit(&left_over, &r->next_left_over, r,
+                                                  memory_order_release, memory_order_relaxed)) {
+    }
 }
 
 bool regex_valid(const char *pattern, size_t length, char *buffer, size_t capacity,

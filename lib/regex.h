@@ -19,9 +19,11 @@
 struct regexes;
 
 /* Compiles every IMAGE_VALUE_REGEX of a verified extent. jit: may use PCRE2's JIT compiler (takes a
-   lock of libpcre2: not from an evaluation). NULL: none, or no memory. */
+   lock of libpcre2: not from an evaluation). NULL: none (regex_count 0), or no memory. */
 struct regexes *regexes_compile(const struct image_extent *extent, bool jit);
 void regexes_free(struct regexes *r);
+/* The same without that lock: what the JIT compiler made waits for the next of the two above. */
+void regexes_free_later(struct regexes *r);
 
 /* Does the pattern whose text begins at `offset` from the extent's first byte match anywhere in the
    subject? false also when it did not compile, or ran into the limit. r may be NULL. */

@@ -17,7 +17,6 @@
 #include "store.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -46,9 +45,17 @@ void store_log(struct ffshm *ff, int level, const char *text, const char *detail
         return;
     }
     ff->log_next_ns = now + LOG_INTERVAL_NS;
+    /* Perhaps in a signal handler: no stdio. */
+    const char *const parts[] = {text, detail ? ": " : "",           detail ? detail : "",
+                                 " (", ff->dir ? ff->dir : "memory", ")"};
     char line[512];
-    snprintf(line, sizeof(line), "%s%s%s (%s)", text, detail ? ": " : "", detail ? detail : "",
-             ff->dir ? ff->dir : "memory");
+    size_t used = 0;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        for (const char *p = parts[i]; *p && used < sizeof(line) - 1; p++) {
+            line[used++] = *p;
+        }
+    }
+    line[used] = '\0';
     ff->log(ff->log_arg, level, line);
 }
 
@@ -66,28 +73,32 @@ void store_unlock(struct ffshm *ff)
 
 /* ---- references ---- */
 
-static void drop_extent(struct store_extent *e)
+static void drop_extent(struct store_extent *e, enum store_caller caller)
 {
     /* Once the count is 0 a refresh may reuse the record: read it before. */
     struct regexes *regexes = e->regexes;
     const uint8_t *base = e->borrowed ? NULL : e->base;
     size_t length = e->length;
     if (atomic_fetch_sub_explicit(&e->references, 1, memory_order_acq_rel) == 1) {
-        regexes_free(regexes);
+        if (caller == STORE_EVALUATION) {
+            regexes_free_later(regexes);
+        } else {
+            regexes_free(regexes);
+        }
         if (base) {
             munmap((void *)(uintptr_t)base, length);
         }
     }
 }
 
-void store_drop(struct store_snapshot *s)
+void store_drop(struct store_snapshot *s, enum store_caller caller)
 {
     if (s == &store_no_snapshot ||
         atomic_fetch_sub_explicit(&s->references, 1, memory_order_acq_rel) != 1) {
         return;
     }
     for (uint32_t i = 0; i < s->image.extent_count; i++) {
-        drop_extent(s->extents[i]);
+        drop_extent(s->extents[i], caller);
     }
     if (!s->borrowed) {
         munmap((void *)(uintptr_t)s->head, s->head_length);
@@ -95,14 +106,14 @@ void store_drop(struct store_snapshot *s)
     store_snapshot_free(s);
 }
 
-static void drop_retired(struct ffshm *ff)
+static void drop_retired(struct ffshm *ff, enum store_caller caller)
 {
     struct store_snapshot *s = ff->retired;
     ff->retired = NULL;
     ff->retired_count = 0;
     while (s) {
         struct store_snapshot *next = s->next_retired;
-        store_drop(s);
+        store_drop(s, caller);
         s = next;
     }
 }
@@ -115,7 +126,7 @@ static void reclaim(struct ffshm *ff, enum store_caller caller)
     }
     FFSHM_TEST_POINT(104);
     rcu_wait();
-    drop_retired(ff);
+    drop_retired(ff, caller);
 }
 
 /* ---- refresh ---- */
@@ -135,10 +146,10 @@ static void swap(struct ffshm *ff, struct store_snapshot *new)
 /* An attempt failed for a reason that may go away: try again, later and later. */
 static void back_off(struct ffshm *ff)
 {
-    ff->backoff_ns = ff->backoff_ns == 0                    ? BACKOFF_FIRST_NS
-                     : ff->backoff_ns * 2 < BACKOFF_LAST_NS ? ff->backoff_ns * 2
-                                                            : BACKOFF_LAST_NS;
-    ff->next_try_ns = store_now_ns() + ff->backoff_ns;
+    uint64_t ns = atomic_load_explicit(&ff->backoff_ns, memory_order_relaxed);
+    ns = ns == 0 ? BACKOFF_FIRST_NS : ns * 2 < BACKOFF_LAST_NS ? ns * 2 : BACKOFF_LAST_NS;
+    atomic_store_explicit(&ff->backoff_ns, ns, memory_order_relaxed);
+    ff->next_try_ns = store_now_ns() + ns;
 }
 
 static bool for_good(int error)
@@ -149,6 +160,7 @@ static bool for_good(int error)
 static void refuse(struct ffshm *ff, uint64_t generation, int error, const char *why)
 {
     if (for_good(error)) {
+        ff->refused_error = error;
         atomic_store_explicit(&ff->seen, generation, memory_order_relaxed);
         atomic_fetch_add_explicit(&ff->refused, 1, memory_order_relaxed);
     } else {
@@ -161,13 +173,20 @@ static void refuse(struct ffshm *ff, uint64_t generation, int error, const char 
 static int refresh_to(struct ffshm *ff, uint64_t generation, enum store_caller caller)
 {
     struct store_snapshot *old = atomic_load_explicit(&ff->current, memory_order_relaxed);
-    if (generation == old->image.generation) {
+    const struct image_control *control = atomic_load_explicit(&ff->control, memory_order_relaxed);
+    /* A new directory counts from the beginning: its generations may have the old ones' numbers. */
+    if (generation == old->image.generation &&
+        old->image.head->store_epoch == control->store_epoch) {
         atomic_store_explicit(&ff->seen, generation, memory_order_relaxed);
         return FFSHM_OK;
     }
+    if (generation == atomic_load_explicit(&ff->seen, memory_order_relaxed)) {
+        atomic_store_explicit(&ff->last_error, ff->refused_error, memory_order_relaxed);
+        return ff->refused_error;
+    }
     struct store_snapshot *new = NULL;
     const char *why = NULL;
-    int error = store_map_snapshot(ff, generation, old, caller == STORE_EXPLICIT, &new, &why);
+    int error = store_map_snapshot(ff, generation, old, caller, &new, &why);
     if (error != FFSHM_OK) {
         refuse(ff, generation, error, why);
         return error;
@@ -176,7 +195,7 @@ static int refresh_to(struct ffshm *ff, uint64_t generation, enum store_caller c
     atomic_store_explicit(&ff->seen, generation, memory_order_relaxed);
     atomic_store_explicit(&ff->last_error, FFSHM_OK, memory_order_relaxed);
     atomic_fetch_add_explicit(&ff->refreshes, 1, memory_order_relaxed);
-    ff->backoff_ns = 0;
+    atomic_store_explicit(&ff->backoff_ns, 0, memory_order_relaxed);
     ff->next_try_ns = 0;
     return FFSHM_OK;
 }
@@ -228,6 +247,11 @@ int store_refresh(struct ffshm *ff, enum store_caller caller)
 
 void store_notice(struct ffshm *ff)
 {
+    const struct image_control *control = atomic_load_explicit(&ff->control, memory_order_acquire);
+    uint64_t seen = atomic_load_explicit(&ff->seen, memory_order_relaxed);
+    if (seen != 0 && seen == atomic_load_explicit(&control->generation, memory_order_relaxed)) {
+        return; /* mapped by now; or refused, and no look at it makes it better */
+    }
     int saved_errno = errno;
     if (ff->mode == FFSHM_REFRESH_THREAD) {
         store_thread_poke(ff);
@@ -269,20 +293,23 @@ static struct ffshm *store_new(const struct ffshm_options *options)
     ff->verify = o.verify;
     ff->log = o.log;
     ff->log_arg = o.log_arg;
-    ff->dir_fd = -1;
+    atomic_init(&ff->dir_fd, -1);
     return ff;
 }
 
-static const char *default_dir(const char *dir)
+/* Where to look. With no directory named it is decided when one of the two is there: a program may
+   well start before its agent. */
+static bool choose_dir(struct ffshm *ff, const char *dir)
 {
     if (!dir || !*dir) {
-        dir = getenv("FFSHM_DIR");
+        dir = secure_getenv("FFSHM_DIR");
     }
     if (!dir || !*dir) {
-        dir = access("/run/ffshm/default", F_OK) == 0 ? "/run/ffshm/default"
-                                                      : "/dev/shm/ffshm/default";
+        dir = "/run/ffshm/default";
+        ff->second_dir = "/dev/shm/ffshm/default";
     }
-    return dir;
+    ff->dir = strdup(dir);
+    return ff->dir != NULL;
 }
 
 struct ffshm *ffshm_open(const char *dir, const struct ffshm_options *options)
@@ -293,8 +320,7 @@ struct ffshm *ffshm_open(const char *dir, const struct ffshm_options *options)
         errno = saved_errno;
         return NULL;
     }
-    ff->dir = strdup(default_dir(dir));
-    if (!ff->dir) {
+    if (!choose_dir(ff, dir)) {
         free(ff);
         errno = saved_errno;
         return NULL;
@@ -320,8 +346,8 @@ void ffshm_close(struct ffshm *ff)
     }
     store_unregister(ff);
     /* No evaluation uses the store any more (the contract): nothing to wait for. */
-    drop_retired(ff);
-    store_drop(atomic_load_explicit(&ff->current, memory_order_relaxed));
+    drop_retired(ff, STORE_EXPLICIT);
+    store_drop(atomic_load_explicit(&ff->current, memory_order_relaxed), STORE_EXPLICIT);
     const struct image_control *control = atomic_load_explicit(&ff->control, memory_order_relaxed);
     if (control != &store_no_control && ff->dir) {
         munmap((void *)(uintptr_t)control, sizeof(*control));
@@ -366,7 +392,7 @@ int ffshm_wait_ready(struct ffshm *ff, int timeout_ms)
         }
         uint64_t now = store_now_ns();
         if (timeout_ms >= 0 && now >= end) {
-            error = FFSHM_TIMEOUT;
+            error = error == FFSHM_NOT_READY || error == FFSHM_BUSY ? FFSHM_TIMEOUT : error;
             break;
         }
         if (timeout_ms >= 0 && end - now < (uint64_t)pause.tv_nsec) {
@@ -417,11 +443,16 @@ struct ffshm *store_of_memory(const void *head, size_t head_size, const void *co
         e->id = verified[i]->id;
         e->checksum = verified[i]->header_checksum;
         e->regexes = regexes_compile(verified[i], true);
+        if (verified[i]->regex_count && !e->regexes) {
+            *why = "out of memory";
+            goto failed;
+        }
     }
     if (image_verify_head(head, head_size, verified, why) != FFSHM_OK) {
         goto failed;
     }
     store_snapshot_fill(s, 0);
+    control->store_epoch = s->image.head->store_epoch;
     atomic_init(&control->generation, s->image.generation);
     atomic_init(&ff->control, control);
     atomic_init(&ff->seen, s->image.generation);
@@ -432,7 +463,7 @@ failed:
     free(control);
     if (s) {
         s->borrowed = true;
-        store_drop(s);
+        store_drop(s, STORE_EXPLICIT);
     }
     if (ff) {
         store_extents_free(ff);

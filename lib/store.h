@@ -62,15 +62,17 @@ struct ffshm {
     _Alignas(128) _Atomic uintptr_t refreshing; /* who refreshes (store_self), 0: nobody */
     int mode;                                   /* enum ffshm_refresh_mode */
     int verify;                                 /* enum ffshm_verify */
-    int dir_fd;                                 /* -1: not there yet */
-    char *dir;
+    _Atomic int dir_fd;                         /* -1: not there yet; then always the same number */
+    char *dir;                                  /* NULL: made of memory */
+    const char *second_dir;                     /* looked at while there is no `dir`; NULL: none */
     uint64_t control_inode;
     struct store_snapshot *retired; /* newest first */
     unsigned retired_count;
     struct store_extents *extents;
     uint64_t next_try_ns; /* CLOCK_MONOTONIC: no attempt before, after one that failed for want of
                              something */
-    uint64_t backoff_ns;
+    _Atomic uint64_t backoff_ns;
+    int refused_error; /* why the generation in `seen` is not the current one */
     bool locked_for_fork;
     int forked_pid; /* the process whose threads liburcu knows; see store_fork.c */
 
@@ -105,7 +107,8 @@ void store_notice(struct ffshm *ff);
 int store_refresh(struct ffshm *ff, enum store_caller caller);
 bool store_try_lock(struct ffshm *ff);
 void store_unlock(struct ffshm *ff);
-void store_drop(struct store_snapshot *s); /* one reference; the last one unmaps */
+/* One reference; the last one unmaps. */
+void store_drop(struct store_snapshot *s, enum store_caller caller);
 void store_log(struct ffshm *ff, int level, const char *text, const char *detail);
 uint64_t store_now_ns(void);
 
@@ -122,7 +125,7 @@ struct ffshm *store_of_memory(const void *head, size_t head_size, const void *co
 int store_map_control(struct ffshm *ff, const char **why);
 /* Maps and verifies the snapshot of a generation, sharing extents with `previous`. */
 int store_map_snapshot(struct ffshm *ff, uint64_t generation, const struct store_snapshot *previous,
-                       bool jit, struct store_snapshot **out, const char **why);
+                       enum store_caller caller, struct store_snapshot **out, const char **why);
 struct store_snapshot *store_snapshot_new(void);
 void store_snapshot_free(struct store_snapshot *s);
 /* A record with one reference; NULL: no memory. */

@@ -137,7 +137,8 @@ static bool trustworthy(int dir_fd, const char *name, const struct stat *file)
 static const void *map_file(int dir_fd, const char *name, size_t least, size_t *length,
                             const char **why)
 {
-    int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    /* O_NONBLOCK: were it a pipe, open would wait for its writer. */
+    int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
         *why = errno == ENOENT   ? "a file of the snapshot is not there"
                : errno == EMFILE ? "this process has no file descriptor left"
@@ -189,6 +190,28 @@ static bool control_is_current(const struct ffshm *ff, const struct image_contro
            st.st_ino == ff->control_inode;
 }
 
+/* Evaluations read the page outside any section, and ffshm_status uses the descriptor without the
+   lock: neither address nor number changes any more once there is one. What is new is moved over
+   what was, atomically. */
+static bool take_control(struct ffshm *ff, int dir_fd, const void *page)
+{
+    const size_t size = sizeof(struct image_control);
+    const struct image_control *old = atomic_load_explicit(&ff->control, memory_order_relaxed);
+    if (old == &store_no_control) {
+        atomic_store_explicit(&ff->dir_fd, dir_fd, memory_order_relaxed);
+        /* pairs with store_enter */
+        atomic_store_explicit(&ff->control, page, memory_order_release);
+        return true;
+    }
+    if (dup3(dir_fd, ff->dir_fd, O_CLOEXEC) < 0 ||
+        mremap((void *)(uintptr_t)page, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
+               (void *)(uintptr_t)old) == MAP_FAILED) {
+        return false;
+    }
+    close(dir_fd);
+    return true;
+}
+
 int store_map_control(struct ffshm *ff, const char **why)
 {
     const struct image_control *old = atomic_load_explicit(&ff->control, memory_order_relaxed);
@@ -196,6 +219,9 @@ int store_map_control(struct ffshm *ff, const char **why)
         return FFSHM_OK;
     }
     int dir_fd = open(ff->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir_fd < 0 && errno == ENOENT && ff->second_dir) {
+        dir_fd = open(ff->second_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    }
     if (dir_fd < 0) {
         *why = "the directory cannot be opened";
         return errno == ENOENT ? FFSHM_NOT_READY : FFSHM_BAD_FILE;
@@ -219,14 +245,15 @@ int store_map_control(struct ffshm *ff, const char **why)
         close(dir_fd);
         return error != FFSHM_OK ? error : FFSHM_BAD_FORMAT;
     }
-    if (ff->dir_fd >= 0) {
-        close(ff->dir_fd);
+    if (!take_control(ff, dir_fd, bytes)) {
+        *why = "the control page cannot be replaced";
+        munmap((void *)(uintptr_t)bytes, length);
+        close(dir_fd);
+        return FFSHM_NO_MEMORY;
     }
-    ff->dir_fd = dir_fd;
     ff->control_inode = st.st_ino;
-    /* The old page, if any, stays mapped: an evaluation may be reading it, outside any section. An
-       agent replaces its page only when it found it damaged. */
-    atomic_store_explicit(&ff->control, bytes, memory_order_release); /* pairs with store_enter */
+    /* The generation seen last was one of the page before. */
+    atomic_store_explicit(&ff->seen, 0, memory_order_relaxed);
     return FFSHM_OK;
 }
 
@@ -235,7 +262,7 @@ bool store_agent_alive(const struct ffshm *ff)
     if (ff->dir_fd < 0) {
         return false;
     }
-    int fd = openat(ff->dir_fd, "agent.lock", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(ff->dir_fd, "agent.lock", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
         return false;
     }
@@ -261,8 +288,8 @@ static struct store_extent *share_extent(const struct store_snapshot *previous,
     return NULL;
 }
 
-static int map_extent(struct ffshm *ff, const struct image_extent_ref *ref, bool jit,
-                      struct store_extent **out, const char **why)
+static int map_extent(struct ffshm *ff, const struct image_extent_ref *ref,
+                      enum store_caller caller, struct store_extent **out, const char **why)
 {
     char name[20];
     hex_name(name, 'x', ref->id);
@@ -288,7 +315,11 @@ static int map_extent(struct ffshm *ff, const struct image_extent_ref *ref, bool
         error = FFSHM_BAD_STRUCTURE;
     }
     if (error == FFSHM_OK && extent->regex_count) {
-        e->regexes = regexes_compile(extent, jit);
+        e->regexes = regexes_compile(extent, caller == STORE_EXPLICIT);
+        if (!e->regexes) { /* without its patterns a snapshot would give other answers */
+            *why = "out of memory";
+            error = FFSHM_NO_MEMORY;
+        }
     }
     return error;
 }
@@ -318,8 +349,8 @@ static int map_head(struct ffshm *ff, uint64_t generation, struct store_snapshot
     return FFSHM_OK;
 }
 
-static int map_extents(struct ffshm *ff, const struct store_snapshot *previous, bool jit,
-                       struct store_snapshot *s, const char **why)
+static int map_extents(struct ffshm *ff, const struct store_snapshot *previous,
+                       enum store_caller caller, struct store_snapshot *s, const char **why)
 {
     const struct image_head *head = s->head;
     const struct image_extent_ref *refs = image_at(head, head->extents_offset);
@@ -328,7 +359,7 @@ static int map_extents(struct ffshm *ff, const struct store_snapshot *previous, 
         int error = FFSHM_OK;
         s->extents[i] = share_extent(previous, &refs[i]);
         if (!s->extents[i]) {
-            error = map_extent(ff, &refs[i], jit, &s->extents[i], why);
+            error = map_extent(ff, &refs[i], caller, &s->extents[i], why);
         }
         s->image.extent_count = i + (s->extents[i] != NULL);
         if (error != FFSHM_OK) {
@@ -342,7 +373,7 @@ static int map_extents(struct ffshm *ff, const struct store_snapshot *previous, 
 }
 
 int store_map_snapshot(struct ffshm *ff, uint64_t generation, const struct store_snapshot *previous,
-                       bool jit, struct store_snapshot **out, const char **why)
+                       enum store_caller caller, struct store_snapshot **out, const char **why)
 {
     struct store_snapshot *s = store_snapshot_new();
     if (!s) {
@@ -351,10 +382,10 @@ int store_map_snapshot(struct ffshm *ff, uint64_t generation, const struct store
     }
     int error = map_head(ff, generation, s, why);
     if (error == FFSHM_OK) {
-        error = map_extents(ff, previous, jit, s, why);
+        error = map_extents(ff, previous, caller, s, why);
     }
     if (error != FFSHM_OK) {
-        store_drop(s);
+        store_drop(s, caller);
         return error;
     }
     const struct image_control *control = atomic_load_explicit(&ff->control, memory_order_relaxed);

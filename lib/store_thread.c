@@ -58,7 +58,7 @@ static void *refresher(void *arg)
         poke = POKE_REFRESH;
         atomic_compare_exchange_strong(&ff->poke, &poke, POKE_NONE);
         if (store_refresh(ff, STORE_EXPLICIT) != FFSHM_OK) {
-            pause_for(ff, ff->backoff_ns);
+            pause_for(ff, atomic_load_explicit(&ff->backoff_ns, memory_order_relaxed));
         }
     }
 }

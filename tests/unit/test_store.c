@@ -1,0 +1,308 @@
+/*
+ * test_store.c - an opened store in unusual circumstances: refused snapshots, replaced directories,
+ * files that are something else, images that only a reader would notice to be odd.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ffshm.h"
+#include "hash.h"
+#include "live_store.h"
+#include "memory_image.h"
+#include "store.h"
+
+#define NUMBER_FLAG                                                                                \
+    "{\"key\":\"n\",\"version\":1,\"on\":true,\"variations\":[%d],\"fallthrough\":{\"variation\":" \
+    "0},\"salt\":\"s\"}"
+
+static void publish_number(struct live_store *s, int n)
+{
+    char text[256];
+    snprintf(text, sizeof text, NUMBER_FLAG, n);
+    live_store_put_text(s, IMAGE_FLAG, "n", text);
+    live_store_publish(s);
+}
+
+static int64_t number(struct ffshm *ff)
+{
+    struct ffshm_context c;
+    ffshm_context_init(&c, NULL, "k");
+    return ffshm_int(ff, "n", &c, -1);
+}
+
+static uint64_t newest(const struct live_store *s)
+{
+    struct ffshm_status status;
+    struct ffshm *ff = ffshm_open(s->dir, NULL);
+    ffshm_status(ff, &status);
+    ffshm_close(ff);
+    return status.newest_generation;
+}
+
+/* Changes one byte of the snapshot's head. */
+static void damage(const struct live_store *s)
+{
+    char path[128];
+    char byte;
+    snprintf(path, sizeof path, "%s/s.%016llx", s->dir, (unsigned long long)newest(s));
+    assert_int_equal(chmod(path, 0600), 0);
+    const int fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    assert_int_equal(pread(fd, &byte, 1, 288), 1);
+    byte = (char)(byte ^ 1);
+    assert_int_equal(pwrite(fd, &byte, 1, 288), 1);
+    close(fd);
+}
+
+static void a_first_snapshot_that_is_refused_is_looked_at_once(void **state)
+{
+    (void)state;
+    struct live_store s;
+    live_store_open(&s);
+    publish_number(&s, 1);
+    damage(&s);
+    struct ffshm *ff = ffshm_open(s.dir, NULL);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(number(ff), -1);
+    }
+    assert_int_equal(ffshm_refresh(ff), FFSHM_BAD_CHECKSUM);
+    assert_int_equal(ffshm_wait_ready(ff, 10), FFSHM_BAD_CHECKSUM);
+    struct ffshm_status status;
+    ffshm_status(ff, &status);
+    assert_int_equal(status.refused, 1);
+    assert_int_equal(status.last_error, FFSHM_BAD_CHECKSUM);
+    publish_number(&s, 2);
+    assert_int_equal(number(ff), 2);
+    ffshm_close(ff);
+    live_store_close(&s);
+}
+
+static void a_recreated_directory_is_noticed_even_at_the_same_generation(void **state)
+{
+    (void)state;
+    struct live_store old;
+    struct live_store new;
+    live_store_open(&old);
+    publish_number(&old, 1);
+    struct ffshm *ff = ffshm_open(old.dir, NULL);
+    assert_int_equal(number(ff), 1);
+    live_store_open(&new);
+    publish_number(&new, 2);
+    assert_int_equal(newest(&old), newest(&new));
+    char away[80];
+    snprintf(away, sizeof away, "%s.away", old.dir);
+    assert_int_equal(rename(old.dir, away), 0);
+    assert_int_equal(rename(new.dir, old.dir), 0);
+    snprintf(new.dir, sizeof new.dir, "%s", old.dir);
+    snprintf(old.dir, sizeof old.dir, "%s", away);
+    live_store_close(&old);
+    assert_int_equal(ffshm_refresh(ff), FFSHM_OK);
+    assert_int_equal(number(ff), 2);
+    ffshm_close(ff);
+    live_store_close(&new);
+}
+
+static void a_pipe_in_the_place_of_a_file_does_not_block(void **state)
+{
+    (void)state;
+    char dir[] = "/dev/shm/ffshm-test.XXXXXX";
+    char path[64];
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/ctl", dir);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    alarm(10);
+    struct ffshm *ff = ffshm_open(dir, NULL);
+    assert_non_null(ff);
+    assert_int_equal(ffshm_refresh(ff), FFSHM_BAD_FILE);
+    ffshm_close(ff);
+    alarm(0);
+    unlink(path);
+    rmdir(dir);
+}
+
+static size_t mappings_of(const char *what)
+{
+    char line[512];
+    size_t count = 0;
+    FILE *f = fopen("/proc/self/maps", "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f)) {
+        count += strstr(line, what) != NULL;
+    }
+    fclose(f);
+    return count;
+}
+
+static void close_unmaps_control_pages_that_were_replaced(void **state)
+{
+    (void)state;
+    struct live_store s;
+    live_store_open(&s);
+    publish_number(&s, 1);
+    struct ffshm *ff = ffshm_open(s.dir, NULL);
+    live_store_close(&s);
+    assert_int_equal(mkdir(s.dir, 0700), 0);
+    live_store_reopen(&s);
+    publish_number(&s, 2);
+    assert_int_equal(ffshm_refresh(ff), FFSHM_OK);
+    assert_int_equal(number(ff), 2);
+    ffshm_close(ff);
+    live_store_release(&s);
+    assert_int_equal(mappings_of(s.dir), 0);
+    live_store_reopen(&s);
+    live_store_close(&s);
+}
+
+/* ---- libpcre2's lock ---- */
+
+static _Atomic int evaluating;
+static _Atomic int freed_in_evaluation;
+static _Atomic int freed;
+void pcre2_code_free_8(void *code);
+void pcre2_code_free_8(void *code)
+{
+    void *next = dlsym(RTLD_NEXT, "pcre2_code_free_8");
+    void (*real)(void *);
+    memcpy(&real, &next, sizeof real);
+    freed_in_evaluation += evaluating;
+    freed++;
+    real(code);
+}
+
+static void an_evaluation_frees_no_code_of_the_jit_compiler(void **state)
+{
+    (void)state;
+    struct live_store s;
+    live_store_open(&s);
+    live_store_put_text(&s, IMAGE_FLAG, "r",
+                        "{\"key\":\"r\",\"version\":1,\"on\":true,\"variations\":[7],"
+                        "\"fallthrough\":{\"variation\":0},\"salt\":\"s\",\"rules\":[{"
+                        "\"variation\":0,\"clauses\":[{\"attribute\":\"key\",\"op\":\"matches\","
+                        "\"values\":[\"^a+b\"],\"negate\":false}]}]}");
+    publish_number(&s, 0);
+    struct ffshm *ff = ffshm_open(s.dir, NULL);
+    json_t *nothing = json_pack("{s:{},s:{}}", "flags", "segments");
+    live_store_replace(&s, nothing);
+    json_decref(nothing);
+    for (int i = 1; i < 60; i++) {
+        publish_number(&s, i);
+        evaluating = 1;
+        assert_int_equal(number(ff), i);
+        evaluating = 0;
+    }
+    assert_int_equal(freed_in_evaluation, 0);
+    ffshm_close(ff);
+    assert_int_equal(freed, 1);
+    live_store_close(&s);
+}
+
+static void the_reason_of_a_refusal_survives_the_wait(void **state)
+{
+    (void)state;
+    struct live_store s;
+    live_store_open(&s);
+    publish_number(&s, 1);
+    char path[128];
+    snprintf(path, sizeof path, "%s/s.%016llx", s.dir, (unsigned long long)newest(&s));
+    assert_int_equal(chmod(path, 0666), 0);
+    struct ffshm *ff = ffshm_open(s.dir, NULL);
+    assert_int_equal(ffshm_wait_ready(ff, 20), FFSHM_BAD_FILE);
+    ffshm_close(ff);
+    live_store_close(&s);
+}
+
+/* ---- memory ---- */
+
+static bool no_memory_for_patterns;
+
+/* What regex.c maps, and nothing else, is MAP_NORESERVE.
+   NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): libc's are reserved */
+void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
+{
+    if (no_memory_for_patterns && (flags & MAP_NORESERVE)) {
+        errno = ENOMEM;
+        return MAP_FAILED;
+    }
+    return (void *)syscall(SYS_mmap, address, length, protection, flags, fd, offset); // NOLINT
+}
+
+static void put_pattern(struct live_store *s)
+{
+    live_store_put_text(s, IMAGE_FLAG, "r",
+                        "{\"key\":\"r\",\"version\":1,\"on\":true,\"variations\":[7,8],"
+                        "\"fallthrough\":{\"variation\":1},\"salt\":\"s\",\"rules\":[{"
+                        "\"variation\":0,\"clauses\":[{\"attribute\":\"key\",\"op\":"
+                        "\"matches\",\"values\":[\"^k+$\"],\"negate\":false}]}]}");
+}
+
+static void a_snapshot_without_memory_for_its_patterns_is_not_used(void **state)
+{
+    (void)state;
+    struct live_store s;
+    struct ffshm_context c;
+    ffshm_context_init(&c, NULL, "k");
+    live_store_open(&s);
+    put_pattern(&s);
+    live_store_publish(&s);
+    no_memory_for_patterns = true;
+    struct ffshm *ff = ffshm_open(s.dir, NULL);
+    assert_int_equal(ffshm_int(ff, "r", &c, -1), -1);
+    assert_int_equal(ffshm_refresh(ff), FFSHM_NO_MEMORY);
+    no_memory_for_patterns = false;
+    assert_int_equal(ffshm_refresh(ff), FFSHM_OK);
+    assert_int_equal(ffshm_int(ff, "r", &c, -1), 7);
+    ffshm_close(ff);
+    live_store_close(&s);
+}
+
+/* ---- directories ---- */
+
+static void a_program_that_starts_before_its_agent_finds_the_second_directory(void **state)
+{
+    (void)state;
+    struct live_store s;
+    live_store_open(&s);
+    char second[64];
+    snprintf(second, sizeof second, "%s", s.dir);
+    struct ffshm *ff = ffshm_open("/dev/shm/ffshm-test.none", NULL);
+    ff->second_dir = second; /* as ffshm_open(NULL) has it */
+    publish_number(&s, 5);
+    assert_int_equal(ffshm_wait_ready(ff, 1000), FFSHM_OK);
+    assert_int_equal(number(ff), 5);
+    ffshm_close(ff);
+    live_store_close(&s);
+}
+
+int main(void)
+{
+
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_first_snapshot_that_is_refused_is_looked_at_once),
+        cmocka_unit_test(a_recreated_directory_is_noticed_even_at_the_same_generation),
+        cmocka_unit_test(close_unmaps_control_pages_that_were_replaced),
+        cmocka_unit_test(an_evaluation_frees_no_code_of_the_jit_compiler),
+        cmocka_unit_test(the_reason_of_a_refusal_survives_the_wait),
+        cmocka_unit_test(a_snapshot_without_memory_for_its_patterns_is_not_used),
+        cmocka_unit_test(a_program_that_starts_before_its_agent_finds_the_second_directory),
+        cmocka_unit_test(a_pipe_in_the_place_of_a_file_does_not_block),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
