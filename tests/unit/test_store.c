@@ -273,6 +273,35 @@ static void a_snapshot_without_memory_for_its_patterns_is_not_used(void **state)
     live_store_close(&s);
 }
 
+/* ---- images ---- */
+
+static void an_empty_slot_of_an_absurd_extent_is_empty(void **state)
+{
+    (void)state;
+    static struct ffshm_flag handle = FFSHM_FLAG("n"); /* knows no slot: looks at slot 0 */
+    static _Alignas(64) uint8_t head[4096];
+    struct memory_image image;
+    memory_image_load(FFSHM_SOURCE_DIR "/tests/data/rich.json", &image);
+
+    assert_true(image.head.size <= sizeof head - 64);
+    memcpy(head, image.head.bytes, image.head.size);
+    struct image_head *h = (struct image_head *)(void *)head;
+    struct image_slot *slots = (struct image_slot *)(void *)(head + h->slots_offset);
+    h->segment_count -= slots[0].offset != 0; /* the sum is what is verified */
+    slots[0] = (struct image_slot){UINT32_MAX, 0};
+    h->payload_checksum = hash_bytes(head + sizeof *h, image.head.size - sizeof *h);
+    h->header_checksum = hash_bytes(h, offsetof(struct image_head, header_checksum));
+    const void *extents[] = {image.extent.bytes};
+    const char *why = "";
+    struct ffshm *ff = store_of_memory(head, image.head.size, extents, &image.extent.size, 1, &why);
+    assert_non_null(ff);
+    struct ffshm_context c;
+    ffshm_context_init(&c, NULL, "k");
+    assert_int_equal(ffshm_flag_int(ff, &handle, &c, -1), -1);
+    ffshm_close(ff);
+    memory_image_free(&image);
+}
+
 /* ---- directories ---- */
 
 static void a_program_that_starts_before_its_agent_finds_the_second_directory(void **state)
@@ -301,6 +330,7 @@ int main(void)
         cmocka_unit_test(an_evaluation_frees_no_code_of_the_jit_compiler),
         cmocka_unit_test(the_reason_of_a_refusal_survives_the_wait),
         cmocka_unit_test(a_snapshot_without_memory_for_its_patterns_is_not_used),
+        cmocka_unit_test(an_empty_slot_of_an_absurd_extent_is_empty),
         cmocka_unit_test(a_program_that_starts_before_its_agent_finds_the_second_directory),
         cmocka_unit_test(a_pipe_in_the_place_of_a_file_does_not_block),
     };
