@@ -7,10 +7,12 @@
  * hooks, and turn THREAD stores into INLINE ones.
  *
  * A child made by raw clone() runs no handlers. It evaluates like any other, and it sees later
- * snapshots, but it must never wait for a grace period: store_may_wait tells it by its pid, and its
+ * snapshots (unless another thread was refreshing, or the store has a thread: its child has none),
+ * but it must never wait for a grace period: store_may_wait tells it by its pid, and its
  * retired snapshots pile up instead.
  */
 #include <sched.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "store.h"
@@ -18,6 +20,7 @@
 static pthread_mutex_t stores_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct ffshm *stores;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+static sigset_t mask_before_fork; /* under stores_lock */
 
 uintptr_t store_self(void)
 {
@@ -25,11 +28,29 @@ uintptr_t store_self(void)
     return (uintptr_t)&me;
 }
 
+/* With signals blocked: a handler that forks would wait for the lock of the thread below it. */
+static sigset_t lock_stores(void)
+{
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_mutex_lock(&stores_lock);
+    return before;
+}
+
+static void unlock_stores(const sigset_t *before)
+{
+    pthread_mutex_unlock(&stores_lock);
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
 /* Stops refreshes. One that this very thread has under way (fork in a signal handler) stays as it
    is, on both sides: its thread lives on in parent and child. */
 static void before_fork(void)
 {
-    pthread_mutex_lock(&stores_lock);
+    const sigset_t before = lock_stores();
+    mask_before_fork = before;
     for (struct ffshm *ff = stores; ff; ff = ff->next) {
         ff->locked_for_fork =
             atomic_load_explicit(&ff->refreshing, memory_order_relaxed) != store_self();
@@ -47,7 +68,8 @@ static void unlock_all(void)
             store_unlock(ff);
         }
     }
-    pthread_mutex_unlock(&stores_lock);
+    const sigset_t before = mask_before_fork;
+    unlock_stores(&before);
 }
 
 static void after_fork_parent(void)
@@ -78,26 +100,26 @@ void store_register(struct ffshm *ff)
 {
     pthread_once(&once, install_handlers);
     ff->forked_pid = getpid();
-    pthread_mutex_lock(&stores_lock);
+    const sigset_t before = lock_stores();
     ff->next = stores;
     ff->previous = &stores;
     if (stores) {
         stores->previous = &ff->next;
     }
     stores = ff;
-    pthread_mutex_unlock(&stores_lock);
+    unlock_stores(&before);
 }
 
 void store_unregister(struct ffshm *ff)
 {
-    pthread_mutex_lock(&stores_lock);
+    const sigset_t before = lock_stores();
     if (ff->previous) {
         *ff->previous = ff->next;
         if (ff->next) {
             ff->next->previous = ff->previous;
         }
     }
-    pthread_mutex_unlock(&stores_lock);
+    unlock_stores(&before);
 }
 
 bool store_may_wait(const struct ffshm *ff)

@@ -302,6 +302,41 @@ static void an_empty_slot_of_an_absurd_extent_is_empty(void **state)
     memory_image_free(&image);
 }
 
+/* ---- fork ---- */
+
+static volatile sig_atomic_t forks;
+
+static void fork_and_wait(int signal_number)
+{
+    (void)signal_number;
+    const int saved_errno = errno;
+    const pid_t child = fork();
+    if (child == 0) {
+        _exit(0);
+    }
+    waitpid(child, NULL, 0);
+    forks = forks + 1;
+    errno = saved_errno;
+}
+
+static void a_handler_may_fork_while_a_store_is_opened_or_closed(void **state)
+{
+    (void)state;
+    const struct itimerval soon = {{0, 0}, {0, 200}};
+    const struct sigaction action = {.sa_handler = fork_and_wait, .sa_flags = SA_RESTART};
+    struct sigaction before;
+    assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
+    struct ffshm store = {.refreshing = 0}; /* no malloc: libc's own lock would be in the way */
+    for (int i = 0; i < 30; i++) {
+        assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+        while (forks <= i) {
+            store_register(&store);
+            store_unregister(&store);
+        }
+    }
+    assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
+}
+
 /* ---- directories ---- */
 
 static void a_program_that_starts_before_its_agent_finds_the_second_directory(void **state)
@@ -332,6 +367,7 @@ int main(void)
         cmocka_unit_test(a_snapshot_without_memory_for_its_patterns_is_not_used),
         cmocka_unit_test(an_empty_slot_of_an_absurd_extent_is_empty),
         cmocka_unit_test(a_program_that_starts_before_its_agent_finds_the_second_directory),
+        cmocka_unit_test(a_handler_may_fork_while_a_store_is_opened_or_closed),
         cmocka_unit_test(a_pipe_in_the_place_of_a_file_does_not_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
