@@ -1,12 +1,27 @@
 /*
  * ffagent - publishes feature flags into shared memory. `ffagent --help` tells how.
  */
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "config.h"
 #include "ffshm.h"
 #include "log.h"
 #include "loop.h"
+
+/* Started with a standard stream closed, the agent would get a file of the store for that number,
+   and write its log into it. */
+static void open_standard_streams(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO) {
+        close(fd);
+    }
+}
 
 static int act(struct config *c, int loaded)
 {
@@ -32,6 +47,7 @@ static int act(struct config *c, int loaded)
 
 int main(int argc, char **argv)
 {
+    open_standard_streams();
     struct config config;
     const int loaded = config_load(&config, argc, argv);
     const int code = act(&config, loaded);

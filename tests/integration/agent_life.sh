@@ -129,4 +129,17 @@ step "the log level leaves lines out"
 expect_code 0 env FF_LOG_LEVEL=ERROR "$bin/ffagent" --dir "$store" --flags "$file" --once
 [ ! -s "$work/out" ] || fail "something was logged"
 
+step "without standard streams the log goes nowhere, and not into a file of the store"
+"$bin/ffagent" --dir "$store" --flags "$file" <&- >&- 2>&- &
+agent=$!
+pids+=("$agent")
+for ((attempt = 0; attempt < patience_ms / 20; attempt++)); do
+    [ "$(status alive)" = 1 ] && break
+    sleep 0.02
+done
+for stream in 0 1 2; do
+    [ "$(readlink "/proc/$agent/fd/$stream")" = /dev/null ] || fail "stream $stream is something else"
+done
+stop_agent
+
 echo "all as expected"
