@@ -237,12 +237,19 @@ int ffshm_context_json(struct ffshm_context *c, const char *name, const char *js
 
 int ffshm_context_name(struct ffshm_context *c, const char *name)
 {
-    return ffshm_context_string(c, "name", name);
+    struct context_value v;
+    if (!c || !name) {
+        return c ? FFSHM_OK : FFSHM_INVALID_ARGUMENT;
+    }
+    return c->kind_count > 0 && string_value(name, &v) ? put_builtin(c, CONTEXT_NAME_NAME, v)
+                                                       : FFSHM_INVALID_ARGUMENT;
 }
 
 void ffshm_context_anonymous(struct ffshm_context *c, bool anonymous)
 {
-    (void)ffshm_context_bool(c, "anonymous", anonymous);
+    if (c && c->kind_count > 0) {
+        c->kinds[0].anonymous = anonymous;
+    }
 }
 
 /* ---- private attributes -------------------------------------------------------------------- */
