@@ -301,10 +301,11 @@ static uint32_t *find_slot(const struct loader *l, enum image_blob_kind kind, co
 
 static void entry_member(const struct entry *entry, const char *rest, struct fault *fault)
 {
-    char member[sizeof fault->member];
-    (void)snprintf(member, sizeof member, "%s.%s%s%s", entry->section, entry->key,
+    char member[2 * sizeof fault->member + 32]; /* cut below: rest may be in fault->member */
+    (void)snprintf(member, sizeof member, "%s.%.255s%s%s", entry->section, entry->key,
                    rest[0] != '\0' ? "." : "", rest);
-    (void)memcpy(fault->member, member, sizeof member);
+    member[sizeof fault->member - 1] = '\0';
+    (void)memcpy(fault->member, member, sizeof fault->member);
 }
 
 static bool duplicate(const struct entry *first, const struct entry *second, struct fault *fault)

@@ -107,8 +107,8 @@ static void a_recreated_directory_is_noticed_even_at_the_same_generation(void **
     live_store_open(&new);
     publish_number(&new, 2);
     assert_int_equal(newest(&old), newest(&new));
-    char away[80];
-    snprintf(away, sizeof away, "%s.away", old.dir);
+    char away[sizeof old.dir];
+    snprintf(away, sizeof away, "%.*s.away", (int)sizeof away - 6, old.dir);
     assert_int_equal(rename(old.dir, away), 0);
     assert_int_equal(rename(new.dir, old.dir), 0);
     snprintf(new.dir, sizeof new.dir, "%s", old.dir);
