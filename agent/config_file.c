@@ -68,32 +68,11 @@ static void set_text(const struct reading *r, enum config_setting setting, const
     free(origin);
 }
 
-static const char *type_name(const json_t *value)
-{
-    switch (json_typeof(value)) {
-    case JSON_OBJECT:
-        return "a mapping";
-    case JSON_ARRAY:
-        return "a list";
-    case JSON_STRING:
-        return "a string";
-    case JSON_INTEGER:
-    case JSON_REAL:
-        return "a number";
-    case JSON_TRUE:
-    case JSON_FALSE:
-        return "a boolean";
-    case JSON_NULL:
-        break;
-    }
-    return "null";
-}
-
 static void wrong_type(const struct reading *r, const char *member, const char *wanted,
                        const char *example, const json_t *got)
 {
     struct fault fault = {0};
-    fault_set(&fault, member, example, "must be %s, not %s", wanted, type_name(got));
+    fault_set(&fault, member, example, "must be %s, not %s", wanted, document_type_name(got));
     report(r, &fault);
 }
 

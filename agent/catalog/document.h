@@ -26,6 +26,9 @@ json_t *document_parse_memo(const char *text, size_t length, const char *file,
    A member that is not there gets the place of its nearest ancestor. */
 void document_locate(const char *text, size_t length, const char *file, struct fault *fault);
 
+/* "an object", "a list", "a string", "a number", "a boolean", "null": for messages. */
+const char *document_type_name(const json_t *value);
+
 /* A value as compact JSON: integers without fraction, other numbers with the fewest digits that
    read back equal, members in the order in which they were written. malloc'ed, NUL-terminated;
    NULL: no memory. */

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "document.h"
+
 struct chunk {
     struct chunk *next;
     size_t used;
@@ -56,27 +58,6 @@ static void *arena_take(struct model_arena *arena, size_t bytes)
     return taken;
 }
 
-static const char *type_name(const json_t *value)
-{
-    switch (json_typeof(value)) {
-    case JSON_OBJECT:
-        return "an object";
-    case JSON_ARRAY:
-        return "a list";
-    case JSON_STRING:
-        return "a string";
-    case JSON_INTEGER:
-    case JSON_REAL:
-        return "a number";
-    case JSON_TRUE:
-    case JSON_FALSE:
-        return "a boolean";
-    case JSON_NULL:
-        break;
-    }
-    return "null";
-}
-
 void model_read_fault(struct model_reader *r, const struct member *where, const char *hint,
                       const char *cause)
 {
@@ -97,7 +78,7 @@ static void wrong_type(struct model_reader *r, const struct member *where, const
     }
     char text[MEMBER_TEXT];
     member_text(where, text, sizeof(text));
-    fault_set(r->fault, text, "", "must be %s, not %s", wanted, type_name(value));
+    fault_set(r->fault, text, "", "must be %s, not %s", wanted, document_type_name(value));
     r->failed = true;
 }
 

@@ -1,4 +1,5 @@
 #include "native_reader.h"
+#include "spelling.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -145,41 +146,6 @@ static const struct {
     {"endsWith", "ends_with"},
 };
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Optimal string alignment distance: insert, delete, replace, swap of neighbours. */
-#define WORD_MAX 40u
-
-static size_t distance(const char *a, const char *b)
-{
-    const size_t m = strlen(a);
-    const size_t k = strlen(b);
-    if (m > WORD_MAX || k > WORD_MAX) {
-        return SIZE_MAX;
-    }
-    size_t rows[3][WORD_MAX + 1];
-    for (size_t j = 0; j <= k; j++) {
-        rows[0][j] = j;
-    }
-    for (size_t i = 1; i <= m; i++) {
-        size_t *row = rows[i % 3];
-        const size_t *above = rows[(i - 1) % 3];
-        const size_t *two_above = rows[(i + 1) % 3];
-        row[0] = i;
-        for (size_t j = 1; j <= k; j++) {
-            const size_t replace = above[j - 1] + (a[i - 1] != b[j - 1]);
-            row[j] = least(replace, least(above[j], row[j - 1]) + 1);
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-                row[j] = least(row[j], two_above[j - 2] + 1);
-            }
-        }
-    }
-    return rows[m % 3][k];
-}
-
 const char *native_nearest(const char *word, const char *const *names)
 {
     for (size_t s = 0; s < sizeof synonyms / sizeof synonyms[0]; s++) {
@@ -189,16 +155,11 @@ const char *native_nearest(const char *word, const char *const *names)
             }
         }
     }
-    const char *nearest = NULL;
-    size_t best = strlen(word) / 3 + 2;
+    struct spelling spelling = {.word = word};
     for (size_t i = 0; names[i] != NULL; i++) {
-        const size_t d = distance(word, names[i]);
-        if (d < best && d < strlen(names[i])) {
-            best = d;
-            nearest = names[i];
-        }
+        spelling_offer(&spelling, names[i]);
     }
-    return nearest;
+    return spelling.best;
 }
 
 static void list_names(const char *const *names, char *buffer, size_t capacity)

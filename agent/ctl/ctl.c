@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "catalog/spelling.h"
 #include "ctl_options.h"
 #include "ffshm.h"
 
@@ -100,13 +101,12 @@ static int help(void)
 
 static int unknown_command(const struct ctl *ctl, const char *name)
 {
-    const char *best = NULL;
-    unsigned distance = OPTIONS_FAR;
+    struct spelling spelling = {.word = name};
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        options_nearest(name, commands[i].name, &best, &distance);
+        spelling_offer(&spelling, commands[i].name);
     }
-    if (best) {
-        return ctl_usage(ctl, "unknown command '%s'; did you mean '%s'?", name, best);
+    if (spelling.best) {
+        return ctl_usage(ctl, "unknown command '%s'; did you mean '%s'?", name, spelling.best);
     }
     return ctl_usage(ctl, "unknown command '%s'", name);
 }

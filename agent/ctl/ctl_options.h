@@ -40,10 +40,4 @@ int options_next(struct ctl *ctl, int argc, char **argv, const struct option *ta
 /* As options_next, ending at the first word, which stays at argv[optind]. */
 int options_next_global(struct ctl *ctl, int argc, char **argv, const struct option *table);
 
-/* The name nearest to a mistyped word; NULL when nothing is near. Start with best = NULL and
-   distance = OPTIONS_FAR. */
-#define OPTIONS_FAR 4u
-void options_nearest(const char *word, const char *candidate, const char **best,
-                     unsigned *distance);
-
 #endif

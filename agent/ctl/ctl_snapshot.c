@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "catalog/spelling.h"
 #include "ctl.h"
 #include "ctl_dump.h"
 #include "ctl_files.h"
@@ -247,8 +248,7 @@ static int look(const struct ctl *ctl, const struct request *r, const char *dir)
 static int check_action(const struct ctl *ctl, const struct request *r)
 {
     static const char *const actions[] = {"list", "verify", "dump"};
-    const char *best = NULL;
-    unsigned distance = OPTIONS_FAR;
+    struct spelling spelling = {.word = r->action};
     if (r->action[0] == '\0') {
         return ctl_usage(ctl, "what: list, verify or dump?");
     }
@@ -256,10 +256,11 @@ static int check_action(const struct ctl *ctl, const struct request *r)
         if (strcmp(r->action, actions[i]) == 0) {
             return CTL_OK;
         }
-        options_nearest(r->action, actions[i], &best, &distance);
+        spelling_offer(&spelling, actions[i]);
     }
-    return best ? ctl_usage(ctl, "unknown '%s'; did you mean '%s'?", r->action, best)
-                : ctl_usage(ctl, "unknown '%s': list, verify or dump", r->action);
+    return spelling.best
+               ? ctl_usage(ctl, "unknown '%s'; did you mean '%s'?", r->action, spelling.best)
+               : ctl_usage(ctl, "unknown '%s': list, verify or dump", r->action);
 }
 
 int ctl_snapshot(struct ctl *ctl, int argc, char **argv)
