@@ -88,10 +88,9 @@ static void place_weighted(struct blob_builder *b, const struct model_rollout *r
         blob_write(b, at + i * sizeof(weighted), &weighted, sizeof(weighted));
     }
     if (total != WHOLE) {
-        blob_warn(b, where,
-                  "the weights add up to %" PRId64 ", not to %d: the last variation "
-                  "takes what is missing",
-                  total, WHOLE);
+        blob_warn(b, where, "the weights add up to %" PRId64 ", not to %d: %s", total, WHOLE,
+                  total < WHOLE ? "the last variation takes what is missing"
+                                : "what lies beyond 100000 is never served");
     }
 }
 

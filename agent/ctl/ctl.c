@@ -14,10 +14,8 @@
 #include "ctl_options.h"
 #include "ffshm.h"
 
-enum { OPTION_VERSION = OPTIONS_OWN };
-
 static const struct option options[] = {
-    {"version", no_argument, NULL, OPTION_VERSION},
+    {"version", no_argument, NULL, 'V'},
     OPTIONS_COMMON,
 };
 
@@ -81,7 +79,8 @@ static int help(void)
         "  --json      print JSON (the default when stdout is no terminal)\n"
         "  --text      print plain text (the default on a terminal)\n"
         "  -h, --help  help, also of each command: ffctl eval --help\n"
-        "  --version   print the version\n"
+        "  -V, --version\n"
+        "              print the version\n"
         "\n"
         "Exit codes\n"
         "  0  ok\n"
@@ -119,7 +118,7 @@ static int run(struct ctl *ctl, int argc, char **argv)
         return help();
     case OPTIONS_USAGE:
         return CTL_USAGE;
-    case OPTION_VERSION:
+    case 'V':
         puts("ffctl " FFSHM_VERSION);
         return CTL_OK;
     default:

@@ -206,13 +206,9 @@ static void answer(struct batch *b, const struct question *q, enum type type, co
                    size_t length)
 {
     struct ffshm_context who;
-    if (q->context.type == JSON_END) {
-        ffshm_context_init(&who, NULL, NULL);
-    } else {
-        /* On an error the context is invalid, and the result says so. */
-        (void)ffshm_context_parse(&who, q->context.text, q->context.length, b->scratch,
-                                  b->scratch_size);
-    }
+    /* On an error the context is invalid, and the result says so. */
+    (void)ffshm_context_parse(&who, q->context.text, q->context.length, b->scratch,
+                              b->scratch_size);
     struct ffshm_view view;
     ffshm_pin(b->store, &view);
     char number[TYPE_TEXT];
@@ -243,13 +239,17 @@ static void take_line(struct batch *b, const char *line, size_t length)
         refuse(b, "\"flag\" must be a string");
         return;
     }
+    if (q.context.type == JSON_END) {
+        refuse(b, "neither \"context\" nor \"user\"");
+        return;
+    }
     enum type type = TYPE_ANY;
     if (q.type.type != JSON_END) {
         type = q.type.type == JSON_STRING ? type_parse(q.type.text + 1, q.type.length - 2)
                                           : TYPE_UNKNOWN;
     }
     if (type == TYPE_UNKNOWN) {
-        refuse(b, "\"type\" must be bool, int, double, string or any");
+        refuse(b, "\"type\" must be bool, int, double, string, any or json");
         return;
     }
     const char *decoded;

@@ -110,14 +110,15 @@ static void text_item(const struct image_blob *blob)
         const struct image_flag *const flag = (const void *)blob;
         provenance = flag->provenance;
         output_digest(flag->digest, digest);
-        printf("flag     %-3s  v%-6" PRId64 "  %3" PRIu32 " variations  ",
-               flag->steps & IMAGE_STEP_OFF ? "off" : "on", blob->version, flag->variation_count);
+        printf("flag     %-3s  v%-6" PRId64 "  %3" PRIu32 " variation%-1s  ",
+               flag->steps & IMAGE_STEP_OFF ? "off" : "on", blob->version, flag->variation_count,
+               output_plural(flag->variation_count));
     } else {
         const struct image_segment *const segment = (const void *)blob;
         provenance = segment->provenance;
         output_digest(segment->digest, digest);
-        printf("segment       v%-6" PRId64 "  %3" PRIu32 " rules       ", blob->version,
-               segment->rule_count);
+        printf("segment       v%-6" PRId64 "  %3" PRIu32 " rule%-1s       ", blob->version,
+               segment->rule_count, output_plural(segment->rule_count));
     }
     printf("%.8s  ", digest);
     output_plain(image_text(blob, blob->key), blob->key.length);

@@ -20,12 +20,14 @@ static int help(void)
                 "\n");
     output_text(query_help_options);
     output_text(
-        "  --type TYPE         bool, int, double or string: a value of another type is an ERROR\n"
+        "  --type TYPE         bool, int, double or string: a value of another type is an ERROR;\n"
+        "                      any (the default) or json: whatever it is\n"
         "  --raw               print the value alone, a string without its quotes\n"
         "  --batch             evaluate every line of FILE (default, and -: stdin), in order:\n"
         "                        {\"flag\": KEY, \"context\": {...}, \"default\": VALUE}\n"
-        "                      (\"user\" in place of \"context\", and \"type\", if you like). One\n"
-        "                      result a line; for a malformed line\n"
+        "                      (\"user\" in place of \"context\" if you like; \"default\" and "
+        "\"type\"\n"
+        "                      are optional). One result a line; for a malformed line\n"
         "                        {\"error\": TEXT, \"line\": NUMBER}\n"
         "  --dir DIR, --json, --text, -h, --help\n"
         "\n"
@@ -35,9 +37,10 @@ static int help(void)
         "with reason as LaunchDarkly's object, and variation null when the default is served.\n"
         "\n"
         "Exit codes\n"
-        "  0  evaluated (with --batch: every line was well-formed)\n"
-        "  1  the reason is ERROR (flag not found, not ready, ...); with --batch: some line was\n"
-        "     malformed; the files of --flags have a fault\n"
+        "  0  evaluated (with --batch: every line was well-formed, whatever the answers)\n"
+        "  1  the reason is ERROR (flag not found, not ready, ...); with --batch instead: some "
+        "line\n"
+        "     was malformed; the files of --flags have a fault\n"
         "  2  wrong usage\n"
         "\n"
         "Examples\n"
@@ -106,7 +109,7 @@ static void print_text(const struct ctl *ctl, const struct ffshm_result *r, cons
     if (r->reason == FFSHM_REASON_ERROR) {
         printf(" %s", ffshm_error_kind(r->error));
     } else if (r->reason == FFSHM_REASON_RULE_MATCH) {
-        printf(" rule %d ", r->rule_index);
+        printf(" rule %d%s", r->rule_index, r->rule_id[0] != '\0' ? " " : "");
         output_plain(r->rule_id, strlen(r->rule_id));
     } else if (r->reason == FFSHM_REASON_PREREQUISITE_FAILED) {
         output_text(" ");

@@ -35,25 +35,27 @@ struct lint {
 
 static int help(void)
 {
-    output_text("usage: ffctl lint [--strict] FILE...\n"
-                "\n"
-                "Checks definition files (native or LaunchDarkly's, YAML or JSON) as the agent\n"
-                "reads them, all together: a fault is what makes the agent refuse a file, or a\n"
-                "cycle; a warning is what it accepts but nobody can mean. Each is told with file,\n"
-                "line, column and member.\n"
-                "\n"
-                "  --strict    warnings count as faults\n"
-                "  --dir DIR, --json, --text, -h, --help\n"
-                "\n"
-                "Exit codes\n"
-                "  0  no fault (perhaps warnings)\n"
-                "  1  a fault; with --strict also a warning\n"
-                "  2  wrong usage\n"
-                "\n"
-                "Examples\n"
-                "  ffctl lint flags.yaml\n"
-                "  ffctl lint --strict flags/*.yaml segments.json\n"
-                "  ffctl lint --json flags.yaml | jq '.faults[].line'\n");
+    output_text(
+        "usage: ffctl lint [--strict] FILE...\n"
+        "\n"
+        "Checks definition files (native or LaunchDarkly's, YAML or JSON) as the agent\n"
+        "reads them, all together, and tells the first fault of each file, and every doubt\n"
+        "about those without one: a fault is what makes the agent refuse a file, or a\n"
+        "cycle; a warning is what it accepts but nobody can mean. Each is told with file,\n"
+        "line, column and member.\n"
+        "\n"
+        "  --strict    warnings count as faults\n"
+        "  --dir DIR, --json, --text, -h, --help\n"
+        "\n"
+        "Exit codes\n"
+        "  0  no fault (perhaps warnings)\n"
+        "  1  a fault; with --strict also a warning\n"
+        "  2  wrong usage\n"
+        "\n"
+        "Examples\n"
+        "  ffctl lint flags.yaml\n"
+        "  ffctl lint --strict flags/*.yaml segments.json\n"
+        "  ffctl lint --json flags.yaml | jq '.faults[].line'\n");
     return CTL_OK;
 }
 
@@ -204,9 +206,9 @@ static void print_text(const struct lint *l)
     text_list(l, SEVERITY_FAULT);
     text_list(l, SEVERITY_WARNING);
     printf("%zu file%s, %zu flag%s, %zu segment%s: %zu fault%s, %zu warning%s\n", l->file_count,
-           l->file_count == 1 ? "" : "s", l->flags, l->flags == 1 ? "" : "s", l->segments,
-           l->segments == 1 ? "" : "s", faults, faults == 1 ? "" : "s", warnings,
-           warnings == 1 ? "" : "s");
+           output_plural(l->file_count), l->flags, output_plural(l->flags), l->segments,
+           output_plural(l->segments), faults, output_plural(faults), warnings,
+           output_plural(warnings));
 }
 
 static int report(struct lint *l)

@@ -106,8 +106,10 @@ static void text_clause(const struct narrate *n, const struct explain_step *step
     }
     output_text(clause->negate ? "not " : "");
     plain(step->blob, clause->op_name);
-    output_text(" ");
-    operand_values(step->blob, clause);
+    if (clause->op != IMAGE_OP_EXISTS || clause->value_count > 0) {
+        output_text(" ");
+        operand_values(step->blob, clause);
+    }
     output_text(": ");
     outcome(n, step->matched, "yes", "no");
     if (step->note) {

@@ -82,5 +82,5 @@ int options_next(struct ctl *ctl, int argc, char **argv, const struct option *ta
 
 int options_next_global(struct ctl *ctl, int argc, char **argv, const struct option *table)
 {
-    return next(ctl, argc, argv, "+:h", table);
+    return next(ctl, argc, argv, "+:hV", table);
 }

@@ -208,6 +208,11 @@ const char *output_size(uint64_t bytes, char buffer[OUTPUT_SHORT])
     return buffer;
 }
 
+const char *output_plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 const char *output_generation(uint64_t generation, char buffer[OUTPUT_SHORT])
 {
     snprintf(buffer, OUTPUT_SHORT, "%" PRIu64 ".%" PRIu64, generation >> 32,

@@ -43,6 +43,9 @@ void output_plainly(const struct ctl *ctl);
 const char *output_age(int64_t ms, char buffer[OUTPUT_SHORT]);
 const char *output_size(uint64_t bytes, char buffer[OUTPUT_SHORT]);
 
+/* What makes a noun a plural: "" for one, else "s". */
+const char *output_plural(uint64_t count);
+
 /* A generation for people: "incarnation.sequence". */
 const char *output_generation(uint64_t generation, char buffer[OUTPUT_SHORT]);
 

@@ -156,7 +156,7 @@ static int take_option(struct ctl *ctl, struct query *q, int option, bool *after
     case OPTION_TYPE:
         q->type = type_parse(optarg, strlen(optarg));
         return q->type == TYPE_UNKNOWN
-                   ? ctl_usage(ctl, "--type '%s': bool, int, double, string or any", optarg)
+                   ? ctl_usage(ctl, "--type '%s': bool, int, double, string, any or json", optarg)
                    : CTL_OK;
     case OPTIONS_WORD:
         return add_word(ctl, q, optarg, more_files);
@@ -309,9 +309,13 @@ int query_context(const struct ctl *ctl, const struct query *q, struct query_con
     if (!out->scratch) {
         return ctl_fail(ctl, "out of memory");
     }
+    size_t at;
+    struct json_slice slice;
     const int error =
         ffshm_context_parse(&out->context, out->json, length, out->scratch, length + 64);
-    if (error) {
+    if (error && json_check(out->json, length, 0, &slice, &at) != FFSHM_OK) {
+        ctl_fail(ctl, "the context is refused: not JSON (at byte %zu): '%s'", at, out->json);
+    } else if (error) {
         ctl_fail(ctl, "the context is refused: %s; %s", ffshm_error_text(error),
                  ffshm_error_hint(error));
     }

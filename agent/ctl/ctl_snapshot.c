@@ -35,7 +35,8 @@ static int help(void)
         "  verify    checks a generation's files as every reader does, and says OK or what\n"
         "            is wrong\n"
         "  dump      every flag and segment, by kind and key (JSON: one object a line)\n"
-        "  --keys    the keys of the flags alone\n"
+        "  --keys    the keys of the flags alone, one a line as they are, in a pipe too\n"
+        "            (--json: as JSON strings)\n"
         "  --dir DIR, --json, --text, -h, --help\n"
         "\n"
         "GENERATION is decimal, hexadecimal (0x300000005) or as list prints it (3.5: the\n"
@@ -97,9 +98,10 @@ static void list_text(const struct image_head *head, bool current, size_t size)
     char generation[OUTPUT_SHORT];
     char age[OUTPUT_SHORT];
     char bytes[OUTPUT_SHORT];
-    printf("%c %-12s %10s %8" PRIu32 " flags %6" PRIu32 " segments %12s  %s\n", current ? '*' : ' ',
-           output_generation(head->generation, generation),
-           output_age(age_ms(head->created_ms), age), head->flag_count, head->segment_count,
+    printf("%c %-12s %10s %8" PRIu32 " flag%-1s %6" PRIu32 " segment%-1s %12s  %s\n",
+           current ? '*' : ' ', output_generation(head->generation, generation),
+           output_age(age_ms(head->created_ms), age), head->flag_count,
+           output_plural(head->flag_count), head->segment_count, output_plural(head->segment_count),
            output_size(size, bytes), output_digest(head->digest, text));
 }
 
@@ -174,9 +176,10 @@ static void verified_text(const struct ctl *ctl, const struct files_snapshot *s)
     output_colour(ctl, "32");
     output_text("OK");
     output_plainly(ctl);
-    printf(" %s: %" PRIu32 " flags, %" PRIu32 " segments, %" PRIu32 " extents, %s\n",
-           output_generation(head->generation, generation), head->flag_count, head->segment_count,
-           s->extent_count, output_size(s->bytes, size));
+    printf(" %s: %" PRIu32 " flag%s, %" PRIu32 " segment%s, %" PRIu32 " extent%s, %s\n",
+           output_generation(head->generation, generation), head->flag_count,
+           output_plural(head->flag_count), head->segment_count, output_plural(head->segment_count),
+           s->extent_count, output_plural(s->extent_count), output_size(s->bytes, size));
 }
 
 static int refused(const struct ctl *ctl, uint64_t generation, int error, const char *why)

@@ -17,11 +17,12 @@ not json
 {"flag":"gate","user":{"key":"u1"},"default":false}
 {"default": {"x": "a b"} , "flag" : "n\u006fthing", "context":{"kind":"user","key":"u1"}}
 {"flag":"sh\u006fp","context":{"kind":"user"},"default":1}
-{"flag":"shop","default":null}
+{"flag":"shop","context":null,"default":null}
 {"flag":"a\u0000b","context":{"kind":"user","key":"u1"}}
 {"flag":"number","context":{"kind":"user","key":"u1"},"type":"int"}
 {"flag":"number","context":{"kind":"user","key":"u1"},"type":"string","default":"s"}
 {"flag":"number","context":{"kind":"user","key":"u1"},"type":"colour"}
+{"flag":"shop","default":null}
 LINES
 printf '{"flag":"gate","context":{"kind":"user","key":"no newline at the end"}}' >>"$work/questions"
 ctl 1 eval --batch --flags "$file" <"$work/questions"
@@ -38,7 +39,8 @@ cat >"$work/answers" <<'LINES'
 {"flag":"a\u0000b","value":null,"variation":null,"variant":null,"reason":{"kind":"ERROR","errorKind":"FLAG_NOT_FOUND"},"version":0,"generation":1}
 {"flag":"number","value":2,"variation":0,"variant":null,"reason":{"kind":"FALLTHROUGH"},"version":1,"generation":1}
 {"flag":"number","value":"s","variation":null,"variant":null,"reason":{"kind":"ERROR","errorKind":"WRONG_TYPE"},"version":1,"generation":1}
-{"error":"\"type\" must be bool, int, double, string or any","line":13}
+{"error":"\"type\" must be bool, int, double, string, any or json","line":13}
+{"error":"neither \"context\" nor \"user\"","line":14}
 {"flag":"gate","value":true,"variation":1,"variant":null,"reason":{"kind":"FALLTHROUGH"},"version":3,"generation":1}
 LINES
 diff "$work/answers" "$out" || fail "the answers are not these"

@@ -49,7 +49,7 @@ ctl 1 eval shop --context '{"kind":"user"}' --default '"d"' --flags "$file"
 says '"value":"d"' '"errorKind":"USER_NOT_SPECIFIED"'
 ctl 1 eval shop --context '{half' --flags "$file"
 says '"value":null' '"errorKind":"USER_NOT_SPECIFIED"'
-complains 'the context is refused'
+complains 'the context is refused: not JSON (at byte 1)'
 ctl 1 eval shop --key u1 --type bool --default false --flags "$file"
 says '"value":false' '"errorKind":"WRONG_TYPE"'
 
@@ -96,6 +96,25 @@ PYTHON
 ctl 1 explain nothing --key u1 --flags "$file" --text
 says 'FLAG_NOT_FOUND'
 
+step "what is not there is not printed"
+cat >"$work/terse.yaml" <<'YAML'
+ffshm: 1
+flags:
+  plain:
+    variants: [{key: a, value: 1}, {key: b, value: 2}]
+    default_variant: a
+    targeting_rules:
+      - {conditions: [{attribute: country, operator: exists}], variant: b}
+YAML
+ctl 0 explain plain --key u1 --attr country=US --flags "$work/terse.yaml" --text
+says 'clause: user country = "US", exists: yes'
+cat >"$work/terse.json" <<'JSON'
+{"flags": {"plain": {"on": true, "version": 1, "variations": [1, 2], "rules": [
+  {"variation": 1, "clauses": [{"attribute": "key", "op": "in", "values": ["u1"]}]}]}}}
+JSON
+ctl 0 eval plain --key u1 --flags "$work/terse.json" --text
+says 'RULE_MATCH rule 0, version 1'
+
 step "wrong usage ends with 2 and names what was meant"
 ctl 2 evl
 complains "did you mean 'eval'"
@@ -120,5 +139,7 @@ for command in '' eval explain lint status snapshot; do
 done
 ctl 0 help eval
 says 'usage: ffctl eval'
-ctl 0 --version
-says 'ffctl '
+for option in --version -V; do
+    ctl 0 $option
+    says 'ffctl '
+done

@@ -105,5 +105,17 @@ YAML
 ctl 0 lint "$work/never.yaml" --text
 says "warning: $work/never.yaml:10:" 'is never reached'
 
+step "weights that do not add up tell what becomes of the rest"
+weights() {
+    printf '{"flags":{"f":{"on":true,"variations":[1,2],"fallthrough":{"rollout":{"variations":[%s]}}}}}' \
+        "{\"variation\":0,\"weight\":$1},{\"variation\":1,\"weight\":$2}" >"$work/weights.json"
+}
+weights 50000 40000
+ctl 0 lint "$work/weights.json" --text
+says 'add up to 90000, not to 100000: the last variation takes what is missing'
+weights 90000 40000
+ctl 0 lint "$work/weights.json" --text
+says 'add up to 130000, not to 100000: what lies beyond 100000 is never served'
+
 step "no file is wrong usage"
 ctl 2 lint
