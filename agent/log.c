@@ -213,6 +213,16 @@ void log_event(enum log_level level, const char *event, const struct log_field *
     write_line(level, event, fields, count);
 }
 
+const char *log_generation(uint64_t generation, char text[LOG_GENERATION])
+{
+    if (generation == 0) {
+        return "none";
+    }
+    snprintf(text, LOG_GENERATION, "%" PRIu64 ".%" PRIu64, generation >> 32,
+             generation & UINT32_MAX);
+    return text;
+}
+
 void log_fault(enum log_level level, const char *event, const struct fault *fault)
 {
     struct log_field fields[6];

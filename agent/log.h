@@ -51,6 +51,10 @@ const char *log_level_name(enum log_level level);
 void log_event(enum log_level level, const char *event, const struct log_field *fields,
                unsigned count);
 
+#define LOG_GENERATION 24
+/* A generation as ffctl shows it: "incarnation.sequence"; "none" for 0. */
+const char *log_generation(uint64_t generation, char text[LOG_GENERATION]);
+
 /* A fault as an event: its place, member, cause and hint as fields of their own. */
 void log_fault(enum log_level level, const char *event, const struct fault *fault);
 

@@ -2,9 +2,13 @@
 
 #include <event2/event.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +29,7 @@ struct agent {
     struct event *watchdog;
     bool adopted;       /* an earlier agent's snapshot is there */
     bool ready;         /* and the service manager was told */
+    bool gone;          /* the store was removed or replaced */
     char refused[1024]; /* why the files as they are now are not in force; "": they are */
 };
 
@@ -38,9 +43,10 @@ static void tell_status(const struct agent *a, const char *first_line)
     const bool serving = stats.generation != 0;
     int length = snprintf(state, sizeof state, "%sSTATUS=", first_line);
     if (serving) {
+        char generation[LOG_GENERATION];
         length += snprintf(state + length, sizeof state - (size_t)length,
-                           "serving %" PRIu32 " flags, generation %" PRIu64, stats.flags,
-                           stats.generation);
+                           "serving %" PRIu32 " flags, generation %s", stats.flags,
+                           log_generation(stats.generation, generation));
     }
     if (a->refused[0]) {
         snprintf(state + length, sizeof state - (size_t)length, "%s%s",
@@ -114,6 +120,19 @@ static void on_published(void *arg)
     tell_ready(arg);
 }
 
+/* Nothing that is published from now on would reach a reader, and a new start is what makes a store.
+ */
+static void on_gone(void *arg)
+{
+    struct agent *a = arg;
+    LOG_EVENT(LOG_LEVEL_ERROR, "store-gone", log_text("file", config_text(a->config, CONFIG_DIR)),
+              log_text("cause", "the store's directory was removed or replaced"),
+              log_text("hint", "restart ffagent; running programs keep their old snapshot until "
+                               "they ask"));
+    a->gone = true;
+    event_base_loopbreak(a->base);
+}
+
 /* ---- signals ------------------------------------------------------------------------------ */
 
 static void on_stop(evutil_socket_t number, short what, void *arg)
@@ -170,14 +189,35 @@ static int make_loop(struct agent *a)
     return 0;
 }
 
+/* What the directory means for readers: that they find it, and that nothing waits for a disk. */
+static void log_directory(const char *dir, bool is_default)
+{
+    struct statfs filesystem;
+    if (is_default && strcmp(dir, "/run/ffshm/default") != 0 &&
+        strcmp(dir, "/dev/shm/ffshm/default") != 0) {
+        char absolute[PATH_MAX];
+        LOG_EVENT(LOG_LEVEL_INFO, "readers-need",
+                  log_text("FFSHM_DIR", realpath(dir, absolute) ? absolute : dir),
+                  log_text("text", "this is not the directory where programs look by themselves"));
+    }
+    if (statfs(dir, &filesystem) == 0 && filesystem.f_type != TMPFS_MAGIC) {
+        LOG_EVENT(LOG_LEVEL_WARNING, "not-tmpfs", log_text("dir", dir),
+                  log_text("text", "the store is not on tmpfs: publishing and first evaluations "
+                                   "may wait for a disk"),
+                  log_text("hint", "use a directory below /run or /dev/shm"));
+    }
+}
+
 static int open_publisher(struct agent *a)
 {
     const struct publisher_options options = {
         .dir = config_text(a->config, CONFIG_DIR),
+        .is_default_dir = a->config->settings[CONFIG_DIR].layer == CONFIG_BY_DEFAULT,
         .retained = a->config->retain,
     };
     struct fault fault = {0};
     struct publisher_stats stats;
+    char generation[LOG_GENERATION];
     a->publisher = publisher_open(&options, &fault);
     if (!a->publisher) {
         log_fault(LOG_LEVEL_ERROR, "start-failed", &fault);
@@ -191,8 +231,9 @@ static int open_publisher(struct agent *a)
     LOG_EVENT(LOG_LEVEL_INFO, "started", log_text("version", FFSHM_VERSION),
               log_number("pid", getpid()), log_text("dir", options.dir),
               log_number("files", (int64_t)a->config->flag_count),
-              log_number("adopted_generation", (int64_t)stats.generation),
+              log_text("adopted_generation", log_generation(stats.generation, generation)),
               log_number("adopted_flags", stats.flags));
+    log_directory(options.dir, options.is_default_dir);
     return 0;
 }
 
@@ -203,6 +244,7 @@ static int make_stages(struct agent *a)
     if (!a->pipeline) {
         return -1;
     }
+    pipeline_on_gone(a->pipeline, on_gone);
     pipeline_source_state(a->pipeline,
                           a->adopted ? IMAGE_SOURCE_INTERRUPTED : IMAGE_SOURCE_INITIALIZING);
     a->source = source_file_new(a->base, a->config->flag_paths, a->config->flag_count, &owner);
@@ -277,6 +319,9 @@ int loop_run(const struct config *c)
     int result = start(&a);
     if (result == 0 && !c->once) {
         result = event_base_dispatch(a.base);
+    }
+    if (a.gone) {
+        result = -1;
     }
     stop(&a);
     LOG_EVENT(LOG_LEVEL_INFO, "stopped", log_number("code", result == 0 ? 0 : 1));

@@ -20,6 +20,7 @@ struct pipeline {
     struct publisher *publisher;
     struct catalog *catalog;
     pipeline_published_fn *published;
+    pipeline_published_fn *gone; /* NULL: nobody asks */
     void *arg;
     struct event *publish;
     struct event *compact;
@@ -63,7 +64,7 @@ static void on_warning(void *arg, const char *member, const char *text)
 {
     const struct compiling *c = arg;
     if (c->p->warnings++ < WARNINGS_MOST) {
-        LOG_EVENT(LOG_LEVEL_INFO, "definition-warning",
+        LOG_EVENT(LOG_LEVEL_WARNING, "definition-warning",
                   log_text(kind_name(c->item->kind), c->item->key.text),
                   log_text("from", c->item->provenance.text), log_text("member", member),
                   log_text("text", text));
@@ -194,7 +195,7 @@ static void compile(struct pipeline *p)
     }
     p->compile_us += now_us() - start;
     if (p->warnings > WARNINGS_MOST) {
-        LOG_EVENT(LOG_LEVEL_INFO, "definition-warnings",
+        LOG_EVENT(LOG_LEVEL_WARNING, "definition-warnings",
                   log_number("more", p->warnings - WARNINGS_MOST),
                   log_text("text", "`ffctl lint FILE` tells all of them"));
     }
@@ -212,8 +213,10 @@ static void beat(struct pipeline *p)
 static void log_published(const struct pipeline *p, int64_t publish_us)
 {
     struct publisher_stats stats;
+    char generation[LOG_GENERATION];
     publisher_stats(p->publisher, &stats);
-    LOG_EVENT(LOG_LEVEL_INFO, "published", log_number("generation", (int64_t)stats.generation),
+    LOG_EVENT(LOG_LEVEL_INFO, "published",
+              log_text("generation", log_generation(stats.generation, generation)),
               log_number("flags", stats.flags), log_number("segments", stats.segments),
               log_number("changed", p->changed), log_number("bytes", (int64_t)stats.bytes_written),
               log_number("compile_us", p->compile_us), log_number("publish_us", publish_us));
@@ -248,7 +251,9 @@ int pipeline_publish(struct pipeline *p)
     if (after.generation != before.generation) {
         log_published(p, publish_us);
     } else {
-        LOG_EVENT(LOG_LEVEL_INFO, "unchanged", log_number("generation", (int64_t)after.generation),
+        char generation[LOG_GENERATION];
+        LOG_EVENT(LOG_LEVEL_INFO, "unchanged",
+                  log_text("generation", log_generation(after.generation, generation)),
                   log_number("flags", after.flags), log_number("segments", after.segments));
     }
     p->changed = 0;
@@ -286,8 +291,10 @@ static void on_compact(evutil_socket_t fd, short what, void *arg)
         return;
     }
     struct publisher_stats stats;
+    char generation[LOG_GENERATION];
     publisher_stats(p->publisher, &stats);
-    LOG_EVENT(LOG_LEVEL_INFO, "compacted", log_number("generation", (int64_t)stats.generation),
+    LOG_EVENT(LOG_LEVEL_INFO, "compacted",
+              log_text("generation", log_generation(stats.generation, generation)),
               log_number("extents", stats.extents),
               log_number("bytes", (int64_t)stats.extent_bytes),
               log_number("took_us", now_us() - start));
@@ -295,8 +302,12 @@ static void on_compact(evutil_socket_t fd, short what, void *arg)
 
 static void on_heartbeat(evutil_socket_t fd, short what, void *arg)
 {
+    struct pipeline *p = arg;
     (void)fd, (void)what;
-    beat(arg);
+    beat(p);
+    if (p->gone && publisher_is_gone(p->publisher)) {
+        p->gone(p->arg);
+    }
 }
 
 /* ---- what goes in ------------------------------------------------------------------------- */
@@ -343,6 +354,11 @@ struct pipeline *pipeline_new(struct event_base *base, struct publisher *publish
     }
     arm(p->heartbeat, HEARTBEAT_MS);
     return p;
+}
+
+void pipeline_on_gone(struct pipeline *p, pipeline_published_fn *gone)
+{
+    p->gone = gone;
 }
 
 static void free_event(struct event *event)

@@ -23,6 +23,9 @@ typedef void pipeline_published_fn(void *arg);
 struct pipeline *pipeline_new(struct event_base *base, struct publisher *publisher,
                               pipeline_published_fn *published, void *arg);
 void pipeline_free(struct pipeline *p);
+/* Calls gone (with the arg of published) at a heartbeat that finds the store's directory removed or
+   replaced; the owner is to stop. */
+void pipeline_on_gone(struct pipeline *p, pipeline_published_fn *gone);
 
 /* The source's whole content is now `items` (taken over, also on failure). Published soon, or by
    pipeline_publish. The first call also removes what an earlier agent published and nobody defines

@@ -5,7 +5,8 @@
  *   ctl          one 4096-byte control page; its generation word announces the current snapshot
  *   s.<gen>      heads, 16 hex digits: one small immutable file per generation
  *   x.<id>       extents, 16 hex digits: immutable files of blobs, shared by generations
- *   agent.lock   held by the one writer
+ *   agent.lock   write-locked by the one writer while it runs; mode 0600, because whoever can open
+ *                it can take a read lock and so keep the writer out
  *
  * A head names its extents and holds the slot table: slot -> {extent, offset}. A slot is the
  * stable number of a flag or segment (or of a name that some definition mentions). A blob is one

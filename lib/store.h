@@ -65,6 +65,8 @@ struct ffshm {
     _Atomic int dir_fd;                         /* -1: not there yet; then always the same number */
     char *dir;                                  /* NULL: made of memory */
     const char *second_dir;                     /* looked at while there is no `dir`; NULL: none */
+    const char *opened_dir;                     /* which of the two */
+    uint64_t control_device;
     uint64_t control_inode;
     struct store_snapshot *retired; /* newest first */
     unsigned retired_count;

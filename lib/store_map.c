@@ -11,6 +11,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "image_verify.h"
@@ -18,6 +19,7 @@
 #include "store.h"
 
 #define OVERFLOW_UID 65534 /* how a foreign owner shows inside a user namespace */
+#define HEARTBEAT_MS 5000  /* an agent that has been silent for so long is taken for dead */
 
 const struct image_control store_no_control;
 
@@ -181,13 +183,28 @@ static void hex_name(char name[20], char letter, uint64_t number)
 
 /* ---- control ---- */
 
+/* Is another store at the path by now? A path that is gone, or out of reach after a chroot, or
+ * without a store, is no reason to leave the one that is open. */
+static bool is_another_store_there(const struct ffshm *ff)
+{
+    struct stat st;
+    int dir_fd = open(ff->opened_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (dir_fd < 0) {
+        return false;
+    }
+    bool another = fstatat(dir_fd, "ctl", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                   (st.st_ino != ff->control_inode || st.st_dev != ff->control_device);
+    close(dir_fd);
+    return another;
+}
+
 static bool control_is_current(const struct ffshm *ff, const struct image_control *control)
 {
     struct stat st;
     return control != &store_no_control &&
            atomic_load_explicit(&control->generation, memory_order_acquire) != UINT64_MAX &&
            fstatat(ff->dir_fd, "ctl", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-           st.st_ino == ff->control_inode;
+           st.st_ino == ff->control_inode && !is_another_store_there(ff);
 }
 
 /* Evaluations read the page outside any section, and ffshm_status uses the descriptor without the
@@ -212,18 +229,38 @@ static bool take_control(struct ffshm *ff, int dir_fd, const void *page)
     return true;
 }
 
+/* Anybody may make the second one, in /dev/shm, and nobody has named it: it counts only when root
+ * or this very user owns it. -1: errno. */
+static int open_dir(const struct ffshm *ff, const char **path)
+{
+    const int how = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+    *path = ff->dir;
+    int fd = open(ff->dir, how);
+    if (fd >= 0 || errno != ENOENT || !ff->second_dir) {
+        return fd;
+    }
+    *path = ff->second_dir;
+    fd = open(ff->second_dir, how | O_NOFOLLOW);
+    struct stat st;
+    if (fd >= 0 && (fstat(fd, &st) != 0 || (st.st_uid != 0 && st.st_uid != geteuid()))) {
+        close(fd);
+        errno = EPERM;
+        return -1;
+    }
+    return fd;
+}
+
 int store_map_control(struct ffshm *ff, const char **why)
 {
     const struct image_control *old = atomic_load_explicit(&ff->control, memory_order_relaxed);
     if (ff->dir_fd >= 0 && control_is_current(ff, old)) {
         return FFSHM_OK;
     }
-    int dir_fd = open(ff->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir_fd < 0 && errno == ENOENT && ff->second_dir) {
-        dir_fd = open(ff->second_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    }
+    const char *path;
+    int dir_fd = open_dir(ff, &path);
     if (dir_fd < 0) {
-        *why = "the directory cannot be opened";
+        *why = errno == EPERM ? "the default directory is another user's: name it with FFSHM_DIR"
+                              : "the directory cannot be opened";
         return errno == ENOENT ? FFSHM_NOT_READY : FFSHM_BAD_FILE;
     }
     struct stat st;
@@ -251,10 +288,24 @@ int store_map_control(struct ffshm *ff, const char **why)
         close(dir_fd);
         return FFSHM_NO_MEMORY;
     }
+    ff->control_device = st.st_dev;
     ff->control_inode = st.st_ino;
+    ff->opened_dir = path;
     /* The generation seen last was one of the page before. */
     atomic_store_explicit(&ff->seen, 0, memory_order_relaxed);
     return FFSHM_OK;
+}
+
+/* What is left to a process that may not open the lock file. An agent beats once a second, by the
+ * wall clock: one that was set lately may lie ahead of ours. */
+static bool beats(const struct image_control *control)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    int64_t now = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    int64_t then = (int64_t)atomic_load_explicit(&control->heartbeat_ms, memory_order_relaxed);
+    return atomic_load_explicit(&control->agent_state, memory_order_relaxed) <= IMAGE_AGENT_READY &&
+           then > now - HEARTBEAT_MS && then < now + HEARTBEAT_MS;
 }
 
 bool store_agent_alive(const struct ffshm *ff)
@@ -264,11 +315,12 @@ bool store_agent_alive(const struct ffshm *ff)
     }
     int fd = openat(ff->dir_fd, "agent.lock", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
-        return false;
+        return errno == EACCES && beats(atomic_load_explicit(&ff->control, memory_order_acquire));
     }
-    /* Asks without taking: the agent holds an open-file-description lock. */
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    bool alive = fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    /* Asks without taking: the agent holds an open-file-description lock. As a reader it would
+     * wait for writers only: a read lock of somebody else's is not an agent. */
+    struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+    bool alive = fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_WRLCK;
     close(fd);
     return alive;
 }

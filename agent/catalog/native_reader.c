@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 bool native_fault(struct native *n, const struct member *where, const char *hint,
                   const char *cause_format, ...)
@@ -63,6 +64,29 @@ static bool is_scalar(const json_t *value)
     return json_is_string(value) || json_is_number(value) || json_is_boolean(value);
 }
 
+/* A text that would be a truth or a share elsewhere: what it is here. false: none of these. */
+static bool suggest_value(const char *text, const char *expected, char *hint, size_t capacity)
+{
+    static const char *const yes[] = {"yes", "on", "y"};
+    static const char *const no[] = {"no", "off", "n"};
+    if (strncmp(expected, "true or", 7) == 0) {
+        for (size_t i = 0; i < sizeof yes / sizeof *yes; i++) {
+            if (strcasecmp(text, yes[i]) == 0 || strcasecmp(text, no[i]) == 0) {
+                (void)snprintf(hint, capacity, "write %s",
+                               strcasecmp(text, yes[i]) == 0 ? "true" : "false");
+                return true;
+            }
+        }
+    }
+    const size_t digits = strspn(text, "0123456789.");
+    if (strncmp(expected, "a number", 8) == 0 && digits > 0 && digits <= 16 &&
+        strcmp(text + digits + strspn(text + digits, " "), "%") == 0) {
+        (void)snprintf(hint, capacity, "write %.*s", (int)digits, text);
+        return true;
+    }
+    return false;
+}
+
 bool native_wrong_type(struct native *n, const struct member *where, const json_t *value,
                        const char *expected)
 {
@@ -76,6 +100,9 @@ bool native_wrong_type(struct native *n, const struct member *where, const json_
     const bool wants_list = strncmp(expected, "a list", 6) == 0;
     if (wants_text && (json_is_number(value) || json_is_boolean(value))) {
         (void)snprintf(hint, sizeof hint, "put it in quotes");
+    } else if (json_is_string(value) &&
+               suggest_value(json_string_value(value), expected, hint, sizeof hint)) {
+        /* it says it all */
     } else if (json_is_string(value) &&
                (strncmp(expected, "a number", 8) == 0 || strncmp(expected, "true or", 7) == 0)) {
         (void)snprintf(hint, sizeof hint, "remove the quotes, if there are any");

@@ -24,6 +24,16 @@ static int refuse(struct adoption *a, const char *why)
     return 1;
 }
 
+/* A file that cannot be mapped: which of head and extent it is, and what is wrong with it. */
+static int refuse_file(struct adoption *a, const char *what, const char *name)
+{
+    char state[64];
+    char why[96];
+    store_file_why(a->dir, name, state, sizeof state);
+    snprintf(why, sizeof why, "%s %s", what, state);
+    return refuse(a, why);
+}
+
 static int no_memory(struct adoption *a)
 {
     store_fault(a->fault, a->dir, NULL, "cannot take the last snapshot over", ENOMEM);
@@ -142,7 +152,7 @@ static int map_extents(struct adoption *a, const struct image_head *h,
         store_name(name, STORE_EXTENT, refs[i].id);
         const int mapped = store_file_map(a->dir, name, &file, a->fault);
         if (mapped != 0) {
-            return mapped < 0 ? -1 : refuse(a, "an extent is not there");
+            return mapped < 0 ? -1 : refuse_file(a, "an extent", name);
         }
         const char *why = "an extent has another size";
         if (file.size != refs[i].size || image_verify_extent(file.bytes, file.size, &why) != 0) {
@@ -263,7 +273,7 @@ int adopt_snapshot(struct live *l, const struct store_dir *dir, uint64_t store_e
         result = adopt_head(&a, &file, generation);
         store_file_close(&file);
     } else if (mapped > 0) {
-        result = refuse(&a, "its head is not there");
+        result = refuse_file(&a, "its head", name);
     }
     if (result > 0) {
         snprintf(fault->file, sizeof fault->file, "%s/%s", dir->path, name);

@@ -10,8 +10,9 @@
  * exactly one ctl 5  incarnation + 1        a number is skipped, none is used twice
  *
  * The lock is an open-file-description lock: it belongs to this open file and not to the process,
- * so that no other open and close in the process drops it, and anybody may ask F_OFD_GETLK whether
- * an agent runs without ever holding it.
+ * so that no other open and close in the process drops it, and F_OFD_GETLK tells whether an agent
+ * runs without ever holding it. Its file is mode 0600: whoever can open it for reading can take a
+ * read lock, and so keep every agent out.
  */
 #include "control.h"
 
@@ -36,6 +37,7 @@
 #define CTL_NEW "ctl.new"
 #define LOCK "agent.lock"
 #define CTL_MODE 0644 /* the agent opens it for writing again; readers ask that others cannot */
+#define LOCK_MODE 0600
 
 /* mkdir -p: what exists stays as it is, what is made is 0755 whatever the umask. */
 static int make_directories(char *path, struct fault *fault)
@@ -68,28 +70,64 @@ static int make_directories(char *path, struct fault *fault)
     }
 }
 
-/* Readers take files of root and of the directory's owner: any other agent would publish for
-   nobody. */
+static int fault_open(const struct store_dir *dir, struct fault *fault)
+{
+    store_fault(fault, dir, NULL, "", 0);
+    fault_set(fault, "", "choose a directory of the agent's own, mode 0755", "%s",
+              "every user may replace what is in this directory");
+    return -1;
+}
+
+static int fault_owner(const struct store_dir *dir, uid_t owner, struct fault *fault)
+{
+    store_fault(fault, dir, NULL, "", 0);
+    fault_set(fault, "", "remove it, or choose another with --dir",
+              "the directory belongs to uid %lu, not to this agent's user %lu",
+              (unsigned long)owner, (unsigned long)geteuid());
+    return -1;
+}
+
+/* Its owner can replace whatever is in a directory, and readers take files of root and of that
+   owner only: an agent that is neither publishes for nobody, or what somebody else likes. */
 static int check_directory(const struct store_dir *dir, const struct stat *st, struct fault *fault)
 {
     if (st->st_mode & S_IWOTH) {
-        store_fault(fault, dir, NULL, "", 0);
-        fault_set(fault, "", "choose a directory of the agent's own, mode 0755", "%s",
-                  "every user may replace what is in this directory");
-        return -1;
+        return fault_open(dir, fault);
     }
-    const uid_t user = geteuid();
-    if (user != 0 && user != st->st_uid) {
-        store_fault(fault, dir, NULL, "", 0);
-        fault_set(fault, "", "give the directory to the agent's user, or choose another with --dir",
-                  "this directory is user %lu's: readers refuse the files of user %lu in it",
-                  (unsigned long)st->st_uid, (unsigned long)user);
-        return -1;
-    }
-    return 0;
+    return st->st_uid == geteuid() ? 0 : fault_owner(dir, st->st_uid, fault);
 }
 
-static int open_directory(struct control *c, const char *path, struct fault *fault)
+/* Below a directory that all may write, such as /dev/shm, anybody may have made the parent first,
+   also as a symlink. The path is cut at its parent while this looks. */
+static int check_parent(char *path, struct fault *fault)
+{
+    char *const end = strrchr(path, '/');
+    if (!end || end == path) {
+        return 0;
+    }
+    *end = '\0';
+    const struct store_dir parent = {-1, path};
+    struct stat name;
+    struct stat st;
+    int result = make_directories(path, fault);
+    if (result == 0 && (lstat(path, &name) != 0 || stat(path, &st) != 0)) {
+        store_fault(fault, &parent, NULL, "cannot look at the directory", errno);
+        result = -1;
+    }
+    if (result == 0) {
+        const uid_t user = geteuid();
+        const uid_t owner = name.st_uid == 0 || name.st_uid == user ? st.st_uid : name.st_uid;
+        if (owner != 0 && owner != user) {
+            result = fault_owner(&parent, owner, fault);
+        } else if ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX)) {
+            result = fault_open(&parent, fault);
+        }
+    }
+    *end = '/';
+    return result;
+}
+
+static int open_directory(struct control *c, const char *path, bool is_default, struct fault *fault)
 {
     char *const own = strdup(path);
     c->dir = (struct store_dir){-1, own};
@@ -98,7 +136,7 @@ static int open_directory(struct control *c, const char *path, struct fault *fau
                     own ? EINVAL : ENOMEM);
         return -1;
     }
-    if (make_directories(own, fault) != 0) {
+    if ((is_default && check_parent(own, fault) != 0) || make_directories(own, fault) != 0) {
         return -1;
     }
     FFSHM_TEST_POINT(1);
@@ -108,16 +146,25 @@ static int open_directory(struct control *c, const char *path, struct fault *fau
         store_fault(fault, &c->dir, NULL, "cannot open the directory", errno);
         return -1;
     }
+    c->dir_device = st.st_dev;
+    c->dir_inode = st.st_ino;
     return check_directory(&c->dir, &st, fault);
 }
 
+/* An agent holds a write lock. A read lock is somebody's who could open the file before it was
+   0600, and the pid in it then a dead agent's. */
 static void fault_held(const struct control *c, struct fault *fault)
 {
     char text[32] = "";
+    struct flock writer = {.l_type = F_RDLCK, .l_whence = SEEK_SET}; /* conflicts with writers */
+    const bool held = fcntl(c->lock_fd, F_OFD_GETLK, &writer) != 0 || writer.l_type == F_WRLCK;
     const ssize_t n = pread(c->lock_fd, text, sizeof text - 1, 0);
     const long pid = n > 0 ? strtol(text, NULL, 10) : 0;
-    store_fault(fault, &c->dir, NULL, "another agent runs on this directory", 0);
-    if (pid > 0) {
+    store_fault(fault, &c->dir, NULL, "", 0);
+    if (!held) {
+        fault_set(fault, "", "end that process: `fuser agent.lock` in this directory tells which",
+                  "%s", "a process that is no agent holds a read lock on agent.lock");
+    } else if (pid > 0) {
         fault_set(fault, "", "stop that agent, or give this one another --dir",
                   "another agent runs on this directory, with pid %ld", pid);
     } else {
@@ -128,9 +175,14 @@ static void fault_held(const struct control *c, struct fault *fault)
 
 static int take_lock(struct control *c, struct fault *fault)
 {
-    c->lock_fd = openat(c->dir.fd, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+    c->lock_fd = openat(c->dir.fd, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, LOCK_MODE);
     if (c->lock_fd < 0) {
         store_fault(fault, &c->dir, LOCK, "cannot open the lock file", errno);
+        return -1;
+    }
+    /* Before it is locked, so that nobody who holds it against us can get hold of it again. */
+    if (fchmod(c->lock_fd, LOCK_MODE) != 0) {
+        store_fault(fault, &c->dir, LOCK, "cannot set the lock file's mode", errno);
         return -1;
     }
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -146,8 +198,7 @@ static int take_lock(struct control *c, struct fault *fault)
     char text[32];
     const int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
     /* Written before it is cut: a full tmpfs has no page to give back once it took one. */
-    if (fchmod(c->lock_fd, 0644) != 0 || pwrite(c->lock_fd, text, (size_t)n, 0) != n ||
-        ftruncate(c->lock_fd, n) != 0) {
+    if (pwrite(c->lock_fd, text, (size_t)n, 0) != n || ftruncate(c->lock_fd, n) != 0) {
         store_fault(fault, &c->dir, LOCK, "cannot write the lock file", errno);
         return -1;
     }
@@ -316,10 +367,11 @@ static int open_page(struct control *c, uint64_t fixed_seed, struct fault *fault
     return result;
 }
 
-int control_open(struct control *c, const char *path, uint64_t fixed_seed, struct fault *fault)
+int control_open(struct control *c, const char *path, bool is_default, uint64_t fixed_seed,
+                 struct fault *fault)
 {
     *c = (struct control){.dir = {-1, NULL}, .lock_fd = -1};
-    if (open_directory(c, path, fault) != 0 || take_lock(c, fault) != 0 ||
+    if (open_directory(c, path, is_default, fault) != 0 || take_lock(c, fault) != 0 ||
         open_page(c, fixed_seed, fault) != 0) {
         control_close(c);
         return -1;
@@ -354,6 +406,22 @@ int control_check(const struct control *c, struct fault *fault)
     fault_set(fault, "", "start the agent again: it makes the store anew", "%s",
               "somebody removed or replaced the files of the store");
     return -1;
+}
+
+/* -1: the name cannot be looked at, which says nothing. */
+static int is_same(int dir_fd, const char *name, dev_t device, ino_t inode, int flags)
+{
+    struct stat st;
+    if (fstatat(dir_fd, name, &st, flags) != 0) {
+        return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+    }
+    return st.st_dev == device && st.st_ino == inode;
+}
+
+bool control_is_gone(const struct control *c)
+{
+    return is_same(AT_FDCWD, c->dir.path, c->dir_device, c->dir_inode, 0) == 0 ||
+           is_same(c->dir.fd, CTL, c->device, c->inode, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 void control_close(struct control *c)

@@ -140,7 +140,8 @@ struct publisher *publisher_open(const struct publisher_options *options, struct
     }
     p->retained = options->retained ? options->retained : PUBLISH_RETAINED;
     p->realtime_ms = options->realtime_ms ? options->realtime_ms : realtime_ms;
-    if (control_open(&p->control, options->dir, options->fixed_seed, fault) != 0) {
+    if (control_open(&p->control, options->dir, options->is_default_dir, options->fixed_seed,
+                     fault) != 0) {
         free(p);
         return NULL;
     }
@@ -468,6 +469,11 @@ void publisher_heartbeat(struct publisher *p, enum image_source_state state)
 {
     atomic_store_explicit(&p->control.page->source_state, state, memory_order_relaxed);
     atomic_store_explicit(&p->control.page->heartbeat_ms, p->realtime_ms(), memory_order_relaxed);
+}
+
+bool publisher_is_gone(const struct publisher *p)
+{
+    return control_is_gone(&p->control);
 }
 
 void publisher_agent_state(struct publisher *p, enum image_agent_state state)

@@ -21,6 +21,7 @@ struct publisher;
 
 struct publisher_options {
     const char *dir;
+    bool is_default_dir; /* nobody named it: its parent must be this user's or root's */
     unsigned retained;   /* 0: PUBLISH_RETAINED */
     uint64_t fixed_seed; /* not 0: store_epoch and set_seed of a new store (golden files, tests) */
     uint64_t (*realtime_ms)(void); /* NULL: CLOCK_REALTIME */
@@ -28,8 +29,8 @@ struct publisher_options {
 
 /* Takes the directory (creating it, 0755), becomes its one writer, validates or creates ctl,
    removes what a killed agent left behind, and adopts the last published snapshot (slots, versions,
-   blobs). NULL and *fault: held by another agent (says which pid), not writable, not a tmpfs is
-   fine, no space. Not NULL and fault->cause not empty: the last snapshot cannot be adopted, and
+   blobs). NULL and *fault: held by another agent (says which pid), another user's, not writable,
+   no space; not on a tmpfs is fine. Not NULL and fault->cause not empty: the last snapshot cannot be adopted, and
    why; readers keep it, and the first publish publishes everything anew. */
 struct publisher *publisher_open(const struct publisher_options *options, struct fault *fault);
 /* Leaves the snapshot in place, marks the agent stopped, releases the directory. */
@@ -75,6 +76,9 @@ void publisher_stats(const struct publisher *p, struct publisher_stats *out);
 
 /* Once a second: heartbeat, and the state of the sources (enum image_source_state). */
 void publisher_heartbeat(struct publisher *p, enum image_source_state state);
+/* Was the directory or its control page removed or replaced? Nothing that is published then reaches
+   anybody, and only a new start makes the store anew. Two system calls. */
+bool publisher_is_gone(const struct publisher *p);
 /* READY is set by the first publish; this sets STARTING or STOPPED. */
 void publisher_agent_state(struct publisher *p, enum image_agent_state state);
 

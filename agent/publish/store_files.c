@@ -212,6 +212,22 @@ int store_file_map(const struct store_dir *dir, const char *name, struct store_f
     return result;
 }
 
+void store_file_why(const struct store_dir *dir, const char *name, char *why, size_t capacity)
+{
+    struct stat st;
+    if (fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+        snprintf(why, capacity, "is not there");
+    } else if (!S_ISREG(st.st_mode)) {
+        snprintf(why, capacity, "is not a file");
+    } else if (st.st_uid != 0 && st.st_uid != geteuid()) {
+        snprintf(why, capacity, "belongs to uid %lu", (unsigned long)st.st_uid);
+    } else if (st.st_mode & (S_IWGRP | S_IWOTH)) {
+        snprintf(why, capacity, "can be written by other users");
+    } else {
+        snprintf(why, capacity, "has the wrong size, or a hole");
+    }
+}
+
 void store_file_close(struct store_file *f)
 {
     if (f->bytes) {

@@ -50,6 +50,8 @@ int store_file_write(const struct store_dir *dir, const void *bytes, size_t size
    told (no descriptor, no memory, an error of the system). */
 int store_file_map(const struct store_dir *dir, const char *name, struct store_file *out,
                    struct fault *fault);
+/* Why store_file_map gives 1: "is not there", "belongs to uid 1001". */
+void store_file_why(const struct store_dir *dir, const char *name, char *why, size_t capacity);
 void store_file_close(struct store_file *f);
 
 /* Removes a name; that it is gone already is as good. */

@@ -40,8 +40,7 @@ struct state {
 
 struct source_file {
     struct source_file_owner owner;
-    char **given; /* as the owner wrote them, for messages and provenance */
-    char **absolute;
+    char **paths; /* absolute: what is said of them is read elsewhere */
     struct state *states;
     size_t count;
 
@@ -108,7 +107,7 @@ static bool same(const struct signature *a, const struct signature *b)
 static bool differs(const struct source_file *s)
 {
     for (size_t i = 0; i < s->count; i++) {
-        const struct signature now = sign(s->absolute[i]);
+        const struct signature now = sign(s->paths[i]);
         if (!same(&now, &s->states[i].loaded)) {
             return true;
         }
@@ -121,7 +120,7 @@ static bool moves(struct source_file *s)
 {
     bool moved = false;
     for (size_t i = 0; i < s->count; i++) {
-        const struct signature now = sign(s->absolute[i]);
+        const struct signature now = sign(s->paths[i]);
         moved = moved || !same(&now, &s->states[i].seen);
         s->states[i].seen = now;
     }
@@ -132,10 +131,10 @@ static void sign_all(struct source_file *s)
 {
     for (size_t i = 0; i < s->count; i++) {
         struct state *p = &s->states[i];
-        p->loaded = p->seen = sign(s->absolute[i]);
+        p->loaded = p->seen = sign(s->paths[i]);
         const bool missing = p->loaded.error == ENOENT || p->loaded.error == ENOTDIR;
         if (missing && !p->missing) {
-            s->owner.told(s->owner.arg, "file-missing", s->given[i],
+            s->owner.told(s->owner.arg, "file-missing", s->paths[i],
                           "waiting for it to appear; nothing changes until then");
         }
         p->missing = missing;
@@ -146,7 +145,7 @@ static void sign_all(struct source_file *s)
 
 static void watch_all(struct source_file *s)
 {
-    const bool good = watch_paths(s->watch, s->absolute, s->count);
+    const bool good = watch_paths(s->watch, s->paths, s->count);
     if (!good && !s->polling) {
         const int error = watch_error(s->watch);
         char text[256];
@@ -154,7 +153,7 @@ static void watch_all(struct source_file *s)
                  error == ENOSPC   ? "the limit fs.inotify.max_user_watches is reached"
                  : error == EMFILE ? "the limit fs.inotify.max_user_instances is reached"
                                    : strerror(error));
-        s->owner.told(s->owner.arg, "watch-failed", s->given[0], text);
+        s->owner.told(s->owner.arg, "watch-failed", s->paths[0], text);
     }
     s->polling = !good;
     arm(s->poll, s->polling ? POLL_MS : POLL_NET_MS);
@@ -220,7 +219,7 @@ static int load(struct source_file *s)
     const int64_t start = clock_us();
     const int64_t now_ms = clock_ms(CLOCK_REALTIME);
     int result =
-        definitions_load((const char *const *)s->given, s->count, now_ms, s->memo, &d, &fault);
+        definitions_load((const char *const *)s->paths, s->count, now_ms, s->memo, &d, &fault);
     if (result == 0) {
         result = hand_over(s, &d, now_ms, clock_us() - start);
     } else {
@@ -270,7 +269,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     (void)fd, (void)what;
     const unsigned news = watch_read(s->watch);
     if (news & WATCH_OVERFLOW) {
-        s->owner.told(s->owner.arg, "watch-overflow", s->given[0],
+        s->owner.told(s->owner.arg, "watch-overflow", s->paths[0],
                       "the kernel dropped events; loading the files again");
     }
     if (news) {
@@ -326,17 +325,15 @@ static char *absolute_path(const char *path)
 
 static int copy_paths(struct source_file *s, const char *const *paths, size_t count)
 {
-    s->given = calloc(count, sizeof *s->given);
-    s->absolute = calloc(count, sizeof *s->absolute);
+    s->paths = calloc(count, sizeof *s->paths);
     s->states = calloc(count, sizeof *s->states);
-    if (!s->given || !s->absolute || !s->states) {
+    if (!s->paths || !s->states) {
         return -1;
     }
     s->count = count;
     for (size_t i = 0; i < count; i++) {
-        s->given[i] = strdup(paths[i]);
-        s->absolute[i] = absolute_path(paths[i]);
-        if (!s->given[i] || !s->absolute[i]) {
+        s->paths[i] = absolute_path(paths[i]);
+        if (!s->paths[i]) {
             return -1;
         }
     }
@@ -400,11 +397,9 @@ void source_file_free(struct source_file *s)
     watch_free(s->watch);
     document_memo_free(s->memo);
     for (size_t i = 0; i < s->count; i++) {
-        free(s->given[i]);
-        free(s->absolute[i]);
+        free(s->paths[i]);
     }
-    free(s->given);
-    free(s->absolute);
+    free(s->paths);
     free(s->states);
     free(s->last_fault);
     free(s);

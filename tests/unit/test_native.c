@@ -223,8 +223,7 @@ static void types_are_checked_and_null_counts_as_not_given(void **state)
 {
     (void)state;
     expect_fault(FLAG("    enabled: yes\n"), "flags.f.enabled",
-                 "must be true or false, not the text \"yes\"",
-                 "remove the quotes, if there are any");
+                 "must be true or false, not the text \"yes\"", "write true");
     expect_fault(FLAG("    tags: a\n"), "flags.f.tags", "must be a list, not the text \"a\"",
                  "put it in brackets");
     expect_fault(FLAG("    tags: [a, 1]\n"), "flags.f.tags[1]", "must be a text, not the number 1",
@@ -295,7 +294,7 @@ static void percentages_are_checked(void **state)
     expect_fault(SHARES(", percentage: 100.5", "", ""), "flags.f.variants[0].percentage",
                  "must be between 0 and 100, not 100.5", "");
     expect_fault(SHARES(", percentage: 50%", "", ""), "flags.f.variants[0].percentage",
-                 "must be a number, not the text \"50%\"", "remove the quotes, if there are any");
+                 "must be a number, not the text \"50%\"", "write 50");
     for (int weight = 0; weight <= 100000; weight += 7) { /* every one is what was written */
         char yaml[256];
         (void)snprintf(yaml, sizeof yaml,

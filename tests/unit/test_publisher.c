@@ -681,6 +681,28 @@ static void a_second_agent_is_told_who_holds_the_directory(void **state)
     end(&r);
 }
 
+/* Only who could open the lock file when it was readable for all can do that. */
+static void a_read_lock_is_not_taken_for_an_agent(void **state)
+{
+    (void)state;
+    struct rig r;
+    char path[PATH_MAX];
+    begin(&r);
+    open_rig(&r, 0);
+    publisher_close(r.p);
+    path_of(&r, "agent.lock", path);
+    const int fd = open(path, O_RDONLY);
+    struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+    assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
+    r.p = try_open(&r, 0);
+    assert_null(r.p);
+    assert_null(strstr(r.fault.cause, "pid"));
+    assert_non_null(strstr(r.fault.cause, "no agent"));
+    close(fd);
+    open_rig(&r, 0);
+    end(&r);
+}
+
 /* Forks, so that a lock that belonged to the process would show. */
 static void the_lock_is_of_the_open_file(void **state)
 {
@@ -724,7 +746,11 @@ static void directories_and_files_have_their_modes_whatever_the_umask(void **sta
     assert_int_equal(st.st_mode & 07777, 0644);
     path_of(&r, "agent.lock", path);
     assert_int_equal(stat(path, &st), 0);
-    assert_int_equal(st.st_mode & 07777, 0644);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    assert_int_equal(chmod(path, 0644), 0); /* as earlier versions made it */
+    reopen(&r, 0);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
     path_of(&r, "x.0000000000000001", path);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0444);
@@ -776,6 +802,103 @@ static void a_directory_of_another_user_is_refused(void **state)
     assert_null(r.p);
     assert_non_null(strstr(r.fault.cause, "user 1234"));
     assert_int_equal(count_files(&r, "ctl"), 0);
+    assert_int_equal(chown(r.base, 1234, 1234), 0);
+    r.p = try_open(&r, 0); /* root could, and would publish what another user can replace */
+    assert_null(r.p);
+    assert_string_equal(r.fault.cause,
+                        "the directory belongs to uid 1234, not to this agent's user 0");
+    assert_string_equal(r.fault.hint, "remove it, or choose another with --dir");
+    assert_int_equal(count_files(&r, "ctl"), 0);
+    end(&r);
+}
+
+static struct publisher *open_default(struct rig *r)
+{
+    const struct publisher_options options = {.dir = r->dir, .is_default_dir = true};
+    return publisher_open(&options, &r->fault);
+}
+
+static void a_default_directory_below_another_users_is_refused(void **state)
+{
+    (void)state;
+    struct rig r;
+    char parent[80];
+    begin(&r);
+    if (geteuid() != 0) {
+        print_message("needs root: skipped\n");
+        end(&r);
+        skip();
+    }
+    snprintf(parent, sizeof parent, "%s/a", r.base);
+    r.p = open_default(&r); /* makes both */
+    assert_non_null(r.p);
+    publisher_close(r.p);
+    r.p = NULL;
+    assert_int_equal(chown(parent, 1234, 1234), 0);
+    assert_null(open_default(&r));
+    assert_string_equal(r.fault.file, parent);
+    assert_string_equal(r.fault.cause,
+                        "the directory belongs to uid 1234, not to this agent's user 0");
+    assert_int_equal(chown(parent, 0, 0), 0);
+    assert_int_equal(chmod(parent, 0777), 0);
+    assert_null(open_default(&r));
+    assert_non_null(strstr(r.fault.cause, "every user"));
+    assert_int_equal(chmod(parent, 0755), 0);
+    char moved[80];
+    snprintf(moved, sizeof moved, "%s/moved", r.base);
+    assert_int_equal(rename(parent, moved), 0);
+    assert_int_equal(symlink("moved", parent), 0);
+    assert_int_equal(lchown(parent, 1234, 1234), 0);
+    assert_null(open_default(&r));
+    assert_non_null(strstr(r.fault.cause, "uid 1234"));
+    r.p = try_open(&r, 0); /* a directory that somebody names is theirs to judge */
+    assert_non_null(r.p);
+    end(&r);
+}
+
+static void a_removed_or_replaced_store_is_gone(void **state)
+{
+    (void)state;
+    struct rig r;
+    char away[PATH_MAX];
+    char path[PATH_MAX];
+    begin(&r);
+    open_rig(&r, 0);
+    publish(&r);
+    assert_false(publisher_is_gone(r.p));
+    snprintf(away, sizeof away, "%s/away", r.base);
+    assert_int_equal(rename(r.dir, away), 0);
+    assert_true(publisher_is_gone(r.p));
+    assert_int_equal(mkdir(r.dir, 0755), 0);
+    assert_true(publisher_is_gone(r.p));
+    assert_int_equal(rmdir(r.dir), 0);
+    assert_int_equal(rename(away, r.dir), 0);
+    assert_false(publisher_is_gone(r.p));
+    path_of(&r, "ctl", path);
+    assert_int_equal(unlink(path), 0);
+    assert_true(publisher_is_gone(r.p));
+    end(&r);
+}
+
+static void what_cannot_be_taken_over_is_named_with_its_owner(void **state)
+{
+    (void)state;
+    struct rig r;
+    char path[PATH_MAX];
+    begin(&r);
+    if (geteuid() != 0) {
+        print_message("needs root: skipped\n");
+        end(&r);
+        skip();
+    }
+    open_rig(&r, 0);
+    put(&r, "a", "one");
+    publish(&r);
+    publisher_close(r.p);
+    path_of(&r, "s.0000000100000001", path);
+    assert_int_equal(chown(path, 1234, 1234), 0);
+    open_rig(&r, 0);
+    assert_non_null(strstr(r.fault.cause, "its head belongs to uid 1234"));
     end(&r);
 }
 
@@ -1293,6 +1416,10 @@ int main(void)
         cmocka_unit_test(directories_and_files_have_their_modes_whatever_the_umask),
         cmocka_unit_test(bad_directories_are_named),
         cmocka_unit_test(a_directory_of_another_user_is_refused),
+        cmocka_unit_test(a_default_directory_below_another_users_is_refused),
+        cmocka_unit_test(a_removed_or_replaced_store_is_gone),
+        cmocka_unit_test(what_cannot_be_taken_over_is_named_with_its_owner),
+        cmocka_unit_test(a_read_lock_is_not_taken_for_an_agent),
         cmocka_unit_test(an_agent_whose_files_were_removed_leaves_those_of_the_next_alone),
         cmocka_unit_test(compaction_bounds_the_extents_and_keeps_the_content),
         cmocka_unit_test(urgent_publishes_alone_never_run_out_of_extents),

@@ -21,6 +21,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ffshm.h"
@@ -117,6 +118,34 @@ static void a_recreated_directory_is_noticed_even_at_the_same_generation(void **
     assert_int_equal(ffshm_refresh(ff), FFSHM_OK);
     assert_int_equal(number(ff), 2);
     ffshm_close(ff);
+    live_store_close(&new);
+}
+
+/* Nothing was removed: the old store is whole, and elsewhere. */
+static void a_store_that_moved_away_is_left_when_another_is_in_its_place(void **state)
+{
+    (void)state;
+    struct live_store old;
+    struct live_store new;
+    live_store_open(&old);
+    publish_number(&old, 1);
+    struct ffshm *ff = ffshm_open(old.dir, NULL);
+    assert_int_equal(number(ff), 1);
+    live_store_open(&new);
+    char place[sizeof old.dir];
+    snprintf(place, sizeof place, "%s", old.dir);
+    snprintf(old.dir, sizeof old.dir, "%.*s.away", (int)sizeof old.dir - 6, place);
+    assert_int_equal(rename(place, old.dir), 0);
+    assert_int_equal(ffshm_refresh(ff), FFSHM_OK); /* nothing is there: the old one goes on */
+    publish_number(&old, 2);
+    assert_int_equal(number(ff), 2);
+    publish_number(&new, 3);
+    assert_int_equal(rename(new.dir, place), 0);
+    snprintf(new.dir, sizeof new.dir, "%s", place);
+    assert_int_equal(ffshm_refresh(ff), FFSHM_OK);
+    assert_int_equal(number(ff), 3);
+    ffshm_close(ff);
+    live_store_close(&old);
     live_store_close(&new);
 }
 
@@ -355,6 +384,105 @@ static void a_program_that_starts_before_its_agent_finds_the_second_directory(vo
     live_store_close(&s);
 }
 
+/* Whoever comes first makes a directory in /dev/shm. */
+static void a_second_directory_of_another_user_does_not_count(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("needs root: skipped\n");
+        skip();
+    }
+    struct live_store s;
+    live_store_open(&s);
+    publish_number(&s, 5);
+    assert_int_equal(chown(s.dir, 1234, 1234), 0);
+    struct ffshm *ff = ffshm_open("/dev/shm/ffshm-test.none", NULL);
+    ff->second_dir = s.dir;
+    assert_int_equal(ffshm_refresh(ff), FFSHM_BAD_FILE);
+    assert_int_equal(number(ff), -1);
+    assert_int_equal(chown(s.dir, 0, 0), 0);
+    assert_int_equal(ffshm_refresh(ff), FFSHM_OK);
+    assert_int_equal(number(ff), 5);
+    ffshm_close(ff);
+    live_store_close(&s);
+}
+
+/* ---- is there an agent? ---- */
+
+static bool alive(struct ffshm *ff)
+{
+    struct ffshm_status status;
+    ffshm_status(ff, &status);
+    return status.agent_alive;
+}
+
+static void a_read_lock_makes_no_agent_look_alive(void **state)
+{
+    (void)state;
+    struct live_store s;
+    live_store_open(&s);
+    publish_number(&s, 1);
+    struct ffshm *ff = ffshm_open(s.dir, NULL);
+    assert_true(alive(ff));
+    live_store_release(&s);
+    assert_false(alive(ff));
+    char path[128];
+    snprintf(path, sizeof path, "%s/agent.lock", s.dir);
+    const int fd = open(path, O_RDONLY);
+    struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+    assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
+    assert_false(alive(ff));
+    close(fd);
+    ffshm_close(ff);
+    live_store_close(&s);
+}
+
+static uint64_t wall_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void where_the_lock_cannot_be_opened_the_heartbeat_decides(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("needs root: skipped\n");
+        skip();
+    }
+    struct live_store s;
+    live_store_open(&s);
+    publish_number(&s, 1);
+    assert_int_equal(chmod(s.dir, 0755), 0);
+    char path[128];
+    snprintf(path, sizeof path, "%s/ctl", s.dir);
+    const int fd = open(path, O_RDWR | O_CLOEXEC);
+    struct image_control *page =
+        mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    assert_ptr_not_equal(page, MAP_FAILED);
+    struct ffshm *ff = ffshm_open(s.dir, NULL);
+    assert_int_equal(seteuid(1234), 0);
+    atomic_store(&page->heartbeat_ms, wall_ms());
+    const bool fresh = alive(ff);
+    atomic_store(&page->heartbeat_ms, wall_ms() - 6000);
+    const bool silent = alive(ff);
+    atomic_store(&page->heartbeat_ms, wall_ms() + 3600000); /* the clock was set back */
+    const bool ahead = alive(ff);
+    atomic_store(&page->heartbeat_ms, wall_ms());
+    atomic_store(&page->agent_state, IMAGE_AGENT_STOPPED);
+    const bool stopped = alive(ff);
+    assert_int_equal(seteuid(0), 0);
+    assert_true(fresh);
+    assert_false(silent);
+    assert_false(ahead);
+    assert_false(stopped);
+    munmap(page, sizeof(*page));
+    close(fd);
+    ffshm_close(ff);
+    live_store_close(&s);
+}
+
 int main(void)
 {
 
@@ -369,6 +497,10 @@ int main(void)
         cmocka_unit_test(a_program_that_starts_before_its_agent_finds_the_second_directory),
         cmocka_unit_test(a_handler_may_fork_while_a_store_is_opened_or_closed),
         cmocka_unit_test(a_pipe_in_the_place_of_a_file_does_not_block),
+        cmocka_unit_test(a_store_that_moved_away_is_left_when_another_is_in_its_place),
+        cmocka_unit_test(a_second_directory_of_another_user_does_not_count),
+        cmocka_unit_test(a_read_lock_makes_no_agent_look_alive),
+        cmocka_unit_test(where_the_lock_cannot_be_opened_the_heartbeat_decides),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
