@@ -18,6 +18,7 @@ struct ctl {
     const char *dir;     /* NULL: the default directory */
     bool json;           /* print JSON: --json, or stdout is no terminal */
     bool json_asked;     /* --json was given */
+    bool opening;        /* a store is being opened: what libffshm says then is not printed */
     bool colour;         /* stdout is a terminal and NO_COLOR is not set */
 };
 

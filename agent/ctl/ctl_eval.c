@@ -142,6 +142,9 @@ static int evaluate_one(struct ctl *ctl, const struct query *q, struct ffshm *st
         } else {
             print_text(ctl, &r, q->fallback);
         }
+        if (r.error == FFSHM_FLAG_NOT_FOUND) {
+            query_report_unknown(ctl, &view, q->flag);
+        }
         code = r.reason == FFSHM_REASON_ERROR ? CTL_NEGATIVE : CTL_OK;
         ffshm_unpin(&view);
     }

@@ -91,6 +91,9 @@ static int explain(const struct ctl *ctl, const struct query *q, struct ffshm *s
         } else {
             print_end(&r, q->fallback);
         }
+        if (r.error == FFSHM_FLAG_NOT_FOUND) {
+            query_report_unknown(ctl, &view, q->flag);
+        }
         code = r.reason == FFSHM_REASON_ERROR ? CTL_NEGATIVE : CTL_OK;
         ffshm_unpin(&view);
     }

@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,29 +30,36 @@ const char *files_dir(const char *dir)
                                                                   : "/dev/shm/ffshm/default";
 }
 
-static int refuse(char why[FILES_WHY], int error, const char *path, const char *cause)
+bool files_no_directory(const char *dir)
 {
-    snprintf(why, FILES_WHY, "%.400s: %s", path, cause);
-    return error;
+    struct stat status;
+    return stat(dir, &status) != 0 && errno == ENOENT;
 }
 
 int files_control(const char *dir, struct files_control *out, char why[FILES_WHY])
 {
     char path[PATH_SIZE];
     snprintf(path, sizeof path, "%s/ctl", dir);
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    size_t size = 0;
+    int error = trust_directory(dir, why);
+    const int fd = error ? -1 : trust_open(dir, path, sizeof out->page, &size, &error, why);
     if (fd < 0) {
-        return refuse(why, errno == ENOENT ? FFSHM_NOT_READY : FFSHM_BAD_FILE, path,
-                      strerror(errno));
+        if (error == FFSHM_NOT_READY && !files_no_directory(dir)) {
+            trust_refuse(why, error, dir, "no snapshot has been published in it");
+        }
+        return error;
     }
     const ssize_t got = pread(fd, &out->page, sizeof out->page, 0);
     close(fd);
     if (got < 0) {
-        return refuse(why, FFSHM_BAD_FILE, path, strerror(errno));
+        return trust_refuse(why, FFSHM_BAD_FILE, path, strerror(errno));
     }
     const char *cause = "";
-    const int error = image_verify_control(&out->page, (size_t)got, &cause);
-    return error ? refuse(why, error, path, cause) : 0;
+    error = image_verify_control(&out->page, (size_t)got, &cause);
+    if (!error && size != sizeof out->page) {
+        return trust_refuse(why, FFSHM_BAD_FORMAT, path, "it is longer than a control page");
+    }
+    return error ? trust_refuse(why, error, path, cause) : 0;
 }
 
 static int ascending(const void *a, const void *b)
@@ -80,7 +86,7 @@ int files_generations(const char *dir, uint64_t **generations, size_t *count, ch
     *count = 0;
     DIR *const directory = opendir(dir);
     if (!directory) {
-        refuse(why, 0, dir, strerror(errno));
+        trust_refuse(why, 0, dir, errno == ENOENT ? "no such directory" : strerror(errno));
         return -1;
     }
     const struct dirent *entry;
@@ -96,7 +102,7 @@ int files_generations(const char *dir, uint64_t **generations, size_t *count, ch
                 free(*generations);
                 *generations = NULL;
                 closedir(directory);
-                refuse(why, 0, dir, "out of memory");
+                trust_refuse(why, 0, dir, "out of memory");
                 return -1;
             }
             *generations = more;
@@ -146,29 +152,22 @@ bool files_parse_generation(const char *text, uint64_t *generation)
 }
 
 /* Maps a whole file. Files of a store never shrink, so that the mapping stays readable. */
-static int map(const char *path, size_t least, struct files_map *out, char why[FILES_WHY])
+static int map(const char *dir, const char *path, size_t least, struct files_map *out,
+               char why[FILES_WHY])
 {
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    size_t size;
+    int error;
+    const int fd = trust_open(dir, path, least, &size, &error, why);
     if (fd < 0) {
-        return refuse(why, errno == ENOENT ? FFSHM_NOT_READY : FFSHM_BAD_FILE, path,
-                      strerror(errno));
+        return error;
     }
-    struct stat status;
-    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
-        close(fd);
-        return refuse(why, FFSHM_BAD_FILE, path, "not a regular file");
-    }
-    if (status.st_size < (off_t)least || status.st_size > (off_t)IMAGE_MAX_FILE) {
-        close(fd);
-        return refuse(why, FFSHM_BAD_STRUCTURE, path, "its size is out of range");
-    }
-    void *const bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_SHARED, fd, 0);
-    const int error = errno;
+    void *const bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+    error = errno;
     close(fd);
     if (bytes == MAP_FAILED) {
-        return refuse(why, FFSHM_BAD_FILE, path, strerror(error));
+        return trust_refuse(why, FFSHM_BAD_FILE, path, strerror(error));
     }
-    *out = (struct files_map){bytes, (size_t)status.st_size};
+    *out = (struct files_map){bytes, size};
     return 0;
 }
 
@@ -177,7 +176,7 @@ static int open_head(const char *dir, uint64_t generation, struct files_snapshot
 {
     char path[PATH_SIZE];
     snprintf(path, sizeof path, "%s/s.%016" PRIx64, dir, generation);
-    const int error = map(path, sizeof(struct image_head), &s->head, why);
+    const int error = map(dir, path, sizeof(struct image_head), &s->head, why);
     if (error) {
         return error;
     }
@@ -185,10 +184,11 @@ static int open_head(const char *dir, uint64_t generation, struct files_snapshot
     const char *cause = "";
     const int bad = image_verify_head_header(s->head.bytes, s->head.size, &cause);
     if (bad) {
-        return refuse(why, bad, path, cause);
+        return trust_refuse(why, bad, path, cause);
     }
     if (files_head(s)->generation != generation) {
-        return refuse(why, FFSHM_BAD_STRUCTURE, path, "it says that it is another generation");
+        return trust_refuse(why, FFSHM_BAD_STRUCTURE, path,
+                            "it says that it is another generation");
     }
     return 0;
 }
@@ -198,18 +198,18 @@ static int open_extent(const char *dir, const struct image_extent_ref *ref, uint
 {
     char path[PATH_SIZE];
     snprintf(path, sizeof path, "%s/x.%016" PRIx64, dir, ref->id);
-    const int error = map(path, sizeof(struct image_extent), out, why);
+    const int error = map(dir, path, sizeof(struct image_extent), out, why);
     if (error) {
         return error;
     }
     const char *cause = "";
     const int bad = image_verify_extent(out->bytes, out->size, &cause);
     if (bad) {
-        return refuse(why, bad, path, cause);
+        return trust_refuse(why, bad, path, cause);
     }
     const struct image_extent *const extent = (const void *)out->bytes;
     if (extent->store_epoch != store_epoch) {
-        return refuse(why, FFSHM_BAD_STRUCTURE, path, "it belongs to another store");
+        return trust_refuse(why, FFSHM_BAD_STRUCTURE, path, "it belongs to another store");
     }
     return 0;
 }
@@ -242,7 +242,7 @@ static int open_extents(const char *dir, struct files_snapshot *s, char why[FILE
         (uint64_t)head->extents_offset + head->extent_count * sizeof(struct image_extent_ref);
     if (head->extent_count == 0 || head->extent_count > IMAGE_MAX_EXTENTS ||
         head->extents_offset % _Alignof(struct image_extent_ref) != 0 || refs_end > s->head.size) {
-        return refuse(why, FFSHM_BAD_STRUCTURE, path, "its list of extents is out of range");
+        return trust_refuse(why, FFSHM_BAD_STRUCTURE, path, "its list of extents is out of range");
     }
     const struct image_extent_ref *const refs = image_at(head, head->extents_offset);
     const struct image_extent *extents[IMAGE_MAX_EXTENTS];
@@ -258,7 +258,7 @@ static int open_extents(const char *dir, struct files_snapshot *s, char why[FILE
     const char *cause = "";
     const int bad = image_verify_head(s->head.bytes, s->head.size, extents, &cause);
     if (bad) {
-        return refuse(why, bad, path, cause);
+        return trust_refuse(why, bad, path, cause);
     }
     fill_snapshot(s);
     return 0;
@@ -293,4 +293,14 @@ void files_close(struct files_snapshot *s)
     }
     unmap(&s->head);
     s->extent_count = 0;
+}
+
+int files_check_store(const char *dir, const struct files_snapshot *s, char why[FILES_WHY])
+{
+    struct files_control control;
+    const int error = files_control(dir, &control, why);
+    if (error || files_head(s)->store_epoch == control.page.store_epoch) {
+        return error;
+    }
+    return trust_refuse(why, FFSHM_BAD_STRUCTURE, dir, "the snapshot belongs to another store");
 }

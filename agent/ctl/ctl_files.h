@@ -5,21 +5,26 @@
 #ifndef FFSHM_CTL_FILES_H
 #define FFSHM_CTL_FILES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ctl_trust.h"
 #include "image.h"
 #include "snapshot.h"
 
 /* dir, or the directory that libffshm would open. */
 const char *files_dir(const char *dir);
 
+bool files_no_directory(const char *dir);
+
 /* A copy of the control page, verified. */
 struct files_control {
     _Alignas(IMAGE_ALIGN) struct image_control page;
 };
-/* 0, or an enum ffshm_error with a sentence in why. */
-#define FILES_WHY 512
+/* 0, or an enum ffshm_error (NOT_READY: there is none, or not even the directory) with a sentence
+   in why. */
+#define FILES_WHY TRUST_WHY
 int files_control(const char *dir, struct files_control *out, char why[FILES_WHY]);
 
 /* The generations of all heads in the directory, ascending; malloc'ed. -1 with a sentence in why.
@@ -50,6 +55,9 @@ enum files_depth {
 /* Opens one generation. 0, or an enum ffshm_error with a sentence (file and cause) in why. */
 int files_open(const char *dir, uint64_t generation, enum files_depth depth,
                struct files_snapshot *out, char why[FILES_WHY]);
+/* What readers ask for beyond a generation's own files: a control page of the same store. As
+   files_open. */
+int files_check_store(const char *dir, const struct files_snapshot *s, char why[FILES_WHY]);
 void files_close(struct files_snapshot *s);
 
 static inline const struct image_head *files_head(const struct files_snapshot *s)

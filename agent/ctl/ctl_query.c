@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalog/spelling.h"
+#include "ctl_files.h"
 #include "ctl_options.h"
+#include "ctl_trouble.h"
 #include "json.h"
 
 enum {
@@ -236,12 +239,24 @@ void query_free(struct query *q)
 
 static void log_message(void *arg, int level, const char *message)
 {
-    if (level <= FFSHM_LOG_WARNING) {
+    const struct ctl *const ctl = arg;
+    if (level <= FFSHM_LOG_WARNING && !ctl->opening) {
         ctl_fail(arg, "%s", message);
     }
 }
 
-int query_open(const struct ctl *ctl, const struct query *q, struct compiled *out)
+static void report_trouble(const struct ctl *ctl, struct ffshm *store)
+{
+    struct ffshm_status status;
+    struct trouble trouble;
+    ffshm_status(store, &status);
+    trouble_find(files_dir(ctl->dir), &status, &trouble);
+    if (trouble.error) {
+        ctl_fail(ctl, "%s; %s", trouble.cause, trouble.hint);
+    }
+}
+
+int query_open(struct ctl *ctl, const struct query *q, struct compiled *out)
 {
     *out = (struct compiled){0};
     if (q->file_count > 0) {
@@ -253,24 +268,51 @@ int query_open(const struct ctl *ctl, const struct query *q, struct compiled *ou
         }
         return CTL_OK;
     }
-    struct ctl *const arg = (struct ctl *)(uintptr_t)ctl; /* only read by log_message */
     const struct ffshm_options how = {
-        .size = sizeof how, .no_telemetry = true, .log = log_message, .log_arg = arg};
+        .size = sizeof how, .no_telemetry = true, .log = log_message, .log_arg = ctl};
+    ctl->opening = true; /* report_trouble says it once, and better */
     out->store = ffshm_open(ctl->dir, &how);
     if (!out->store) {
         return ctl_fail(ctl, "%s", ffshm_error_text(FFSHM_NO_MEMORY));
     }
-    const int error = ffshm_wait_ready(out->store, 0);
-    if (error) {
-        const int shown = error == FFSHM_TIMEOUT ? FFSHM_NOT_READY : error;
-        ctl_fail(ctl, "%s; %s", ffshm_error_text(shown), ffshm_error_hint(shown));
+    if (ffshm_wait_ready(out->store, 0) != FFSHM_OK) {
+        report_trouble(ctl, out->store);
     }
+    ctl->opening = false;
     return CTL_OK;
 }
 
 void query_close(struct compiled *store)
 {
     compile_free(store);
+}
+
+/* What may be written to a terminal as it is. */
+static bool printable(const char *text)
+{
+    while ((unsigned char)*text >= 0x20 && *text != 0x7f) {
+        text++;
+    }
+    return *text == '\0';
+}
+
+static bool offer_key(void *arg, const struct ffshm_flag_info *info)
+{
+    if (printable(info->key)) {
+        spelling_offer(arg, info->key);
+    }
+    return true;
+}
+
+void query_report_unknown(const struct ctl *ctl, const struct ffshm_view *view, const char *flag)
+{
+    struct spelling spelling = {.word = flag};
+    ffshm_each(view, offer_key, &spelling);
+    if (spelling.best) {
+        ctl_fail(ctl, "no flag \"%s\"; did you mean %s?", flag, spelling.best);
+    } else {
+        ctl_fail(ctl, "no flag \"%s\"", flag);
+    }
 }
 
 /* {"kind": ..., "key": ..., attributes...} */

@@ -35,8 +35,11 @@ void query_free(struct query *q);
 
 /* Opens the live store, or the one compiled from --flags. CTL_OK or an exit code, reported. Closed
    with query_close. */
-int query_open(const struct ctl *ctl, const struct query *q, struct compiled *out);
+int query_open(struct ctl *ctl, const struct query *q, struct compiled *out);
 void query_close(struct compiled *store);
+
+/* Says on stderr that there is no such flag, and which one may be meant. */
+void query_report_unknown(const struct ctl *ctl, const struct ffshm_view *view, const char *flag);
 
 /* The context and the memory that it borrows. */
 struct query_context {

@@ -63,17 +63,19 @@ static int64_t age_ms(uint64_t then_ms)
     return now > (int64_t)then_ms ? now - (int64_t)then_ms : 0;
 }
 
-/* The announced generation; 0: none, with a sentence in why. */
-static uint64_t current_generation(const char *dir, char why[FILES_WHY])
+/* The announced generation; 0: none, with a sentence in why and an enum ffshm_error. */
+static uint64_t current_generation(const char *dir, int *error, char why[FILES_WHY])
 {
     struct files_control control;
-    if (files_control(dir, &control, why) != 0) {
+    *error = files_control(dir, &control, why);
+    if (*error) {
         return 0;
     }
     const uint64_t generation =
         atomic_load_explicit(&control.page.generation, memory_order_relaxed);
     if (generation == 0) {
-        snprintf(why, FILES_WHY, "%s: %s", dir, ffshm_error_text(FFSHM_NOT_READY));
+        *error = FFSHM_NOT_READY;
+        trust_refuse(why, FFSHM_NOT_READY, dir, "no snapshot has been published in it");
     }
     return generation;
 }
@@ -145,7 +147,8 @@ static int list(const struct ctl *ctl, const char *dir)
     if (files_generations(dir, &generations, &count, why) != 0) {
         return ctl_fail(ctl, "%s", why);
     }
-    const uint64_t current = current_generation(dir, why);
+    int error;
+    const uint64_t current = current_generation(dir, &error, why);
     int code = CTL_OK;
     for (size_t i = 0; i < count; i++) {
         if (list_one(ctl, dir, generations[i], generations[i] == current) != CTL_OK) {
@@ -182,15 +185,24 @@ static void verified_text(const struct ctl *ctl, const struct files_snapshot *s)
            s->extent_count, output_plural(s->extent_count), output_size(s->bytes, size));
 }
 
+/* generation 0: not even a current one is known. */
 static int refused(const struct ctl *ctl, uint64_t generation, int error, const char *why)
 {
     char name[OUTPUT_SHORT];
     if (ctl->json) {
-        printf("{\"generation\":%" PRIu64 ",\"name\":\"%s\",\"ok\":false,\"error\":\"%s\",\"why\":",
-               generation, output_generation(generation, name), ffshm_error_name(error));
+        if (generation == 0) {
+            output_text("{\"generation\":null,\"name\":null");
+        } else {
+            printf("{\"generation\":%" PRIu64 ",\"name\":\"%s\"", generation,
+                   output_generation(generation, name));
+        }
+        printf(",\"ok\":false,\"error\":\"%s\",\"why\":", ffshm_error_name(error));
         output_quoted(why);
         output_text("}\n");
         return CTL_NEGATIVE;
+    }
+    if (generation == 0) {
+        return ctl_fail(ctl, "%s", why);
     }
     const char *const text =
         error == FFSHM_NOT_READY ? "no such generation" : ffshm_error_text(error);
@@ -202,13 +214,14 @@ static int refused(const struct ctl *ctl, uint64_t generation, int error, const 
 static int open_generation(const char *dir, const char *word, uint64_t *generation,
                            struct files_snapshot *s, char why[FILES_WHY])
 {
-    int error = FFSHM_NOT_READY;
+    int error = FFSHM_OK;
     for (int attempt = 0; attempt < 8; attempt++) {
         if (!word) {
-            *generation = current_generation(dir, why);
+            *generation = current_generation(dir, &error, why);
         }
-        error =
-            *generation == 0 ? FFSHM_NOT_READY : files_open(dir, *generation, FILES_FULL, s, why);
+        if (*generation != 0) {
+            error = files_open(dir, *generation, FILES_FULL, s, why);
+        }
         if (word || error != FFSHM_NOT_READY) {
             break;
         }
@@ -232,7 +245,19 @@ static int look(const struct ctl *ctl, const struct request *r, const char *dir)
     }
     char why[FILES_WHY] = "";
     struct files_snapshot s;
-    const int error = open_generation(dir, r->generation, &generation, &s, why);
+    int error;
+    if (files_no_directory(dir)) {
+        generation = 0;
+        error = trust_directory(dir, why);
+    } else {
+        error = open_generation(dir, r->generation, &generation, &s, why);
+    }
+    if (!error && verify) {
+        error = files_check_store(dir, &s, why);
+        if (error) {
+            files_close(&s);
+        }
+    }
     if (error) {
         return verify ? refused(ctl, generation, error, why) : ctl_fail(ctl, "%s", why);
     }

@@ -1,22 +1,30 @@
 /*
  * ctl_status.c - ffctl status: is a snapshot there, is the agent alive, what is published.
  */
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "ctl.h"
 #include "ctl_files.h"
 #include "ctl_options.h"
 #include "ctl_output.h"
+#include "ctl_trouble.h"
 #include "ffshm.h"
 
+enum { OPTION_MAX_SILENCE = OPTIONS_OWN };
+
 static const struct option options[] = {
+    {"max-silence", required_argument, NULL, OPTION_MAX_SILENCE},
     OPTIONS_COMMON,
 };
+
+#define HEARD_OF_LATE 3000 /* ms: the agent is heard about once a second */
+
+static const char interrupted[] =
+    "the last load failed; the last good definitions stay in force; see the agent's log, or run "
+    "ffctl lint";
 
 static const char *const source_names[] = {"initializing", "valid", "interrupted", "off"};
 static const char *const agent_names[] = {"starting", "ready", "stopped", "moved"};
@@ -24,6 +32,7 @@ static const char *const agent_names[] = {"starting", "ready", "stopped", "moved
 struct view {
     const char *dir;
     struct ffshm_status status;
+    struct trouble trouble;
     long pid;         /* of the agent; 0: unknown */
     bool has_control; /* the next four are filled in */
     uint32_t agent_state;
@@ -38,18 +47,24 @@ struct view {
 
 static int help(void)
 {
-    output_text("usage: ffctl status [--dir DIR] [--json|--text]\n"
+    output_text("usage: ffctl status [--max-silence SECONDS] [--dir DIR] [--json|--text]\n"
                 "\n"
                 "Tells whether a snapshot can be evaluated, which one, and whether the agent and\n"
                 "its source are well.\n"
                 "\n"
+                "  --max-silence SECONDS\n"
+                "              for monitoring: exit code 1 also when the agent is not running, or\n"
+                "              was not heard for longer (it is heard about once a second)\n"
+                "  --dir DIR, --json, --text, -h, --help\n"
+                "\n"
                 "Exit codes\n"
                 "  0  ready: there is a snapshot (the agent may be gone: it stays valid)\n"
-                "  1  not ready\n"
+                "  1  not ready; with --max-silence also: no agent, or a silent one\n"
                 "  2  wrong usage\n"
                 "\n"
                 "Examples\n"
                 "  ffctl status\n"
+                "  ffctl status --max-silence 10 >/dev/null || echo 'look at ffagent'\n"
                 "  ffctl status --dir /run/ffshm/default --json\n"
                 "  until ffctl status >/dev/null; do sleep 1; done\n");
     return CTL_OK;
@@ -65,22 +80,6 @@ static const char *source_name(int state)
 static const char *agent_name(uint32_t state)
 {
     return state < sizeof agent_names / sizeof *agent_names ? agent_names[state] : "unknown";
-}
-
-/* The pid that the agent left in the file which it holds locked. */
-static long agent_pid(const char *dir)
-{
-    char path[4096];
-    char text[32] = "";
-    snprintf(path, sizeof path, "%s/agent.lock", dir);
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (fd < 0) {
-        return 0;
-    }
-    const ssize_t got = read(fd, text, sizeof text - 1);
-    close(fd);
-    const long pid = got > 0 ? strtol(text, NULL, 10) : 0;
-    return pid > 0 ? pid : 0;
 }
 
 static void look_at_files(struct view *v)
@@ -110,6 +109,25 @@ static void look_at_files(struct view *v)
     }
 }
 
+/* What is wrong, and what to do: null where all is well. */
+static void print_json_advice(const struct view *v)
+{
+    const bool stale = v->status.ready && v->status.source_state == FFSHM_SOURCE_INTERRUPTED;
+    const char *const hint = v->trouble.error ? v->trouble.hint : stale ? interrupted : NULL;
+    output_text(",\"cause\":");
+    if (v->trouble.error) {
+        output_quoted(v->trouble.cause);
+    } else {
+        output_text("null");
+    }
+    output_text(",\"hint\":");
+    if (hint) {
+        output_quoted(hint);
+    } else {
+        output_text("null");
+    }
+}
+
 static void print_json(const struct view *v)
 {
     const struct ffshm_status *const s = &v->status;
@@ -134,26 +152,61 @@ static void print_json(const struct view *v)
     } else {
         output_text(",\"digest\":null,\"extents\":null,\"bytes\":null");
     }
-    printf(",\"publishes\":%" PRIu64 ",\"publish_failures\":%" PRIu64 ",\"last_error\":\"%s\"}\n",
-           v->publish_count, v->publish_failures, ffshm_error_name(s->last_error));
+    printf(",\"publishes\":%" PRIu64 ",\"publish_failures\":%" PRIu64 ",\"last_error\":\"%s\"",
+           v->publish_count, v->publish_failures, ffshm_error_name(v->trouble.error));
+    print_json_advice(v);
+    output_text("}\n");
 }
 
-static void print_agent(const struct ctl *ctl, const struct view *v)
+static bool silent(const struct ffshm_status *s)
+{
+    return s->agent_silent_ms > HEARD_OF_LATE;
+}
+
+static void print_running(const struct ctl *ctl, const struct view *v)
 {
     char age[OUTPUT_SHORT];
     const struct ffshm_status *const s = &v->status;
-    output_text("agent        ");
-    output_colour(ctl, s->agent_alive ? "32" : "33");
-    output_text(s->agent_alive ? "alive" : "not running");
+    output_colour(ctl, silent(s) ? "33" : "32");
+    output_text("alive");
+    if (silent(s)) {
+        printf(" but silent for %s", output_age(s->agent_silent_ms, age));
+    }
     output_plainly(ctl);
-    if (s->agent_alive && v->pid) {
+    if (v->pid) {
         printf(", pid %ld", v->pid);
     }
     if (v->has_control) {
         printf(", %s", agent_name(v->agent_state));
     }
-    if (s->agent_silent_ms >= 0) {
+    if (s->agent_silent_ms >= 0 && !silent(s)) {
         printf(", heard %s ago", output_age(s->agent_silent_ms, age));
+    }
+}
+
+static void print_gone(const struct ctl *ctl, const struct view *v)
+{
+    char age[OUTPUT_SHORT];
+    output_colour(ctl, "33");
+    if (!v->has_control) {
+        output_text("not running");
+    } else if (v->agent_state == IMAGE_AGENT_STOPPED) {
+        output_text("stopped");
+    } else {
+        output_text("not running (ended without stopping)");
+    }
+    output_plainly(ctl);
+    if (v->status.agent_silent_ms >= 0) {
+        printf(", last heard %s ago", output_age(v->status.agent_silent_ms, age));
+    }
+}
+
+static void print_source(const struct view *v)
+{
+    const struct ffshm_status *const s = &v->status;
+    printf("source       %s", source_name(s->source_state));
+    if (s->ready && s->source_state == FFSHM_SOURCE_INTERRUPTED) {
+        printf(": %s", interrupted);
     }
     output_text("\n");
 }
@@ -167,9 +220,11 @@ static void print_text(const struct ctl *ctl, const struct view *v)
     output_text(s->ready ? "yes" : "no");
     output_plainly(ctl);
     output_text("\n");
-    print_agent(ctl, v);
+    output_text("agent        ");
+    (s->agent_alive ? print_running : print_gone)(ctl, v);
+    output_text("\n");
     if (v->has_control) {
-        printf("source       %s\n", source_name(s->source_state));
+        print_source(v);
     }
     if (s->ready) {
         printf("generation   %s (%" PRIu64 ")\n", output_generation(s->generation, text),
@@ -187,21 +242,61 @@ static void print_text(const struct ctl *ctl, const struct view *v)
     if (v->publish_failures) {
         printf("failures     %" PRIu64 " publishes failed\n", v->publish_failures);
     }
-    const int error = s->last_error ? s->last_error : s->ready ? FFSHM_OK : FFSHM_NOT_READY;
-    if (error) {
-        printf("error        %s; %s\n", ffshm_error_text(error), ffshm_error_hint(error));
+    if (v->trouble.error) {
+        printf("error        %s; %s\n", v->trouble.cause, v->trouble.hint);
     }
+}
+
+/* "SECONDS" -> milliseconds; -1: not a number of seconds. */
+static int64_t parse_seconds(const char *text)
+{
+    char *end;
+    const double seconds = strtod(text, &end);
+    const bool good = strspn(text, "0123456789.") == strlen(text) && end != text && *end == '\0';
+    return good && seconds <= 1e9 ? (int64_t)(seconds * 1000) : -1;
+}
+
+static int read_options(struct ctl *ctl, int argc, char **argv, int64_t *max_silence_ms,
+                        bool *asked_help)
+{
+    int option;
+    while ((option = options_next(ctl, argc, argv, options)) != OPTIONS_END) {
+        switch (option) {
+        case OPTIONS_HELP:
+            *asked_help = true;
+            return CTL_OK;
+        case OPTION_MAX_SILENCE:
+            *max_silence_ms = parse_seconds(optarg);
+            if (*max_silence_ms < 0) {
+                return ctl_usage(ctl, "--max-silence '%s': write seconds, as 10 or 2.5", optarg);
+            }
+            break;
+        case OPTIONS_WORD:
+            return ctl_usage(ctl, "'%s' is one word too many", optarg);
+        default:
+            return CTL_USAGE;
+        }
+    }
+    return CTL_OK;
+}
+
+/* max_silence_ms -1: the agent does not matter. */
+static int verdict(const struct view *v, int64_t max_silence_ms)
+{
+    const struct ffshm_status *const s = &v->status;
+    const bool heard = s->agent_alive && s->agent_silent_ms >= 0;
+    return s->ready && (max_silence_ms < 0 || (heard && s->agent_silent_ms <= max_silence_ms))
+               ? CTL_OK
+               : CTL_NEGATIVE;
 }
 
 int ctl_status(struct ctl *ctl, int argc, char **argv)
 {
-    int option;
-    while ((option = options_next(ctl, argc, argv, options)) != OPTIONS_END) {
-        if (option == OPTIONS_HELP) {
-            return help();
-        }
-        return option == OPTIONS_WORD ? ctl_usage(ctl, "'%s' is one word too many", optarg)
-                                      : CTL_USAGE;
+    int64_t max_silence_ms = -1;
+    bool asked_help = false;
+    const int code = read_options(ctl, argc, argv, &max_silence_ms, &asked_help);
+    if (code != CTL_OK || asked_help) {
+        return asked_help ? help() : code;
     }
     struct view v = {.dir = files_dir(ctl->dir)};
     const struct ffshm_options how = {.size = sizeof how, .no_telemetry = true};
@@ -210,13 +305,14 @@ int ctl_status(struct ctl *ctl, int argc, char **argv)
         return ctl_fail(ctl, "%s", ffshm_error_text(FFSHM_NO_MEMORY));
     }
     ffshm_status(store, &v.status);
-    v.pid = agent_pid(v.dir);
+    v.pid = trouble_agent_pid(v.dir);
     look_at_files(&v);
+    trouble_find(v.dir, &v.status, &v.trouble);
     if (ctl->json) {
         print_json(&v);
     } else {
         print_text(ctl, &v);
     }
     ffshm_close(store);
-    return v.status.ready ? CTL_OK : CTL_NEGATIVE;
+    return verdict(&v, max_silence_ms);
 }

@@ -53,6 +53,17 @@ complains 'the context is refused: not JSON (at byte 1)'
 ctl 1 eval shop --key u1 --type bool --default false --flags "$file"
 says '"value":false' '"errorKind":"WRONG_TYPE"'
 
+step "for a flag that is not there, one with a similar key is named"
+ctl 1 eval shpo --key u1 --flags "$file"
+complains 'no flag "shpo"; did you mean shop?'
+ctl 1 explain numbre --key u1 --flags "$file"
+complains 'no flag "numbre"; did you mean number?'
+ctl 1 eval nothing-like-it --key u1 --flags "$file"
+complains 'no flag "nothing-like-it"'
+if grep -q 'did you mean' "$err"; then
+    fail "a key is named that is not similar"
+fi
+
 step "off without an off variation is the default, but no error"
 ctl 0 eval dark --key u1 --default 5 --flags "$file"
 says '"value":5' '"variation":null' '"reason":{"kind":"OFF"}'
