@@ -19,6 +19,10 @@
 
 #define SIGNALS 3
 
+/* Where programs look that nobody has told a directory. */
+#define DIR_OF_READERS "/run/ffshm/default"
+#define SECOND_DIR_OF_READERS "/dev/shm/ffshm/default"
+
 struct agent {
     const struct config *config;
     struct event_base *base;
@@ -189,21 +193,35 @@ static int make_loop(struct agent *a)
     return 0;
 }
 
-/* What the directory means for readers: that they find it, and that nothing waits for a disk. */
-static void log_directory(const char *dir, bool is_default)
+/* Which programs do not look there by themselves (lib/store.c: choose_dir; lib/store_map.c:
+   open_dir)? NULL: they all do. */
+static const char *who_needs_dir(const char *dir)
 {
+    if (strcmp(dir, DIR_OF_READERS) == 0) {
+        return NULL;
+    }
+    if (strcmp(dir, SECOND_DIR_OF_READERS) != 0 || access(DIR_OF_READERS, F_OK) == 0) {
+        return "programs do not look there by themselves: set FFSHM_DIR for them";
+    }
+    return geteuid() == 0 ? NULL
+                          : "programs of other users do not look there by themselves: set "
+                            "FFSHM_DIR for them";
+}
+
+static void log_directory(const char *dir)
+{
+    char absolute[PATH_MAX];
     struct statfs filesystem;
-    if (is_default && strcmp(dir, "/run/ffshm/default") != 0 &&
-        strcmp(dir, "/dev/shm/ffshm/default") != 0) {
-        char absolute[PATH_MAX];
-        LOG_EVENT(LOG_LEVEL_INFO, "readers-need",
-                  log_text("FFSHM_DIR", realpath(dir, absolute) ? absolute : dir),
-                  log_text("text", "this is not the directory where programs look by themselves"));
+    const char *const path = realpath(dir, absolute) ? absolute : dir;
+    const char *const who = who_needs_dir(path);
+    if (who) {
+        LOG_EVENT(LOG_LEVEL_INFO, "readers-need", log_text("FFSHM_DIR", path),
+                  log_text("text", who));
     }
     if (statfs(dir, &filesystem) == 0 && filesystem.f_type != TMPFS_MAGIC) {
-        LOG_EVENT(LOG_LEVEL_WARNING, "not-tmpfs", log_text("dir", dir),
-                  log_text("text", "the store is not on tmpfs: publishing and first evaluations "
-                                   "may wait for a disk"),
+        LOG_EVENT(LOG_LEVEL_WARNING, "not-tmpfs", log_text("dir", path),
+                  log_text("text", "the store is not on tmpfs: publishing, and the first look of "
+                                   "each program, may wait for a disk"),
                   log_text("hint", "use a directory below /run or /dev/shm"));
     }
 }
@@ -233,7 +251,7 @@ static int open_publisher(struct agent *a)
               log_number("files", (int64_t)a->config->flag_count),
               log_text("adopted_generation", log_generation(stats.generation, generation)),
               log_number("adopted_flags", stats.flags));
-    log_directory(options.dir, options.is_default_dir);
+    log_directory(options.dir);
     return 0;
 }
 

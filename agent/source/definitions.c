@@ -389,6 +389,10 @@ static bool make_items(struct loader *l, struct definitions *out)
             model_parse(entry->kind, entry->key, entry->json, provenance, l->fault);
         if (item == NULL) {
             const bool value = entry->section == sections[1].name;
+            if (entry->kind == IMAGE_FLAG && !json_is_object(entry->json)) {
+                fault_set(l->fault, "", "write a whole flag, or move it to flagValues",
+                          "must be an object");
+            }
             return bad_entry(entry, !entry->file->native && !value, l->fault);
         }
         out->items[out->count++] = item;

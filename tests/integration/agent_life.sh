@@ -21,9 +21,13 @@ step "an agent serves what its file says, and says so in one line"
 start_agent --flags "$file"
 await_value color '"red"'
 await_value size 1
-await_log 'event=published generation=[0-9]+ flags=2 segments=0 changed=2 bytes=[0-9]+ compile_us=[0-9]+ publish_us=[0-9]+'
+await_log 'event=published generation=1\.1 flags=2 segments=0 changed=2 bytes=[0-9]+ compile_us=[0-9]+ publish_us=[0-9]+'
 await_source 1
 [ "$(status alive)" = 1 ] || fail "nobody sees that the agent is alive"
+
+step "it says what readers need to find its directory"
+await_log "event=readers-need FFSHM_DIR=$store "
+grep -q not-tmpfs "$log" && fail "tmpfs is not known as tmpfs"
 
 step "a second agent is refused, and told who is there"
 expect_code 1 "$bin/ffagent" --dir "$store" --flags "$file"
@@ -140,6 +144,26 @@ done
 for stream in 0 1 2; do
     [ "$(readlink "/proc/$agent/fd/$stream")" = /dev/null ] || fail "stream $stream is something else"
 done
+stop_agent
+
+step "a store that is removed or replaced ends the agent, and the next one makes it anew"
+flags color='"red"' >"$file"
+for change in removed replaced without-ctl; do
+    start_agent --flags "$file"
+    await_value color '"red"'
+    case $change in
+    removed) rm -r "$store" ;;
+    replaced) mv "$store" "$store.away" && mkdir "$store" ;;
+    without-ctl) rm "$store/ctl" ;;
+    esac
+    code=0
+    wait "$agent" || code=$?
+    [ $code = 1 ] || fail "the agent ended with $code"
+    [ "$(grep -c event=store-gone "$log")" = 1 ] || fail "it does not say once that its store is gone"
+    grep -q 'event=stopped code=1' "$log" || fail "the end is not logged"
+done
+start_agent --flags "$file"
+await_value color '"red"'
 stop_agent
 
 echo "all as expected"

@@ -182,7 +182,9 @@ static void faults_have_file_line_column_and_member(void **state)
                  "are a");
     expect_fault("{\"flags\": {\"a\": {\"on\": true,\n  \"rules\": [{\"id\": 1}]}}}",
                  "one:2:14: flags.a.rules[0].id: must be a string, not a number");
-    expect_fault("{\"flags\": {\"a\":\n 1}}", "one:1:12: flags.a: must be an object");
+    expect_fault(
+        "{\"flags\": {\"a\":\n 1}}",
+        "one:1:12: flags.a: must be an object; write a whole flag, or move it to flagValues");
     expect_fault("{\"flags\": {\"\":\n {}}}", "one:1:12: flags.: the key is empty; give it a name");
     expect_fault("{\"flags\": {\"a\": {\"on\": tru",
                  "one:1:27: the text ends in the middle of an object that begins on line 1; is it "
