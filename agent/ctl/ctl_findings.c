@@ -63,35 +63,88 @@ static void use_file(struct findings *f, const char *path)
     free(f->text);
     f->text = NULL;
     f->length = 0;
-    f->native = false;
+    json_decref(f->document);
+    f->document = NULL;
     snprintf(f->path, sizeof f->path, "%s", path);
     if (read_whole(f, path)) {
         struct fault ignored;
-        json_t *const document = document_parse(f->text, f->length, path, &ignored);
-        f->native = document && json_object_get(document, "ffshm");
-        json_decref(document);
+        f->document = document_parse(f->text, f->length, path, &ignored);
+    }
+}
+
+/* The file that the item comes from; "": none. */
+static const char *file_of(const struct model_item *item)
+{
+    const char *const provenance = item->provenance.text;
+    return provenance && strncmp(provenance, PROVENANCE, strlen(PROVENANCE)) == 0
+               ? provenance + strlen(PROVENANCE)
+               : "";
+}
+
+static const char *section_of(const struct model_item *item)
+{
+    return item->kind == IMAGE_FLAG ? "flags" : "segments";
+}
+
+const json_t *findings_native(struct findings *f, const struct model_item *item)
+{
+    use_file(f, file_of(item));
+    return json_object_get(f->document, "ffshm")
+               ? json_object_get(json_object_get(f->document, section_of(item)), item->key.text)
+               : NULL;
+}
+
+/* "rules[0].conditions[1].value" of a definition; NULL: it has none. */
+static const json_t *walk(const json_t *at, const char *member)
+{
+    while (at && *member != '\0') {
+        char name[64];
+        size_t length = strcspn(member, ".[");
+        if (*member == '[') {
+            char *end;
+            at = json_array_get(at, strtoull(member + 1, &end, 10));
+            member = *end == ']' ? end + 1 : end;
+        } else if (length > 0) {
+            snprintf(name, sizeof name, "%.*s", (int)(length < 63 ? length : 63), member);
+            at = json_object_get(at, name);
+            member += length;
+        } else {
+            member++;
+        }
+    }
+    return at;
+}
+
+/* A condition's only value is written without a list. */
+static void drop_index(const json_t *definition, char *member)
+{
+    const size_t length = strlen(member);
+    if (length > 3 && strcmp(member + length - 3, "[0]") == 0) {
+        member[length - 3] = '\0';
+        const json_t *const value = walk(definition, member);
+        if (!value || json_is_array(value)) {
+            member[length - 3] = '[';
+        }
     }
 }
 
 /* The native names of the model's members. */
-static void to_native(const char *member, char *out, size_t capacity)
+static void to_native(enum image_blob_kind kind, const char *member, char *out, size_t capacity)
 {
     static const struct {
         const char *model;
         const char *native;
     } names[] = {
-        {"rules", "targeting_rules"},
-        {"clauses", "conditions"},
-        {"values", "value"},
-        {"variations", "variants"},
-        {"offVariation", "fallback_variant"},
+        {"rules", "targeting_rules"}, /* flags only: a segment's are rules */
+        {"clauses", "conditions"},    {"values", "value"},
+        {"variations", "variants"},   {"offVariation", "fallback_variant"},
     };
     size_t used = 0;
     while (*member != '\0' && used + 1 < capacity) {
         const size_t length = strcspn(member, ".[");
         const char *name = member;
         size_t name_length = length;
-        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        for (size_t i = kind == IMAGE_FLAG ? 0 : 1; i < sizeof names / sizeof *names; i++) {
             if (strlen(names[i].model) == length && memcmp(names[i].model, member, length) == 0) {
                 name = names[i].native;
                 name_length = strlen(name);
@@ -109,23 +162,21 @@ void findings_add_item(struct findings *f, enum severity severity, const struct 
                        const char *member, const char *hint, const char *cause)
 {
     struct fault fault = {0};
-    const char *const path =
-        item->provenance.text && strncmp(item->provenance.text, PROVENANCE, strlen(PROVENANCE)) == 0
-            ? item->provenance.text + strlen(PROVENANCE)
-            : "";
+    const char *const path = file_of(item);
     if (f->count[severity] >= FINDINGS_KEPT) {
         f->count[severity]++;
         return;
     }
-    use_file(f, path);
+    const json_t *const definition = findings_native(f, item);
     char native[256] = "";
-    if (f->native) {
-        to_native(member, native, sizeof native);
+    if (definition) {
+        to_native(item->kind, member, native, sizeof native);
+        drop_index(definition, native);
     }
     char full[sizeof fault.member];
-    snprintf(full, sizeof full, "%s.%.*s%s%.128s", item->kind == IMAGE_FLAG ? "flags" : "segments",
+    snprintf(full, sizeof full, "%s.%.*s%s%.128s", section_of(item),
              (int)(item->key.length < 120 ? item->key.length : 120), item->key.text,
-             member[0] != '\0' ? "." : "", f->native ? native : member);
+             member[0] != '\0' ? "." : "", definition ? native : member);
     fault_set(&fault, full, hint, "%s", cause);
     snprintf(fault.file, sizeof fault.file, "%.*s", (int)sizeof fault.file - 1, path);
     if (f->text && f->searched < SEARCH_MAX) {
@@ -141,5 +192,6 @@ void findings_free(struct findings *f)
         free(f->kept[i]);
     }
     free(f->text);
+    json_decref(f->document);
     *f = (struct findings){0};
 }

@@ -4,6 +4,7 @@
 #ifndef FFSHM_CTL_FINDINGS_H
 #define FFSHM_CTL_FINDINGS_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -22,12 +23,12 @@ struct findings {
     size_t capacity[SEVERITIES];
     bool no_memory;
 
-    /* The file read last, for places in it. */
+    /* The file read last, for places and names in it. */
     char path[4096];
     char *text;
     size_t length;
-    bool native;
-    size_t searched; /* bytes looked through for places so far */
+    json_t *document; /* owned; NULL: it is not one */
+    size_t searched;  /* bytes looked through for places so far */
 };
 
 /* A fault that is complete as it is. */
@@ -37,6 +38,10 @@ void findings_add(struct findings *f, enum severity severity, const struct fault
    The place is looked up in the file that the item comes from. */
 void findings_add_item(struct findings *f, enum severity severity, const struct model_item *item,
                        const char *member, const char *hint, const char *cause);
+
+/* The item's definition as its native file has it, until another file is asked about; NULL: it does
+   not come from a native file. */
+const json_t *findings_native(struct findings *f, const struct model_item *item);
 
 void findings_free(struct findings *f);
 

@@ -10,6 +10,7 @@
 #include "compile/blob.h"
 #include "compile/slots.h"
 #include "ctl.h"
+#include "ctl_doubts.h"
 #include "ctl_findings.h"
 #include "ctl_options.h"
 #include "ctl_output.h"
@@ -90,6 +91,7 @@ static void compile(struct lint *l, const struct definitions *d)
             continue;
         }
         *(item->kind == IMAGE_FLAG ? &l->flags : &l->segments) += 1;
+        doubts_check(item, &l->findings);
         struct warning_target target = {l, item};
         struct blob blob = {0};
         struct fault fault = {0};

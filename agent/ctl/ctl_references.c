@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalog/spelling.h"
 #include "image.h"
 
+#define SPELLED 100   /* names that similar ones are looked for: each look goes over all items */
 #define LONG_CHAIN 64 /* worth a word long before IMAGE_MAX_DEPTH */
 
 struct edge {
@@ -35,6 +37,7 @@ struct graph {
     size_t edge_count;
     size_t edge_capacity;
     bool complete;
+    size_t undefined; /* names that are defined nowhere, so far */
     struct findings *findings;
 };
 
@@ -75,20 +78,44 @@ static size_t find(const struct graph *g, enum image_blob_kind kind, const char 
     return g->node_count;
 }
 
+/* The key that may be meant; NULL: none is near. */
+static const char *similar(struct graph *g, enum image_blob_kind kind, const char *key)
+{
+    struct spelling spelling = {.word = key};
+    if (g->undefined++ >= SPELLED) {
+        return NULL;
+    }
+    for (size_t i = 0; i < g->node_count; i++) {
+        if (g->nodes[i].item->kind == kind) {
+            spelling_offer(&spelling, g->nodes[i].item->key.text);
+        }
+    }
+    return spelling.best;
+}
+
+static void report_undefined(struct graph *g, const struct model_item *from,
+                             enum image_blob_kind kind, const char *key, size_t length,
+                             const char *member)
+{
+    char cause[256];
+    char hint[160];
+    const char *const meant = similar(g, kind, key);
+    snprintf(cause, sizeof cause, "%s \"%.*s\" is defined nowhere",
+             kind == IMAGE_FLAG ? "the prerequisite" : "the segment",
+             (int)(length < 180 ? length : 180), key);
+    snprintf(hint, sizeof hint, "%s%.40s%suntil it is, %s", meant ? "did you mean \"" : "",
+             meant ? meant : "", meant ? "\"? " : "",
+             kind == IMAGE_FLAG ? "the off variation is served" : "nobody is a member");
+    findings_add_item(g->findings, SEVERITY_WARNING, from, member, hint, cause);
+}
+
 static void refer(struct graph *g, struct node *from, enum image_blob_kind kind, const char *key,
                   size_t length, const char *member)
 {
     const size_t to = find(g, kind, key, length);
     if (to == g->node_count) {
         if (g->complete) {
-            char cause[256];
-            snprintf(cause, sizeof cause, "%s \"%.*s\" is defined nowhere",
-                     kind == IMAGE_FLAG ? "the prerequisite" : "the segment",
-                     (int)(length < 180 ? length : 180), key);
-            findings_add_item(g->findings, SEVERITY_WARNING, from->item, member,
-                              kind == IMAGE_FLAG ? "until it is, the off variation is served"
-                                                 : "until it is, nobody is a member",
-                              cause);
+            report_undefined(g, from->item, kind, key, length, member);
         }
         return;
     }

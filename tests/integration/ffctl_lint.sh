@@ -9,7 +9,8 @@ everything >"$file"
 
 step "good files are good"
 ctl 0 lint "$file" --text
-says '1 file, 4 flags, 1 segment: 0 faults, 0 warnings'
+says '1 file, 4 flags, 1 segment: 0 faults, 1 warning' \
+    "warning: $file:6:" 'flags.shop.variations: variations are of different types: a typed call gets its fallback for some'
 
 step "each faulty file tells its fault, with file, line, column and member"
 cat >"$work/typo.yaml" <<'YAML'
@@ -104,6 +105,73 @@ flags:
 YAML
 ctl 0 lint "$work/never.yaml" --text
 says "warning: $work/never.yaml:10:" 'is never reached'
+
+step "in a native segment the members have their own names"
+cat >"$work/segments.yaml" <<'YAML'
+ffshm: 1
+segments:
+  staff:
+    rules:
+      - conditions:
+          - {attribute: email, operator: matches, value: "(("}
+      - conditions:
+          - attribute: email
+            operator: matches
+            value: ["a", "(("]
+YAML
+ctl 0 lint "$work/segments.yaml" --text
+says "warning: $work/segments.yaml:6:" 'segments.staff.rules[0].conditions[0].value: can never match' \
+    "warning: $work/segments.yaml:10:" 'segments.staff.rules[1].conditions[0].value[1]: can never match'
+
+step "a name that is defined nowhere, but nearly"
+cat >"$work/nearly.yaml" <<'YAML'
+ffshm: 1
+flags:
+  gate:
+    variants: [{key: "on", value: true}, {key: "off", value: false}]
+    default_variant: "off"
+  shop:
+    variants: [{key: "on", value: true}, {key: "off", value: false}]
+    default_variant: "off"
+    prerequisites: [{flag: gaet, variant: "on"}]
+    targeting_rules:
+      - {conditions: [{operator: in_segment, value: stuff}], variant: "on"}
+segments:
+  staff: {included: [a]}
+YAML
+ctl 0 lint "$work/nearly.yaml" --text
+says 'the prerequisite "gaet" is defined nowhere; did you mean "gate"? until it is' \
+    'the segment "stuff" is defined nowhere; did you mean "staff"? until it is'
+
+step "variants of several types, and a flag that disabling does not change"
+cat >"$work/doubts.yaml" <<'YAML'
+ffshm: 1
+flags:
+  mixed:
+    variants: [{key: a, value: 1}, {key: b, value: 2.5}, {key: c, value: "3"}]
+    default_variant: a
+  same:
+    enabled: false
+    variants: [{key: "on", value: true}, {key: "off", value: false}]
+    default_variant: "on"
+  given:
+    enabled: false
+    variants: [{key: "on", value: true}, {key: "off", value: false}]
+    default_variant: "on"
+    fallback_variant: "off"
+  waiting:
+    enabled: false
+    variants: [{key: "on", value: true}, {key: "off", value: false}]
+    default_variant: "off"
+  numbers:
+    variants: [{key: a, value: 1}, {key: b, value: 2.5}]
+    default_variant: a
+YAML
+ctl 0 lint "$work/doubts.yaml" --text
+says "warning: $work/doubts.yaml:4:" 'flags.mixed.variants: variants are of different types' \
+    "warning: $work/doubts.yaml:7:" \
+    'flags.same.enabled: while disabled it serves the default variant "on"; give a fallback_variant' \
+    '0 faults, 2 warnings'
 
 step "weights that do not add up tell what becomes of the rest"
 weights() {
