@@ -1,126 +1,150 @@
 # Bash completion of ffctl: commands, options, files, and the keys of the flags that are published.
 # Installed as <datadir>/bash-completion/completions/ffctl; or: source scripts/completion/ffctl.bash
 
-# The words of the command line that say which store is meant.
-_ffctl_store() {
-    local i
-    for ((i = 1; i < COMP_CWORD; i++)); do
-        if [[ ${COMP_WORDS[i]} == --dir && $((i + 1)) -lt $COMP_CWORD ]]; then
-            printf '%s\n' --dir "${COMP_WORDS[i + 1]}"
+# Sets words: the command line up to the cursor, put together again where bash has cut it at = and :
+# (COMP_WORDBREAKS). Sets cut: the part of the last word before what bash is about to replace.
+_ffctl_join() {
+    local i part glue=''
+    words=()
+    cut=''
+    for ((i = 0; i <= COMP_CWORD; i++)); do
+        part=${COMP_WORDS[i]}
+        if [[ $i -gt 0 && $part =~ ^[=:]+$ ]]; then
+            cut=${words[-1]}$part
+            words[-1]=$cut
+            glue=yes
+        elif [[ $glue ]]; then
+            words[-1]+=$part
+            glue=''
+        else
+            words+=("$part")
+            cut=''
         fi
     done
 }
 
-_ffctl_lines() { # adds every line of stdin that begins with the word under the cursor
+# Reads the words before the cursor: sets command, word (the next one that is no option), store (the
+# options that say which store is meant), batch, and in_files: --flags takes the next word, too.
+_ffctl_read() {
+    local i
+    for ((i = 1; i < ${#words[@]} - 1; i++)); do
+        case ${words[i]} in
+        --dir=*) store=("${words[i]}") ;;
+        --dir) store=(--dir "${words[++i]}") ;;
+        --key | --kind | --attr | --type | --default | --context | --max-silence) ((++i)) ;;
+        --flags | --flags=*)
+            [[ ${words[i]} == --flags ]] && ((++i))
+            in_files=yes
+            continue
+            ;;
+        --batch) batch=yes ;;
+        -*) ;;
+        *)
+            [[ $in_files && $command ]] && continue
+            if [[ -z $command ]]; then
+                command=${words[i]}
+            elif [[ -z $word ]]; then
+                word=${words[i]}
+            fi
+            ;;
+        esac
+        in_files=''
+    done
+}
+
+_ffctl_reply() { # adds every argument that, after prefix, continues the word under the cursor
+    local candidate
+    for candidate in "$@"; do
+        if [[ $candidate == "$cur"* ]]; then
+            candidate=$prefix$candidate
+            COMPREPLY+=("${candidate#"$cut"}")
+        fi
+    done
+}
+
+_ffctl_lines() { # the same with every line of stdin, quoted
     local line
     while IFS= read -r line; do
         if [[ $line == "$cur"* ]]; then
-            COMPREPLY+=("$(printf '%q' "$line")")
-        fi
-    done
-}
-
-_ffctl_words() { # adds every argument that begins with the word under the cursor
-    local word
-    for word in "$@"; do
-        if [[ $word == "$cur"* ]]; then
-            COMPREPLY+=("$word")
+            line=$(printf '%q' "$prefix$line")
+            COMPREPLY+=("${line#"$cut"}")
         fi
     done
 }
 
 _ffctl_files() { # _ffctl_files [-d]: files or directories
-    local file
-    while IFS= read -r file; do
-        COMPREPLY+=("$file")
-    done < <(compgen "${1:--f}" -- "$cur")
+    local files
+    mapfile -t files < <(compgen "${1:--f}" -- "$cur")
+    _ffctl_reply "${files[@]}"
     compopt -o filenames 2>/dev/null
 }
 
-# The first word that is a command; sets command and, for snapshot, action.
-_ffctl_command() {
-    local i
-    for ((i = 1; i < COMP_CWORD; i++)); do
-        case ${COMP_WORDS[i]} in
-        --dir) ((i++)) ;;
-        -*) ;;
-        *)
-            if [[ -z $command ]]; then
-                command=${COMP_WORDS[i]}
-            elif [[ -z $word ]]; then
-                word=${COMP_WORDS[i]}
-            fi
-            ;;
-        esac
-    done
+_ffctl_value() { # _ffctl_value OPTION: completes its value; false: it has none
+    case $1 in
+    --dir) _ffctl_files -d ;;
+    --flags) _ffctl_files ;;
+    --kind) _ffctl_reply user ;;
+    --type) _ffctl_reply bool int double string any json ;;
+    --default) _ffctl_reply true false null ;;
+    --context | --key | --attr | --max-silence) ;;
+    *) return 1 ;;
+    esac
+}
+
+_ffctl_query() { # eval, explain
+    if [[ $cur == -* ]]; then
+        _ffctl_reply --context --key --kind --attr --default --flags "${common[@]}"
+        [[ $command == eval ]] && _ffctl_reply --batch --raw --type
+        return
+    fi
+    if [[ $in_files || $batch || $word ]]; then
+        _ffctl_files
+    fi
+    if [[ -z $batch && -z $word ]]; then
+        _ffctl_lines < <("${COMP_WORDS[0]}" snapshot dump --keys --text "${store[@]}" 2>/dev/null)
+    fi
+}
+
+_ffctl_snapshot() {
+    if [[ $cur == -* ]]; then
+        [[ $word == dump ]] && common+=(--keys)
+        _ffctl_reply "${common[@]}"
+    elif [[ -z $word ]]; then
+        _ffctl_reply list verify dump
+    elif [[ $word != list ]]; then
+        _ffctl_lines < <("${COMP_WORDS[0]}" snapshot list --text "${store[@]}" 2>/dev/null |
+            awk '{ print $1 == "*" ? $2 : $1 }')
+    fi
 }
 
 _ffctl() {
-    local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-    local command='' word='' store=()
+    local words=() cut='' command='' word='' batch='' in_files='' store=() prefix=''
     local common=(--dir --json --text --help)
-    local query=(--context --key --kind --attr --default --flags)
     COMPREPLY=()
-    _ffctl_command
-    mapfile -t store < <(_ffctl_store)
-
-    case $previous in
-    --dir)
-        _ffctl_files -d
+    _ffctl_join
+    _ffctl_read
+    local cur=${words[-1]} option=${words[-2]}
+    if [[ $cur == --*=* ]]; then
+        option=${cur%%=*}
+        prefix=$option=
+        cur=${cur#*=}
+    fi
+    if _ffctl_value "$option" || [[ $prefix ]]; then
         return
-        ;;
-    --flags)
-        _ffctl_files
-        return
-        ;;
-    --kind)
-        _ffctl_words user
-        return
-        ;;
-    --type)
-        _ffctl_words bool int double string any
-        return
-        ;;
-    --default)
-        _ffctl_words true false null
-        return
-        ;;
-    --context | --key | --attr) return ;;
-    esac
-
+    fi
     case $command in
-    '') _ffctl_words eval explain lint status snapshot help "${common[@]}" --version ;;
-    help) _ffctl_words eval explain lint status snapshot ;;
-    eval | explain)
-        if [[ $cur == -* ]]; then
-            [[ $command == eval ]] && query+=(--batch --raw --type)
-            _ffctl_words "${query[@]}" "${common[@]}"
-        elif [[ " ${COMP_WORDS[*]} " == *' --batch '* || -n $word ]]; then
-            _ffctl_files
-        else
-            _ffctl_lines < <("${COMP_WORDS[0]}" snapshot dump --keys --text "${store[@]}" \
-                2>/dev/null)
-        fi
-        ;;
+    '') _ffctl_reply eval explain lint status snapshot help "${common[@]}" --version ;;
+    help) _ffctl_reply eval explain lint status snapshot ;;
+    eval | explain) _ffctl_query ;;
     lint)
         if [[ $cur == -* ]]; then
-            _ffctl_words --strict "${common[@]}"
+            _ffctl_reply --strict "${common[@]}"
         else
             _ffctl_files
         fi
         ;;
-    snapshot)
-        if [[ $cur == -* ]]; then
-            [[ $word == dump ]] && common+=(--keys)
-            _ffctl_words "${common[@]}"
-        elif [[ -z $word ]]; then
-            _ffctl_words list verify dump
-        elif [[ $word != list ]]; then
-            _ffctl_lines < <("${COMP_WORDS[0]}" snapshot list --text "${store[@]}" 2>/dev/null |
-                awk '{ print $1 == "*" ? $2 : $1 }')
-        fi
-        ;;
-    status) _ffctl_words "${common[@]}" ;;
+    snapshot) _ffctl_snapshot ;;
+    status) _ffctl_reply --max-silence "${common[@]}" ;;
     esac
 }
 
