@@ -27,11 +27,14 @@
  *     threads is fine.
  *   - What ffshm_evaluate returns lives in the view: it is gone after ffshm_unpin.
  *   - Only ffshm_close, ffshm_refresh, ffshm_wait_ready, ffshm_status and the functions under
- *     "tell" take a NULL store. Check what ffshm_open returns.
+ *     "tell" take a NULL store; with NULL every evaluation is a crash. Check what ffshm_open
+ *     returns.
  *   - A view that is never unpinned keeps its snapshot in memory for good.
  *   - ffshm_close while another thread still evaluates with the store is a use after free.
- *   - Do not remove or recreate the store's directory under running readers: they keep the
- *     snapshot that they have. Mount the directory, not its files, into containers.
+ *   - Do not remove or replace the store's directory under running readers: they keep the snapshot
+ *     that they have. ffshm_refresh takes up a new directory at the same path, and so does the
+ *     thread of FFSHM_REFRESH_THREAD, which looks every half minute to a minute; evaluations with
+ *     FFSHM_REFRESH_INLINE never do. Mount the directory, not its files, into containers.
  *
  * All functions are safe to call from any thread. `fork` is safe at any time: the child evaluates
  * at once and sees later snapshots; in the child a store opened with FFSHM_REFRESH_THREAD goes on
@@ -143,8 +146,9 @@ struct ffshm_options {
 
 /*
  * Opens the store in `dir`; NULL or "" means $FFSHM_DIR (except in set-user-ID programs), else
- * /run/ffshm/default, else, while that does not exist, /dev/shm/ffshm/default. `options` may be
- * NULL. Never blocks. A missing directory, agent or snapshot is not an error but a state:
+ * /run/ffshm/default, else, while that does not exist, /dev/shm/ffshm/default. Anybody can make
+ * the last one, so it counts only when root or this process's effective user owns it, and is
+ * FFSHM_BAD_FILE otherwise; to use another user's agent there, name it. `options` may be NULL. Never blocks. A missing directory, agent or snapshot is not an error but a state:
  * evaluations return the caller's fallback with FFSHM_NOT_READY until a snapshot appears. Returns
  * NULL only when out of memory or when `options` are invalid. May map. The caller closes.
  */
@@ -162,7 +166,7 @@ FFSHM_API int ffshm_wait_ready(struct ffshm *ff, int timeout_ms);
 
 /* Looks for a newer snapshot now and maps it. Returns FFSHM_OK (also when there is none),
    FFSHM_NOT_READY, FFSHM_BUSY, or the reason why the newest snapshot was refused; the one in use
-   then stays. May map, and may wait for evaluations that are under way in other threads. */
+   then stays. Also takes up a store that has replaced this one at its path. May map, and may wait for evaluations that are under way in other threads. */
 FFSHM_API int ffshm_refresh(struct ffshm *ff);
 
 enum ffshm_source_state {
@@ -174,7 +178,8 @@ enum ffshm_source_state {
 
 struct ffshm_status {
     bool ready;                 /* a snapshot is mapped */
-    bool agent_alive;           /* an agent holds the directory */
+    bool agent_alive;           /* an agent holds the directory; where this process may not open
+                                   agent.lock: one was heard within 5 s and has not stopped */
     int source_state;           /* enum ffshm_source_state, as the agent last said */
     int last_error;             /* of the newest refused snapshot; FFSHM_OK when none was */
     uint64_t generation;        /* of the mapped snapshot; 0: none */
@@ -322,6 +327,10 @@ struct ffshm_detail {
  * The value of a flag for a context, by key. `fallback` on any doubt: no snapshot, unknown flag,
  * wrong type, invalid context, malformed flag, or a flag that is off without an off variation.
  * Numbers: ffshm_int truncates toward zero and saturates. Wait-free.
+ *
+ * Neither `ff` nor, under the next headings, a handle, a view or a detail may be NULL: that is a
+ * crash and not a fallback. A NULL flag or context is FFSHM_FLAG_NOT_FOUND or
+ * FFSHM_INVALID_CONTEXT.
  */
 FFSHM_API bool ffshm_bool(struct ffshm *ff, const char *flag, const struct ffshm_context *c,
                           bool fallback);
@@ -384,6 +393,8 @@ FFSHM_API size_t ffshm_flag_json(struct ffshm *ff, struct ffshm_flag *flag,
                                  size_t capacity);
 
 /* ---- several flags, one version, no copies ------------------------------------------------ */
+
+/* `ff` and `view` must not be NULL, except where it says otherwise. */
 
 /* A pinned snapshot. The members are private. A view may be used by any number of threads. */
 struct ffshm_view {
@@ -461,7 +472,8 @@ FFSHM_API int ffshm_each(const struct ffshm_view *view, ffshm_each_fn *fn, void 
 /* ---- tell --------------------------------------------------------------------------------- */
 
 /* Record an event for metrics and experiments. Until the agent of this version collects events,
-   they are dropped and counted in ffshm_status.dropped_events. Lock-free; no system call. */
+   they are dropped and counted in ffshm_status.dropped_events. `ff` may be NULL. Lock-free; no
+   system call. */
 FFSHM_API void ffshm_track(struct ffshm *ff, const char *event, const struct ffshm_context *c,
                            double value);
 FFSHM_API void ffshm_track_data(struct ffshm *ff, const char *event, const struct ffshm_context *c,
