@@ -297,7 +297,7 @@ void files_close(struct files_snapshot *s)
 
 int files_check_store(const char *dir, const struct files_snapshot *s, char why[FILES_WHY])
 {
-    struct files_control control;
+    struct files_control control = {0};
     const int error = files_control(dir, &control, why);
     if (error || files_head(s)->store_epoch == control.page.store_epoch) {
         return error;

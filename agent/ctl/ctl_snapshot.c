@@ -245,13 +245,11 @@ static int look(const struct ctl *ctl, const struct request *r, const char *dir)
     }
     char why[FILES_WHY] = "";
     struct files_snapshot s;
-    int error;
-    if (files_no_directory(dir)) {
-        generation = 0;
-        error = trust_directory(dir, why);
-    } else {
-        error = open_generation(dir, r->generation, &generation, &s, why);
+    int error = trust_directory(dir, why);
+    if (error) {
+        return verify ? refused(ctl, 0, error, why) : ctl_fail(ctl, "%s", why);
     }
+    error = open_generation(dir, r->generation, &generation, &s, why);
     if (!error && verify) {
         error = files_check_store(dir, &s, why);
         if (error) {
