@@ -33,7 +33,7 @@ struct view {
     const char *dir;
     struct ffshm_status status;
     struct trouble trouble;
-    long pid;         /* of the agent; 0: unknown */
+    long pid;         /* of the agent, as trouble_agent_pid */
     bool has_control; /* the next four are filled in */
     uint32_t agent_state;
     uint64_t published_ms;
@@ -135,7 +135,7 @@ static void print_json(const struct view *v)
     output_quoted(v->dir);
     printf(",\"ready\":%s,\"agent\":{\"alive\":%s,\"pid\":", s->ready ? "true" : "false",
            s->agent_alive ? "true" : "false");
-    if (s->agent_alive && v->pid) {
+    if (s->agent_alive && v->pid > 0) {
         printf("%ld", v->pid);
     } else {
         output_text("null");
@@ -173,7 +173,7 @@ static void print_running(const struct ctl *ctl, const struct view *v)
         printf(" but silent for %s", output_age(s->agent_silent_ms, age));
     }
     output_plainly(ctl);
-    if (v->pid) {
+    if (v->pid > 0) {
         printf(", pid %ld", v->pid);
     }
     if (v->has_control) {
@@ -192,6 +192,8 @@ static void print_gone(const struct ctl *ctl, const struct view *v)
         output_text("not running");
     } else if (v->agent_state == IMAGE_AGENT_STOPPED) {
         output_text("stopped");
+    } else if (v->pid < 0) {
+        output_text("silent (ended or hanging: its own user can tell)");
     } else {
         output_text("not running (ended without stopping)");
     }

@@ -1,5 +1,6 @@
 #include "ctl_trouble.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@ long trouble_agent_pid(const char *dir)
     snprintf(path, sizeof path, "%s/agent.lock", dir);
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0) {
-        return 0;
+        return errno == EACCES ? -1 : 0;
     }
     const ssize_t got = read(fd, text, sizeof text - 1);
     close(fd);
@@ -31,7 +32,7 @@ static void nothing_published(const char *dir, bool agent_alive, struct trouble 
     }
     const long pid = trouble_agent_pid(dir);
     char who[40] = "";
-    if (pid) {
+    if (pid > 0) {
         snprintf(who, sizeof who, " (pid %ld)", pid);
     }
     snprintf(out->cause, sizeof out->cause,

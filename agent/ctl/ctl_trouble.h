@@ -16,8 +16,8 @@ struct trouble {
 /* status is what libffshm sees there. */
 void trouble_find(const char *dir, const struct ffshm_status *status, struct trouble *out);
 
-/* The pid that the agent left in the file which it holds locked; 0: unknown, or not to be read by
-   this user. */
+/* The pid that the agent left in the file which it holds locked; 0: unknown; -1: this user may not
+   look at the file, so that libffshm tells by the heartbeat alone whether an agent is alive. */
 long trouble_agent_pid(const char *dir);
 
 #endif
