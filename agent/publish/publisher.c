@@ -1,17 +1,21 @@
 /*
  * A publish, and what a kill -9 leaves at each step (the numbers are test points):
  *
- *   10  the next snapshot exists in private memory        nothing is in the directory
- *   11  the extent is written: nameless, allocated,       the kernel frees a nameless file with its
- *       mapped, and verified as readers verify it         maker: nothing is left
- *   12  the head is written and verified likewise         nothing is left
- *   13  the extent has its name                           a file that no head names: the next start
- *                                                         removes it
- *   14  the head has its name                             a head that was never announced, above
- * the generation in ctl: removed at start 15  release store of the generation, wake published: the
- * next start adopts it 16  the live set is the new one                       as 15 17  heads that
- * are not retained are unlinked, each    a head too many, or extents that no head 18  before the
- * extents that only it named             names: the next start removes them
+ *   10  the next snapshot exists in memory    nothing is in the directory
+ *   11  the extent is written: nameless,      the kernel frees a nameless file with its maker: nothing
+ *       allocated, mapped, and verified       is left
+ *       as readers verify it
+ *   12  the head is written and verified      nothing is left
+ *       likewise
+ *   13  the extent has its name               a file that no head names: the next start removes it
+ *   14  the head has its name                 a head above the generation in ctl, never announced: the
+ *                                             next start removes it
+ *   15  release store of the generation,      published: the next start adopts it
+ *       and wake
+ *   16  the live set is the new one           as 15
+ *   17  heads that are not retained are       a head too many, or extents that no head names: the next
+ *   18  unlinked, each before the extents     start removes them
+ *       that only it named
  *
  * Up to 14 a reader can only see the old snapshot, from 15 on only the new one; there is no state
  * from which it could see a part of either. A generation is used once and an extent id is used
