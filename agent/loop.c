@@ -124,7 +124,8 @@ static void on_published(void *arg)
     tell_ready(arg);
 }
 
-/* Nothing that is published from now on would reach a reader, and a new start is what makes a store.
+/* Nothing that is published from now on would reach a reader, and a new start is what makes a
+ * store.
  */
 static void on_gone(void *arg)
 {

@@ -148,9 +148,10 @@ struct ffshm_options {
  * Opens the store in `dir`; NULL or "" means $FFSHM_DIR (except in set-user-ID programs), else
  * /run/ffshm/default, else, while that does not exist, /dev/shm/ffshm/default. Anybody can make
  * the last one, so it counts only when root or this process's effective user owns it, and is
- * FFSHM_BAD_FILE otherwise; to use another user's agent there, name it. `options` may be NULL. Never blocks. A missing directory, agent or snapshot is not an error but a state:
- * evaluations return the caller's fallback with FFSHM_NOT_READY until a snapshot appears. Returns
- * NULL only when out of memory or when `options` are invalid. May map. The caller closes.
+ * FFSHM_BAD_FILE otherwise; to use another user's agent there, name it. `options` may be NULL.
+ * Never blocks. A missing directory, agent or snapshot is not an error but a state: evaluations
+ * return the caller's fallback with FFSHM_NOT_READY until a snapshot appears. Returns NULL only
+ * when out of memory or when `options` are invalid. May map. The caller closes.
  */
 FFSHM_API struct ffshm *ffshm_open(const char *dir, const struct ffshm_options *options);
 
@@ -166,7 +167,8 @@ FFSHM_API int ffshm_wait_ready(struct ffshm *ff, int timeout_ms);
 
 /* Looks for a newer snapshot now and maps it. Returns FFSHM_OK (also when there is none),
    FFSHM_NOT_READY, FFSHM_BUSY, or the reason why the newest snapshot was refused; the one in use
-   then stays. Also takes up a store that has replaced this one at its path. May map, and may wait for evaluations that are under way in other threads. */
+   then stays. Also takes up a store that has replaced this one at its path. May map, and may wait
+   for evaluations that are under way in other threads. */
 FFSHM_API int ffshm_refresh(struct ffshm *ff);
 
 enum ffshm_source_state {

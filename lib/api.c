@@ -355,8 +355,8 @@ static const char *text_or_empty(const struct image_flag *flag, struct image_str
     return s.length ? image_text(flag, s) : empty;
 }
 
-/* Built in one expression where the caller wants it: a copy of what was just stored member by member stalls (41 ns
-   instead of 19). */
+/* Built in one expression where the caller wants it: a copy of what was just stored member by
+   member stalls (41 ns instead of 19). */
 static inline struct ffshm_result result_of(const struct snapshot *s, const struct evaluation *e)
 {
     static const struct image_variation none = {.type = IMAGE_NULL};

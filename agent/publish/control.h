@@ -25,8 +25,9 @@ struct control {
 };
 
 /* Makes the directory (parents too), takes its lock, maps a valid control page or makes one, and
-   begins a new incarnation in the state STARTING. The directory must be this user's own; is_default:
-   nobody named it, so its parent must be, too, or root's. 0, or -1 with *fault and nothing held. */
+   begins a new incarnation in the state STARTING. The directory must be this user's own;
+   is_default: nobody named it, so its parent must be, too, or root's. 0, or -1 with *fault and
+   nothing held. */
 int control_open(struct control *c, const char *path, bool is_default, uint64_t fixed_seed,
                  struct fault *fault);
 void control_close(struct control *c);

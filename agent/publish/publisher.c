@@ -1,20 +1,18 @@
 /*
  * A publish, and what a kill -9 leaves at each step (the numbers are test points):
  *
- *   10  the next snapshot exists in memory    nothing is in the directory
- *   11  the extent is written: nameless,      the kernel frees a nameless file with its maker: nothing
- *       allocated, mapped, and verified       is left
- *       as readers verify it
- *   12  the head is written and verified      nothing is left
- *       likewise
- *   13  the extent has its name               a file that no head names: the next start removes it
- *   14  the head has its name                 a head above the generation in ctl, never announced: the
- *                                             next start removes it
- *   15  release store of the generation,      published: the next start adopts it
+ *   10  the next snapshot exists in memory   nothing is in the directory
+ *   11  the extent is written: nameless,     the kernel frees a nameless file with its maker:
+ *       allocated, mapped, verified          nothing is left
+ *   12  the head is written likewise         nothing is left
+ *   13  the extent has its name              a file that no head names: the next start removes it
+ *   14  the head has its name                a head above the generation in ctl, never announced:
+ *                                            the next start removes it
+ *   15  release store of the generation,     published: the next start adopts it
  *       and wake
- *   16  the live set is the new one           as 15
- *   17  heads that are not retained are       a head too many, or extents that no head names: the next
- *   18  unlinked, each before the extents     start removes them
+ *   16  the live set is the new one          as 15
+ *   17  heads that are not retained are      a head too many, or extents that no head names:
+ *   18  unlinked, each before the extents    the next start removes them
  *       that only it named
  *
  * Up to 14 a reader can only see the old snapshot, from 15 on only the new one; there is no state

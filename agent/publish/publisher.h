@@ -30,8 +30,8 @@ struct publisher_options {
 /* Takes the directory (creating it, 0755), becomes its one writer, validates or creates ctl,
    removes what a killed agent left behind, and adopts the last published snapshot (slots, versions,
    blobs). NULL and *fault: held by another agent (says which pid), another user's, not writable,
-   no space; not on a tmpfs is fine. Not NULL and fault->cause not empty: the last snapshot cannot be adopted, and
-   why; readers keep it, and the first publish publishes everything anew. */
+   no space; not on a tmpfs is fine. Not NULL and fault->cause not empty: the last snapshot cannot
+   be adopted, and why; readers keep it, and the first publish publishes everything anew. */
 struct publisher *publisher_open(const struct publisher_options *options, struct fault *fault);
 /* Leaves the snapshot in place, marks the agent stopped, releases the directory. */
 void publisher_close(struct publisher *p);
