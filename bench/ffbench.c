@@ -19,11 +19,11 @@
 
 #include "ffshm.h"
 
-#define CALLS 200000
-#define MAX_ROUNDS 101
+#define CALLS 100000 /* a round: a few milliseconds */
+#define MAX_ROUNDS 1001
 
 static unsigned flag_count = 1000;
-static unsigned rounds = 31;
+static unsigned rounds = 201;
 static struct ffshm *ff;
 static struct ffshm_context who;
 static struct ffshm_flag off = FFSHM_FLAG("bench-off");
@@ -264,20 +264,33 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void measure(const char *name, void (*run)(unsigned n))
+#define CASES (sizeof(cases) / sizeof(cases[0]))
+
+static double ns[CASES][MAX_ROUNDS];
+
+/* The cases take turns, so that a slow moment of the machine falls on all of them. */
+static void measure_all(void)
 {
-    double ns[MAX_ROUNDS];
-    run(CALLS / 10);
-    for (unsigned r = 0; r < rounds; r++) {
-        double start = now_ns();
-        run(CALLS);
-        ns[r] = (now_ns() - start) / CALLS;
+    for (size_t i = 0; i < CASES; i++) {
+        cases[i].run(CALLS / 10);
     }
-    qsort(ns, rounds, sizeof(ns[0]), ascending);
-    printf("{\"bench\":\"eval\",\"case\":\"%s\",\"flags\":%u,\"min_ns\":%.2f,\"median_ns\":%.2f,"
-           "\"rounds\":%u,\"telemetry\":\"off\"}\n",
-           name, flag_count, ns[0], ns[rounds / 2], rounds);
-    fflush(stdout);
+    for (unsigned r = 0; r < rounds; r++) {
+        for (size_t i = 0; i < CASES; i++) {
+            double start = now_ns();
+            cases[i].run(CALLS);
+            ns[i][r] = (now_ns() - start) / CALLS;
+        }
+    }
+}
+
+static void report_all(void)
+{
+    for (size_t i = 0; i < CASES; i++) {
+        qsort(ns[i], rounds, sizeof(ns[i][0]), ascending);
+        printf("{\"bench\":\"eval\",\"case\":\"%s\",\"flags\":%u,\"min_ns\":%.2f,"
+               "\"median_ns\":%.2f,\"rounds\":%u,\"telemetry\":\"off\"}\n",
+               cases[i].name, flag_count, ns[i][0], ns[i][rounds / 2], rounds);
+    }
 }
 
 static void describe_machine(void)
@@ -365,8 +378,9 @@ int main(int argc, char **argv)
             fprintf(stderr, "ffbench: the flags do not evaluate as written\n");
             failed = 1;
         }
-        for (size_t i = 0; !failed && i < sizeof(cases) / sizeof(cases[0]); i++) {
-            measure(cases[i].name, cases[i].run);
+        if (!failed) {
+            measure_all();
+            report_all();
         }
         ffshm_unpin(&view);
         ffshm_close(ff);
