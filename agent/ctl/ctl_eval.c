@@ -152,22 +152,12 @@ static int evaluate_one(struct ctl *ctl, const struct query *q, struct ffshm *st
     return code;
 }
 
+static int answer(struct ctl *ctl, const struct query *q, struct ffshm *store)
+{
+    return q->batch ? batch_run(ctl, store, q->input) : evaluate_one(ctl, q, store);
+}
+
 int ctl_eval(struct ctl *ctl, int argc, char **argv)
 {
-    struct query q;
-    bool asked_help;
-    int code = query_parse(ctl, argc, argv, &q, &asked_help);
-    if (asked_help) {
-        code = help();
-    } else if (code == CTL_OK) {
-        struct compiled store;
-        code = query_open(ctl, &q, &store);
-        if (code == CTL_OK) {
-            code =
-                q.batch ? batch_run(ctl, store.store, q.input) : evaluate_one(ctl, &q, store.store);
-            query_close(&store);
-        }
-    }
-    query_free(&q);
-    return code;
+    return query_run(ctl, argc, argv, help, answer);
 }

@@ -67,7 +67,7 @@ static void print_end(const struct ffshm_result *r, const char *fallback)
     printf(", generation %s\n", output_generation(r->generation, generation));
 }
 
-static int explain(const struct ctl *ctl, const struct query *q, struct ffshm *store)
+static int explain(struct ctl *ctl, const struct query *q, struct ffshm *store)
 {
     struct query_context who;
     int code = query_context(ctl, q, &who);
@@ -103,19 +103,5 @@ static int explain(const struct ctl *ctl, const struct query *q, struct ffshm *s
 
 int ctl_explain(struct ctl *ctl, int argc, char **argv)
 {
-    struct query q;
-    bool asked_help;
-    int code = query_parse(ctl, argc, argv, &q, &asked_help);
-    if (asked_help) {
-        code = help();
-    } else if (code == CTL_OK) {
-        struct compiled store;
-        code = query_open(ctl, &q, &store);
-        if (code == CTL_OK) {
-            code = explain(ctl, &q, store.store);
-            query_close(&store);
-        }
-    }
-    query_free(&q);
-    return code;
+    return query_run(ctl, argc, argv, help, explain);
 }

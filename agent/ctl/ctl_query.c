@@ -206,7 +206,8 @@ static int check(const struct ctl *ctl, struct query *q)
     return CTL_OK;
 }
 
-int query_parse(struct ctl *ctl, int argc, char **argv, struct query *q, bool *help)
+/* CTL_OK, or the exit code; *help says that help was asked for. */
+static int parse(struct ctl *ctl, int argc, char **argv, struct query *q, bool *help)
 {
     *q = (struct query){0};
     *help = false;
@@ -227,7 +228,7 @@ int query_parse(struct ctl *ctl, int argc, char **argv, struct query *q, bool *h
     return check(ctl, q);
 }
 
-void query_free(struct query *q)
+static void release(struct query *q)
 {
     if (q->attributes_stream) {
         fclose(q->attributes_stream);
@@ -256,7 +257,7 @@ static void report_trouble(const struct ctl *ctl, struct ffshm *store)
     }
 }
 
-int query_open(struct ctl *ctl, const struct query *q, struct compiled *out)
+static int open_store(struct ctl *ctl, const struct query *q, struct compiled *out)
 {
     *out = (struct compiled){0};
     if (q->file_count > 0) {
@@ -282,7 +283,7 @@ int query_open(struct ctl *ctl, const struct query *q, struct compiled *out)
     return CTL_OK;
 }
 
-void query_close(struct compiled *store)
+static void close_store(struct compiled *store)
 {
     compile_free(store);
 }
@@ -369,4 +370,24 @@ void query_context_free(struct query_context *c)
     free(c->json);
     free(c->scratch);
     *c = (struct query_context){0};
+}
+
+int query_run(struct ctl *ctl, int argc, char **argv, int (*help)(void),
+              int (*answer)(struct ctl *ctl, const struct query *q, struct ffshm *store))
+{
+    struct query q;
+    bool asked_help;
+    int code = parse(ctl, argc, argv, &q, &asked_help);
+    if (asked_help) {
+        code = help();
+    } else if (code == CTL_OK) {
+        struct compiled store;
+        code = open_store(ctl, &q, &store);
+        if (code == CTL_OK) {
+            code = answer(ctl, &q, store.store);
+            close_store(&store);
+        }
+    }
+    release(&q);
+    return code;
 }

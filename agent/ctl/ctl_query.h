@@ -29,14 +29,10 @@ struct query {
     const char *input; /* --batch: file; NULL: stdin */
 };
 
-/* Reads the command line. CTL_OK, or the exit code: *help says that help was asked for. */
-int query_parse(struct ctl *ctl, int argc, char **argv, struct query *q, bool *help);
-void query_free(struct query *q);
-
-/* Opens the live store, or the one compiled from --flags. CTL_OK or an exit code, reported. Closed
-   with query_close. */
-int query_open(struct ctl *ctl, const struct query *q, struct compiled *out);
-void query_close(struct compiled *store);
+/* Parses the arguments of a command, opens the store that they mean, and answers; or lets `help`
+ * answer. */
+int query_run(struct ctl *ctl, int argc, char **argv, int (*help)(void),
+              int (*answer)(struct ctl *ctl, const struct query *q, struct ffshm *store));
 
 /* Says on stderr that there is no such flag, and which one may be meant. */
 void query_report_unknown(const struct ctl *ctl, const struct ffshm_view *view, const char *flag);
