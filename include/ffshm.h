@@ -471,6 +471,39 @@ typedef bool ffshm_each_fn(void *arg, const struct ffshm_flag_info *info);
  * system call. */
 FFSHM_API int ffshm_each(const struct ffshm_view *view, ffshm_each_fn *fn, void *arg);
 
+/* Options of ffshm_all_flags_json, to be added up. */
+enum ffshm_all_flags {
+    FFSHM_ALL_FLAGS_WITH_REASONS = 1,
+    FFSHM_ALL_FLAGS_CLIENT_SIDE_ONLY = 2, /* only flags that may be sent to browsers */
+    FFSHM_ALL_FLAGS_DETAILS_ONLY_FOR_TRACKED =
+        4, /* version and reason only where the browser's SDK is to send whole events */
+};
+
+/*
+ * The values of all flags of the view for a context, with what a browser needs to go on from there,
+ * as the JSON with which LaunchDarkly's client-side SDKs start ("bootstrap"):
+ *
+ *     {"flag": value, ..., "$flagsState": {"flag": {"variation", "version", ...}, ...},
+ *      "$valid": true}
+ *
+ * Flags are in no particular order. A flag without a value (an error, or off without an off
+ * variation) is null and has no variation. A reason is there when asked for, and in experiments.
+ * "$flagsState" also has the flag's trackEvents, trackReason, debugEventsUntilDate, and as
+ * prerequisites the keys of those of its own that the evaluation reached, whether or not they may
+ * be sent themselves. Without a snapshot or with an invalid context (or NULL) it is
+ * {"$flagsState":{},"$valid":false}; there are no other errors. Unknown options are ignored.
+ *
+ * Written into buffer with a terminating NUL. Returns the length that the JSON has, as snprintf
+ * does: a return >= capacity means that it was cut and is no JSON. buffer may be NULL when capacity
+ * is 0. The text is the caller's: it outlives the view.
+ *
+ * Wait-free, except that with FFSHM_ALL_FLAGS_DETAILS_ONLY_FOR_TRACKED it looks at the clock: two
+ * calls on one view, to measure and to write, may then differ in length. Not cheap: every flag is
+ * evaluated twice, and its prerequisites once more.
+ */
+FFSHM_API size_t ffshm_all_flags_json(const struct ffshm_view *view, const struct ffshm_context *c,
+                                      unsigned options, char *buffer, size_t capacity);
+
 /* ---- tell --------------------------------------------------------------------------------- */
 
 /* Record an event for metrics and experiments. Until the agent of this version collects events,

@@ -4,7 +4,6 @@
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -119,7 +118,7 @@ static void put_zeros(struct json_text *out, int count)
     }
 }
 
-static void put_integer(struct json_text *out, uint64_t n)
+static void put_natural(struct json_text *out, uint64_t n)
 {
     char text[24];
     char *p = text + sizeof text;
@@ -128,6 +127,14 @@ static void put_integer(struct json_text *out, uint64_t n)
         n /= 10;
     } while (n > 0);
     json_put(out, p, (size_t)(text + sizeof text - p));
+}
+
+void json_put_integer(struct json_text *out, int64_t number)
+{
+    if (number < 0) {
+        json_put(out, "-", 1);
+    }
+    put_natural(out, number < 0 ? 0 - (uint64_t)number : (uint64_t)number);
 }
 
 /* digits with the point after `whole` of them, 0 < whole. */
@@ -149,7 +156,7 @@ static void put_decimal(struct json_text *out, const struct decimal *d)
     if (d->exponent < -7 || d->exponent > 20) {
         put_digits(out, d, 1);
         json_put(out, d->exponent < 0 ? "e-" : "e+", 2);
-        put_integer(out, (uint64_t)(d->exponent < 0 ? -d->exponent : d->exponent));
+        put_natural(out, (uint64_t)(d->exponent < 0 ? -d->exponent : d->exponent));
     } else if (d->exponent < 0) {
         json_put(out, "0.", 2);
         put_zeros(out, -d->exponent - 1);
@@ -170,7 +177,7 @@ void json_put_number(struct json_text *out, double number)
         number = -number;
     }
     if (number < 0x1p53 && (double)(uint64_t)number == number) {
-        put_integer(out, (uint64_t)number);
+        put_natural(out, (uint64_t)number);
         return;
     }
     struct decimal d;

@@ -8,6 +8,7 @@
 #define FFSHM_JSON_WRITE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "json.h"
 
@@ -26,6 +27,8 @@ void json_put_string(struct json_text *out, const char *text, size_t length);
 
 /* The shortest decimal that reads back as the same double; "null" when it is not finite. */
 void json_put_number(struct json_text *out, double number);
+
+void json_put_integer(struct json_text *out, int64_t number);
 
 /* A value that json_check accepted, without its white space. */
 void json_put_value(struct json_text *out, const struct json_slice *value);

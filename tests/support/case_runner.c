@@ -62,6 +62,50 @@ static bool same_value(json_t *a, json_t *b)
                                                   : json_equal(a, b);
 }
 
+/* The state of all flags as JSON; NULL: it is none. */
+static json_t *all_flags(struct ffshm *ff, const struct ffshm_context *c)
+{
+    struct ffshm_view view;
+    ffshm_pin(ff, &view);
+    const unsigned options = FFSHM_ALL_FLAGS_WITH_REASONS;
+    const size_t size = ffshm_all_flags_json(&view, c, options, NULL, 0) + 1;
+    char *text = malloc(size);
+    json_t *state = ffshm_all_flags_json(&view, c, options, text, size) == size - 1
+                        ? json_loadb(text, size - 1, JSON_REJECT_DUPLICATES, NULL)
+                        : NULL;
+    free(text);
+    ffshm_unpin(&view);
+    return state;
+}
+
+/* Says the state of all flags of this one what the case expects? */
+static bool same_in_all_flags(struct ffshm *ff, json_t *test, const struct ffshm_context *c)
+{
+    json_t *expect = json_object_get(test, "expect");
+    json_t *wanted = json_object_get(expect, "allFlagsValue");
+    if (!wanted || json_is_true(json_object_get(test, "skipEvaluateAllFlags"))) {
+        return true;
+    }
+    const char *key = json_string_value(json_object_get(test, "flagKey"));
+    json_t *state = all_flags(ff, c);
+    json_t *value = json_object_get(state, key);
+    bool same;
+    if (json_is_true(json_object_get(state, "$valid")) && value) {
+        json_t *about = json_object_get(json_object_get(state, "$flagsState"), key);
+        same = same_value(value, wanted) &&
+               json_equal(json_object_get(about, "reason"), json_object_get(expect, "reason"));
+    } else { /* no such flag, or an invalid context */
+        same = state && !value && json_is_null(wanted);
+    }
+    if (!same) {
+        char *got = json_dumps(state, JSON_COMPACT);
+        printf("FAILED %s: all flags: %s\n", json_string_value(json_object_get(test, "name")), got);
+        free(got);
+    }
+    json_decref(state);
+    return same;
+}
+
 /* What a case may ask for beyond the corpus's terms. */
 static bool same_additions(const json_t *expect, const struct ffshm_detail *d)
 {
@@ -100,6 +144,7 @@ static bool run_with(struct ffshm *ff, json_t *test, const char *member)
         free(got);
         free(got_value);
     }
+    passed = same_in_all_flags(ff, test, &c) && passed;
     json_decref(value);
     json_decref(reason);
     free(scratch);

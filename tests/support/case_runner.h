@@ -4,8 +4,10 @@
  *
  * A file is an array of cases {name, sdkData, context, user?, flagKey, valueType, default, expect}
  * or of groups {data, cases: [...]} whose cases share their data; expect is {value, variationIndex,
- * reason} and, where the case asks for them, variant and bigSegmentsStatus ("" is none). A case is
- * evaluated with its context and, where it has one, with its old-format user.
+ * reason} and, where the case asks for them, variant, bigSegmentsStatus ("" is none) and
+ * allFlagsValue, which the flag has in the state of all flags (not looked at where the case has
+ * skipEvaluateAllFlags). A case is evaluated with its context and, where it has one, with its
+ * old-format user.
  */
 #ifndef FFSHM_TESTS_CASE_RUNNER_H
 #define FFSHM_TESTS_CASE_RUNNER_H
