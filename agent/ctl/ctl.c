@@ -26,6 +26,8 @@ static const struct command {
 } commands[] = {
     {"eval", ctl_eval, "evaluate a flag for a context, or many (--batch)"},
     {"explain", ctl_explain, "the same, telling every step"},
+    {"flags-state", ctl_flags_state,
+     "all flags for a context, as a browser's SDK begins with them"},
     {"lint", ctl_lint, "check definition files"},
     {"status", ctl_status, "is a snapshot there, is the agent alive"},
     {"snapshot", ctl_snapshot, "list, verify or dump published snapshots"},
@@ -69,7 +71,7 @@ static int help(void)
           "\n",
           stdout);
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        printf("  %-10s %s\n", commands[i].name, commands[i].summary);
+        printf("  %-11s %s\n", commands[i].name, commands[i].summary);
     }
     fputs(
         "\n"

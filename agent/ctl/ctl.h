@@ -27,6 +27,7 @@ typedef int ctl_run_fn(struct ctl *ctl, int argc, char **argv);
 
 ctl_run_fn ctl_eval;
 ctl_run_fn ctl_explain;
+ctl_run_fn ctl_flags_state;
 ctl_run_fn ctl_lint;
 ctl_run_fn ctl_snapshot;
 ctl_run_fn ctl_status;

@@ -18,7 +18,9 @@ static int help(void)
                 "\n"
                 "Evaluates a flag: prints its value and why.\n"
                 "\n");
-    output_text(query_help_options);
+    output_text(query_help_context);
+    output_text(query_help_default);
+    output_text(query_help_flags);
     output_text(
         "  --type TYPE         bool, int, double or string: a value of another type is an ERROR;\n"
         "                      any (the default) or json: whatever it is\n"

@@ -18,7 +18,9 @@ static int help(void)
                 "Evaluates a flag and tells every step: what was compared with what, what was\n"
                 "hashed and the bucket that came of it, and what was served.\n"
                 "\n");
-    output_text(query_help_options);
+    output_text(query_help_context);
+    output_text(query_help_default);
+    output_text(query_help_flags);
     output_text(
         "  --dir DIR, --json, --text, -h, --help\n"
         "\n"

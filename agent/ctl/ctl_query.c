@@ -20,31 +20,68 @@ enum {
     OPTION_BATCH,
     OPTION_RAW,
     OPTION_TYPE,
+    OPTION_WITH_REASONS,
+    OPTION_CLIENT_SIDE_ONLY,
+    OPTION_DETAILS_ONLY_FOR_TRACKED,
 };
 
-/* The first three are eval's own. */
-static const struct option options[] = {
+/* Ends the option table of each of these commands. */
+/* clang-format off */
+#define OPTIONS_QUERY                                                                              \
+    {"context", required_argument, NULL, OPTION_CONTEXT},                                          \
+    {"key", required_argument, NULL, OPTION_KEY},                                                  \
+    {"kind", required_argument, NULL, OPTION_KIND},                                                \
+    {"attr", required_argument, NULL, OPTION_ATTR},                                                \
+    {"flags", required_argument, NULL, OPTION_FLAGS},                                              \
+    OPTIONS_COMMON
+/* clang-format on */
+
+static const struct option eval_options[] = {
     {"batch", no_argument, NULL, OPTION_BATCH},
     {"raw", no_argument, NULL, OPTION_RAW},
     {"type", required_argument, NULL, OPTION_TYPE},
-    {"context", required_argument, NULL, OPTION_CONTEXT},
-    {"key", required_argument, NULL, OPTION_KEY},
-    {"kind", required_argument, NULL, OPTION_KIND},
-    {"attr", required_argument, NULL, OPTION_ATTR},
     {"default", required_argument, NULL, OPTION_DEFAULT},
-    {"flags", required_argument, NULL, OPTION_FLAGS},
-    OPTIONS_COMMON,
+    OPTIONS_QUERY,
 };
-#define EVAL_ONLY 3
+static const struct option explain_options[] = {
+    {"default", required_argument, NULL, OPTION_DEFAULT},
+    OPTIONS_QUERY,
+};
+static const struct option flags_state_options[] = {
+    {"with-reasons", no_argument, NULL, OPTION_WITH_REASONS},
+    {"client-side-only", no_argument, NULL, OPTION_CLIENT_SIDE_ONLY},
+    {"details-only-for-tracked", no_argument, NULL, OPTION_DETAILS_ONLY_FOR_TRACKED},
+    OPTIONS_QUERY,
+};
 
-const char query_help_options[] =
+static const struct syntax {
+    const char *command;
+    const struct option *options;
+    bool one_flag; /* takes a flag's key */
+} syntaxes[] = {
+    {"eval", eval_options, true},
+    {"explain", explain_options, true},
+    {"flags-state", flags_state_options, false},
+};
+
+static const struct syntax *syntax_of(const struct ctl *ctl)
+{
+    const struct syntax *syntax = syntaxes;
+    while (strcmp(syntax->command, ctl->command) != 0) {
+        syntax++; /* only the commands above come here */
+    }
+    return syntax;
+}
+
+const char query_help_context[] =
     "  --context JSON      the context: LaunchDarkly's JSON of one kind, of several, or of a user\n"
     "  --key KEY           or: the context's key ...\n"
     "  --kind KIND         ... its kind (default: user) ...\n"
     "  --attr NAME=VALUE   ... and attributes, any number. true, false, numbers, [...] and {...}\n"
     "                      are taken as JSON, everything else as a string\n"
-    "  --attr NAME:=JSON   an attribute whose value is JSON in any case: --attr 'zip:=\"01234\"'\n"
-    "  --default JSON      the fallback value (default: null)\n"
+    "  --attr NAME:=JSON   an attribute whose value is JSON in any case: --attr 'zip:=\"01234\"'\n";
+const char query_help_default[] = "  --default JSON      the fallback value (default: null)\n";
+const char query_help_flags[] =
     "  --flags FILE...     compile these files in memory and evaluate without any agent\n";
 
 /* A JSON string. What is not UTF-8 stays, for ffshm_context_parse to refuse. */
@@ -122,6 +159,9 @@ static int add_word(const struct ctl *ctl, struct query *q, const char *word, bo
     if (after_flags) {
         return add_file(ctl, q, word);
     }
+    if (!syntax_of(ctl)->one_flag) {
+        return ctl_usage(ctl, "all flags are meant: what is '%s'?", word);
+    }
     if (q->flag) {
         return ctl_usage(ctl, "one flag at a time: '%s' is one too many", word);
     }
@@ -161,6 +201,15 @@ static int take_option(struct ctl *ctl, struct query *q, int option, bool *after
         return q->type == TYPE_UNKNOWN
                    ? ctl_usage(ctl, "--type '%s': bool, int, double, string, any or json", optarg)
                    : CTL_OK;
+    case OPTION_WITH_REASONS:
+        q->all_flags |= FFSHM_ALL_FLAGS_WITH_REASONS;
+        return CTL_OK;
+    case OPTION_CLIENT_SIDE_ONLY:
+        q->all_flags |= FFSHM_ALL_FLAGS_CLIENT_SIDE_ONLY;
+        return CTL_OK;
+    case OPTION_DETAILS_ONLY_FOR_TRACKED:
+        q->all_flags |= FFSHM_ALL_FLAGS_DETAILS_ONLY_FOR_TRACKED;
+        return CTL_OK;
     case OPTIONS_WORD:
         return add_word(ctl, q, optarg, more_files);
     default:
@@ -183,10 +232,11 @@ static int check(const struct ctl *ctl, struct query *q)
     if (q->batch) {
         return check_batch(ctl, q);
     }
-    if (!q->flag && q->file_count > 1) {
+    const bool one_flag = syntax_of(ctl)->one_flag;
+    if (one_flag && !q->flag && q->file_count > 1) {
         q->flag = q->files[--q->file_count]; /* --flags FILE... FLAG */
     }
-    if (!q->flag) {
+    if (one_flag && !q->flag) {
         return ctl_usage(ctl, "which flag?");
     }
     if ((q->context != NULL) == (q->key != NULL)) {
@@ -211,8 +261,7 @@ static int parse(struct ctl *ctl, int argc, char **argv, struct query *q, bool *
 {
     *q = (struct query){0};
     *help = false;
-    const struct option *const table =
-        strcmp(ctl->command, "eval") == 0 ? options : options + EVAL_ONLY;
+    const struct option *const table = syntax_of(ctl)->options;
     bool after_flags = false;
     int option;
     while ((option = options_next(ctl, argc, argv, table)) != OPTIONS_END) {

@@ -1,6 +1,6 @@
 /*
- * ctl_query.h - what `ffctl eval` and `ffctl explain` are asked: flag, context, default, and where
- * the definitions come from.
+ * ctl_query.h - what `ffctl eval`, `explain` and `flags-state` are asked: flag, context, default,
+ * and where the definitions come from.
  */
 #ifndef FFSHM_CTL_QUERY_H
 #define FFSHM_CTL_QUERY_H
@@ -26,7 +26,8 @@ struct query {
     bool batch;
     enum type type; /* --type */
     bool raw;
-    const char *input; /* --batch: file; NULL: stdin */
+    unsigned all_flags; /* enum ffshm_all_flags, added up: the options of flags-state */
+    const char *input;  /* --batch: file; NULL: stdin */
 };
 
 /* Parses the arguments of a command, opens the store that they mean, and answers; or lets `help`
@@ -49,7 +50,9 @@ struct query_context {
 int query_context(const struct ctl *ctl, const struct query *q, struct query_context *out);
 void query_context_free(struct query_context *c);
 
-/* The options and their help, the same for both commands. */
-extern const char query_help_options[];
+/* Help for the options, the same for all commands that have them. */
+extern const char query_help_context[];
+extern const char query_help_default[];
+extern const char query_help_flags[];
 
 #endif

@@ -105,6 +105,15 @@ _ffctl_query() { # eval, explain
     fi
 }
 
+_ffctl_flags_state() {
+    if [[ $cur == -* ]]; then
+        _ffctl_reply --context --key --kind --attr --flags --with-reasons --client-side-only \
+            --details-only-for-tracked "${common[@]}"
+    elif [[ $in_files ]]; then
+        _ffctl_files
+    fi
+}
+
 _ffctl_snapshot() {
     if [[ $cur == -* ]]; then
         [[ $word == dump ]] && common+=(--keys)
@@ -133,9 +142,10 @@ _ffctl() {
         return
     fi
     case $command in
-    '') _ffctl_reply eval explain lint status snapshot help "${common[@]}" --version ;;
-    help) _ffctl_reply eval explain lint status snapshot ;;
+    '') _ffctl_reply eval explain flags-state lint status snapshot help "${common[@]}" --version ;;
+    help) _ffctl_reply eval explain flags-state lint status snapshot ;;
     eval | explain) _ffctl_query ;;
+    flags-state) _ffctl_flags_state ;;
     lint)
         if [[ $cur == -* ]]; then
             _ffctl_reply --strict "${common[@]}"

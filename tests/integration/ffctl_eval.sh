@@ -143,7 +143,7 @@ ctl 2 eval
 ctl 2
 
 step "every command has help with examples"
-for command in '' eval explain lint status snapshot; do
+for command in '' eval explain flags-state lint status snapshot; do
     # shellcheck disable=SC2086
     ctl 0 $command --help
     says usage: Examples 'Exit codes'

@@ -132,6 +132,12 @@ complete_line() { # the words of the line; the last one is completed
 }
 complete_line ffctl e
 prints $'eval\nexplain'
+complete_line ffctl f
+prints flags-state
+complete_line ffctl flags-state --key u1 --d
+prints $'--details-only-for-tracked\n--dir'
+complete_line ffctl flags-state --key u1 c
+prints ''
 complete_line ffctl eval c
 prints color
 complete_line ffctl --dir "$store" explain t
