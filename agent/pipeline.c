@@ -314,7 +314,7 @@ static void on_heartbeat(evutil_socket_t fd, short what, void *arg)
 
 int pipeline_replace(struct pipeline *p, struct model_item **items, size_t count)
 {
-    if (catalog_replace(p->catalog, CATALOG_SOURCE, items, count) != 0) {
+    if (catalog_replace(p->catalog, CATALOG_FILE, items, count) != 0) {
         return -1;
     }
     /* While publishing fails the backoff runs on: what is new goes with the next attempt. */

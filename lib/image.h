@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAJOR 1
-#define IMAGE_MINOR 0
+#define IMAGE_MINOR 1
 #define IMAGE_ENDIAN_TAG 0x01020304u
 #define IMAGE_CONTROL_MAGIC 0x4c54434d48534646ull /* "FFSHMCTL" */
 #define IMAGE_HEAD_MAGIC 0x504e534d48534646ull    /* "FFSHMSNP" */
@@ -55,6 +55,30 @@ enum image_source_state {
     IMAGE_SOURCE_OFF = 3,
 };
 
+enum image_source_error {
+    IMAGE_SOURCE_NO_ERROR = 0,
+    IMAGE_SOURCE_NETWORK_ERROR = 1,
+    IMAGE_SOURCE_ERROR_RESPONSE = 2, /* error_status: the HTTP status */
+    IMAGE_SOURCE_INVALID_DATA = 3,
+    IMAGE_SOURCE_STORE_ERROR = 4,
+    IMAGE_SOURCE_UNKNOWN_ERROR = 5,
+};
+
+/* What the agent last said about its sources. More than one word: whoever reads it copies it, and
+   takes the copy when `sequence` was even and is what it was. Times are CLOCK_REALTIME. */
+struct image_source_report {
+    _Atomic uint32_t sequence; /* odd while it is being written */
+    uint32_t error; /* enum image_source_error: the last one, also when all is well now */
+    int32_t error_status;
+    uint32_t reserved0;
+    uint64_t since_ms;       /* when the state (source_state) became what it is */
+    uint64_t error_ms;       /* 0: there was none */
+    uint64_t data_ms;        /* not 0: what is served was received then, and kept since (last known
+                                good); 0: it is what the source says now */
+    char error_text[200];    /* NUL-terminated; no secret in it */
+    char environment_id[72]; /* LaunchDarkly's id of the environment; "": not known */
+};
+
 /* Written by the agent alone; every other process maps it read-only. */
 struct image_control {
     uint64_t magic; /* stored last at creation, with release */
@@ -66,9 +90,12 @@ struct image_control {
     uint64_t store_epoch; /* random per creation of the page; heads and extents repeat it */
     uint64_t set_seed;    /* seeds the hashes in sets; random per creation */
     uint8_t reserved0[88];
-    _Atomic uint64_t
-        generation; /* 0: nothing published. (incarnation << 32) | sequence. Alone on 128 bytes */
-    uint8_t reserved1[120];
+    /* Two words that every evaluation reads, alone on 128 bytes. */
+    _Atomic uint64_t generation;       /* 0: nothing published. (incarnation << 32) | sequence */
+    _Atomic uint64_t telemetry_window; /* 0: nobody collects. (context epoch << 32) | window: the
+                                          window grows with each flush, the epoch whenever contexts
+                                          are to be told of anew. Since minor 1 */
+    uint8_t reserved1[112];
     _Atomic uint64_t heartbeat_ms; /* CLOCK_REALTIME, about once a second */
     _Atomic uint32_t agent_state;  /* enum image_agent_state */
     _Atomic uint32_t source_state; /* enum image_source_state: the worst of all sources */
@@ -79,8 +106,14 @@ struct image_control {
     _Atomic uint64_t incarnation;    /* agent starts so far; the high half of generations */
     _Atomic uint32_t wake;           /* futex word: bumped after a publish, for refresher threads */
     uint32_t reserved2;
-    uint8_t reserved3[4096 - 320];
+    /* Since minor 1. */
+    _Atomic uint32_t telemetry_wants;      /* IMAGE_WANTS_*: what the agent collects */
+    _Atomic uint32_t telemetry_ring_bytes; /* of the rings that processes make; 0: the default */
+    struct image_source_report source;
+    uint8_t reserved3[4096 - 640];
 };
+
+#define IMAGE_WANTS_EVENTS 1u /* ring records; without it only counters and errors */
 
 /* ---- head --------------------------------------------------------------------------------- */
 
@@ -380,6 +413,8 @@ struct image_target {
 #define IMAGE_FLAG_MOBILE_KEY 8u     /* clientSideAvailability.usingMobileKey */
 #define IMAGE_FLAG_NO_SUMMARY 16u    /* excludeFromSummaries */
 #define IMAGE_FLAG_MIGRATION 32u
+#define IMAGE_FLAG_COUNTS_MORE                                                                     \
+    64u /* an evaluation may tell more than its count: events, prerequisites. Since minor 1 */
 
 struct image_flag {
     struct image_blob blob;
@@ -394,9 +429,9 @@ struct image_flag {
     uint32_t target_count;
     uint32_t rules_offset;
     uint32_t rule_count;
-    uint32_t flags;        /* IMAGE_FLAG_* */
-    uint32_t counter_base; /* telemetry; 0 until it is in use */
-    uint32_t tags_offset;  /* struct image_string[tag_count] */
+    uint32_t flags; /* IMAGE_FLAG_* */
+    uint32_t reserved0;
+    uint32_t tags_offset; /* struct image_string[tag_count] */
     uint32_t tag_count;
     int64_t debug_until_ms; /* 0: none */
     int32_t sampling_ratio; /* 1: every event */
@@ -472,7 +507,8 @@ IMAGE_PIN(image_control, store_epoch, 24);
 IMAGE_PIN(image_control, set_seed, 32);
 IMAGE_PIN(image_control, reserved0, 40);
 IMAGE_PIN(image_control, generation, 128);
-IMAGE_PIN(image_control, reserved1, 136);
+IMAGE_PIN(image_control, telemetry_window, 136);
+IMAGE_PIN(image_control, reserved1, 144);
 IMAGE_PIN(image_control, heartbeat_ms, 256);
 IMAGE_PIN(image_control, agent_state, 264);
 IMAGE_PIN(image_control, source_state, 268);
@@ -483,7 +519,19 @@ IMAGE_PIN(image_control, next_extent_id, 296);
 IMAGE_PIN(image_control, incarnation, 304);
 IMAGE_PIN(image_control, wake, 312);
 IMAGE_PIN(image_control, reserved2, 316);
-IMAGE_PIN(image_control, reserved3, 320);
+IMAGE_PIN(image_control, telemetry_wants, 320);
+IMAGE_PIN(image_control, telemetry_ring_bytes, 324);
+IMAGE_PIN(image_control, source, 328);
+IMAGE_PIN(image_control, reserved3, 640);
+IMAGE_PIN_SIZE(image_source_report, 312);
+IMAGE_PIN(image_source_report, sequence, 0);
+IMAGE_PIN(image_source_report, error, 4);
+IMAGE_PIN(image_source_report, error_status, 8);
+IMAGE_PIN(image_source_report, since_ms, 16);
+IMAGE_PIN(image_source_report, error_ms, 24);
+IMAGE_PIN(image_source_report, data_ms, 32);
+IMAGE_PIN(image_source_report, error_text, 40);
+IMAGE_PIN(image_source_report, environment_id, 240);
 IMAGE_PIN_SIZE(image_head, 256);
 IMAGE_PIN(image_head, magic, 0);
 IMAGE_PIN(image_head, major, 8);
@@ -639,7 +687,7 @@ IMAGE_PIN(image_flag, target_count, 68);
 IMAGE_PIN(image_flag, rules_offset, 72);
 IMAGE_PIN(image_flag, rule_count, 76);
 IMAGE_PIN(image_flag, flags, 80);
-IMAGE_PIN(image_flag, counter_base, 84);
+IMAGE_PIN(image_flag, reserved0, 84);
 IMAGE_PIN(image_flag, tags_offset, 88);
 IMAGE_PIN(image_flag, tag_count, 92);
 IMAGE_PIN(image_flag, debug_until_ms, 96);

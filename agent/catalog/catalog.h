@@ -1,8 +1,8 @@
 /*
  * catalog.h - the one owner of definitions: layers of them, and what changed.
  *
- * Layers, later wins: sources < admin definitions < overrides. Each layer holds at most one item
- * per {kind, key}.
+ * Layers, later wins: LaunchDarkly < files < admin definitions < overrides. Each layer holds at
+ * most one item per {kind, key}.
  */
 #ifndef FFSHM_AGENT_CATALOG_H
 #define FFSHM_AGENT_CATALOG_H
@@ -11,7 +11,13 @@
 
 #include "model.h"
 
-enum catalog_layer { CATALOG_SOURCE, CATALOG_ADMIN, CATALOG_OVERRIDE, CATALOG_LAYERS };
+enum catalog_layer {
+    CATALOG_LAUNCHDARKLY,
+    CATALOG_FILE,
+    CATALOG_ADMIN,
+    CATALOG_OVERRIDE,
+    CATALOG_LAYERS
+};
 
 struct catalog;
 

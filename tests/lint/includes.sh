@@ -9,7 +9,17 @@ import os, re, sys
 
 # A stage includes itself and one neighbour, never both ways: source/ and catalog/ the stage that they
 # feed; publish/ the blobs, slots and extents of compile/, whose holder it is.
-USES = {"source": ["catalog"], "catalog": ["compile"], "compile": [], "publish": ["compile"]}
+# http/ and storage/ serve several stages and know none.
+USES = {
+    "source": ["catalog", "http"],
+    "catalog": ["compile"],
+    "compile": [],
+    "publish": ["compile"],
+    "collect": ["deliver", "storage"],
+    "deliver": ["http", "storage"],
+    "http": [],
+    "storage": [],
+}
 # The vocabulary that all stages speak: values, models, what is wrong with them and where.
 COMMON = {"agent/catalog/" + name for name in ("fault.h", "member.h", "model.h", "document.h")}
 STDLIB_ONLY = {"lib/image.h": {"stdint.h", "stdatomic.h"}}

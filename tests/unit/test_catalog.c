@@ -93,7 +93,7 @@ static void changes_are_handed_out_once_in_their_order(void **state)
     (void)state;
     struct catalog *c = catalog_new();
     expect_changes(c, "");
-    replace(c, CATALOG_SOURCE, 3, make("b", "{\"version\":1}"), make("a", "{\"version\":2}"),
+    replace(c, CATALOG_FILE, 3, make("b", "{\"version\":1}"), make("a", "{\"version\":2}"),
             make_from(IMAGE_SEGMENT, "a", "{\"version\":3}", "file:f"));
     expect_changes(c, "b=1 a=2 s:a=3 ");
     expect_changes(c, "");
@@ -105,12 +105,12 @@ static void an_equal_definition_is_no_change(void **state)
 {
     (void)state;
     struct catalog *c = catalog_new();
-    replace(c, CATALOG_SOURCE, 2, make("a", "{\"version\":1,\"on\":true}"),
+    replace(c, CATALOG_FILE, 2, make("a", "{\"version\":1,\"on\":true}"),
             make("b", "{\"version\":1,\"variations\":[1,\"x\",{\"y\":0.5}]}"));
     expect_changes(c, "a=1 b=1 ");
     const struct model_item *before = catalog_get(c, IMAGE_FLAG, "a", 1);
     /* members in another order are equal, too */
-    replace(c, CATALOG_SOURCE, 2, make("b", "{\"version\":1,\"variations\":[1,\"x\",{\"y\":0.5}]}"),
+    replace(c, CATALOG_FILE, 2, make("b", "{\"version\":1,\"variations\":[1,\"x\",{\"y\":0.5}]}"),
             make("a", "{\"on\":true,\"version\":1}"));
     expect_changes(c, "");
     assert_ptr_equal(catalog_get(c, IMAGE_FLAG, "a", 1), before);
@@ -138,12 +138,12 @@ static void any_difference_is_a_change(void **state)
     };
     struct catalog *c = catalog_new();
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
-        replace(c, CATALOG_SOURCE, 1, make("a", forms[i]));
+        replace(c, CATALOG_FILE, 1, make("a", forms[i]));
         expect_changes(c, "a=1 ");
     }
-    replace(c, CATALOG_SOURCE, 1, make_from(IMAGE_FLAG, "a", "{\"version\":1}", "file:g"));
+    replace(c, CATALOG_FILE, 1, make_from(IMAGE_FLAG, "a", "{\"version\":1}", "file:g"));
     expect_changes(c, "a=1 ");
-    replace(c, CATALOG_SOURCE, 1, make_from(IMAGE_FLAG, "a", "{\"version\":1}", "file:h"));
+    replace(c, CATALOG_FILE, 1, make_from(IMAGE_FLAG, "a", "{\"version\":1}", "file:h"));
     expect_changes(c, "a=1 ");
     catalog_free(c);
 }
@@ -152,11 +152,11 @@ static void a_replaced_layer_forgets_what_is_no_longer_in_it(void **state)
 {
     (void)state;
     struct catalog *c = catalog_new();
-    replace(c, CATALOG_SOURCE, 2, make("a", "{\"version\":1}"), make("b", "{\"version\":1}"));
+    replace(c, CATALOG_FILE, 2, make("a", "{\"version\":1}"), make("b", "{\"version\":1}"));
     expect_changes(c, "a=1 b=1 ");
-    replace(c, CATALOG_SOURCE, 1, make("b", "{\"version\":1}"));
+    replace(c, CATALOG_FILE, 1, make("b", "{\"version\":1}"));
     expect_changes(c, "a- ");
-    replace(c, CATALOG_SOURCE, 0);
+    replace(c, CATALOG_FILE, 0);
     expect_changes(c, "b- ");
     assert_int_equal(version_of(c, "b"), -1);
     assert_int_equal(count_in_force(c), 0);
@@ -167,7 +167,7 @@ static void the_topmost_layer_is_in_force(void **state)
 {
     (void)state;
     struct catalog *c = catalog_new();
-    replace(c, CATALOG_SOURCE, 1, make("a", "{\"version\":1}"));
+    replace(c, CATALOG_FILE, 1, make("a", "{\"version\":1}"));
     assert_int_equal(catalog_put(c, CATALOG_OVERRIDE, make("a", "{\"version\":3}")), 0);
     expect_changes(c, "a=3 ");
     assert_int_equal(catalog_put(c, CATALOG_ADMIN, make("a", "{\"version\":2}")), 0);
@@ -176,7 +176,7 @@ static void the_topmost_layer_is_in_force(void **state)
     assert_int_equal(catalog_remove(c, CATALOG_OVERRIDE, IMAGE_FLAG, "a", 1), 0);
     expect_changes(c, "a=2 ");
     assert_int_equal(catalog_remove(c, CATALOG_OVERRIDE, IMAGE_FLAG, "a", 1), -1);
-    assert_int_equal(catalog_remove(c, CATALOG_SOURCE, IMAGE_FLAG, "a", 1), 0);
+    assert_int_equal(catalog_remove(c, CATALOG_FILE, IMAGE_FLAG, "a", 1), 0);
     expect_changes(c, "");
     assert_int_equal(catalog_remove(c, CATALOG_ADMIN, IMAGE_FLAG, "a", 1), 0);
     expect_changes(c, "a- ");
@@ -190,8 +190,8 @@ static void replacing_a_layer_leaves_the_others(void **state)
     (void)state;
     struct catalog *c = catalog_new();
     assert_int_equal(catalog_put(c, CATALOG_ADMIN, make("a", "{\"version\":7}")), 0);
-    replace(c, CATALOG_SOURCE, 1, make("b", "{\"version\":1}"));
-    replace(c, CATALOG_SOURCE, 0);
+    replace(c, CATALOG_FILE, 1, make("b", "{\"version\":1}"));
+    replace(c, CATALOG_FILE, 0);
     assert_int_equal(version_of(c, "a"), 7);
     assert_int_equal(version_of(c, "b"), -1);
     expect_changes(c, "a=7 b- ");
@@ -202,7 +202,7 @@ static void a_tombstone_hides_lower_layers(void **state)
 {
     (void)state;
     struct catalog *c = catalog_new();
-    replace(c, CATALOG_SOURCE, 1, make("a", "{\"version\":1}"));
+    replace(c, CATALOG_FILE, 1, make("a", "{\"version\":1}"));
     expect_changes(c, "a=1 ");
     assert_int_equal(catalog_put(c, CATALOG_ADMIN, make("a", "{\"version\":2,\"deleted\":true}")),
                      0);
@@ -218,10 +218,10 @@ static void changes_not_yet_handed_out_are_merged(void **state)
 {
     (void)state;
     struct catalog *c = catalog_new();
-    replace(c, CATALOG_SOURCE, 1, make("a", "{\"version\":1}"));
-    replace(c, CATALOG_SOURCE, 1, make("a", "{\"version\":2}"));
-    replace(c, CATALOG_SOURCE, 0);
-    replace(c, CATALOG_SOURCE, 1, make("a", "{\"version\":3}"));
+    replace(c, CATALOG_FILE, 1, make("a", "{\"version\":1}"));
+    replace(c, CATALOG_FILE, 1, make("a", "{\"version\":2}"));
+    replace(c, CATALOG_FILE, 0);
+    replace(c, CATALOG_FILE, 1, make("a", "{\"version\":3}"));
     expect_changes(c, "a=3 ");
     catalog_free(c);
 }
@@ -230,7 +230,7 @@ static void the_same_key_twice_in_one_replacement_leaves_the_last(void **state)
 {
     (void)state;
     struct catalog *c = catalog_new();
-    replace(c, CATALOG_SOURCE, 2, make("a", "{\"version\":1}"), make("a", "{\"version\":2}"));
+    replace(c, CATALOG_FILE, 2, make("a", "{\"version\":1}"), make("a", "{\"version\":2}"));
     expect_changes(c, "a=2 ");
     catalog_free(c);
 }
@@ -251,7 +251,7 @@ static void ten_thousand_flags_of_which_one_changes_give_one_change(void **state
                            i == 77 ? round + 1 : 1, i);
             items[i] = make(key, json);
         }
-        assert_int_equal(catalog_replace(c, CATALOG_SOURCE, items, COUNT), 0);
+        assert_int_equal(catalog_replace(c, CATALOG_FILE, items, COUNT), 0);
         if (round == 0) {
             assert_true(catalog_changed(c));
             char *all = calloc(COUNT, 32);
