@@ -181,8 +181,8 @@ enum telemetry_ring_state telemetry_read_ring(struct telemetry_reader *r, uint64
         struct run run = walk(r, io, position, read_part(r, io, position, tail), tail, false);
         const enum run_end end = run.end;
         if (run.length > 0) {
-            const size_t again = read_part(r, io, position, position + run.length);
-            run = walk(r, io, position, again, tail, true);
+            const size_t length = read_part(r, io, position, position + run.length);
+            run = walk(r, io, position, length, tail, true);
         }
         if (run.length > 0) {
             move_to(r, position + run.length);
