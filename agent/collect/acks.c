@@ -42,8 +42,7 @@ static bool is_ours(int fd)
     struct stat st;
     return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
            st.st_nlink == 1 && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0 &&
-           st.st_size == (off_t)sizeof(struct telemetry_acks) &&
-           st.st_blocks * 512 >= st.st_size;
+           st.st_size == (off_t)sizeof(struct telemetry_acks) && st.st_blocks * 512 >= st.st_size;
 }
 
 /* NULL: there is none that may stay. */

@@ -27,7 +27,7 @@ int acks_open(struct acks *a, int dir, const char *path, uint64_t store_epoch, s
 void acks_close(struct acks *a);
 
 /* The entry that an earlier agent has left for the id, which is in use from now on: its slot and
-   *position. ACKS_NO_SLOT: there is none, or another file has it. */
+ *position. ACKS_NO_SLOT: there is none, or another file has it. */
 int acks_find(struct acks *a, uint64_t id, uint64_t *position);
 /* Stores the position; slot is where the last call stored it, or ACKS_NO_SLOT. The slot, or
    ACKS_NO_SLOT when all that the id may have are in use. */

@@ -111,12 +111,14 @@ int mark_store(struct storage *storage, const struct telemetry_reader *r, struct
     if (!storage) {
         return 0;
     }
-    if (r->counts_moved && store_counts(storage, r, fault) != 0) {
+    if ((r->counts_moved || r->unstored) && store_counts(storage, r, fault) != 0) {
         return -1;
     }
     const struct mark_ring ring = {{VERSION, MARK_OF_RING, 0, {r->id[0], r->id[1]}},
                                    r->now.position};
-    return r->ring_moved ? storage_mark_put(storage, r->id, &ring, sizeof ring, fault) : 0;
+    return r->ring_moved || r->unstored
+               ? storage_mark_put(storage, r->id, &ring, sizeof ring, fault)
+               : 0;
 }
 
 int mark_delete(struct storage *storage, const uint64_t id[2], struct fault *fault)

@@ -2,7 +2,8 @@
  * telemetry_counts.c - the counters of a process: see telemetry_read.h.
  *
  * A counter says how often since the file was made; what is new is what it says beyond what was
- * counted before. A value that was read while it was being written is made good by the next reading.
+ * counted before. A value that was read while it was being written is made good by the next
+ * reading.
  */
 #include <stdatomic.h>
 #include <string.h>
@@ -49,8 +50,7 @@ static void count_news(struct walk *w, const struct telemetry_block *b, const ui
                        const char *key)
 {
     for (unsigned i = 0; i < b->counter_count; i++) {
-        const uint64_t delta =
-            news_of(values[i], &w->reader->counted[w->index + i], &w->io->tally);
+        const uint64_t delta = news_of(values[i], &w->reader->counted[w->index + i], &w->io->tally);
         if (delta == 0) {
             continue;
         }
@@ -126,8 +126,8 @@ static enum blocks take_blocks(struct walk *w, size_t length, size_t *done)
 static bool walk_arena(struct walk *w, uint64_t used)
 {
     struct telemetry_reader *const r = w->reader;
-    enum blocks result = used > r->arena_limit || used % TELEMETRY_UNIT != 0 ? BLOCKS_BROKEN
-                                                                             : BLOCKS_TAKEN;
+    enum blocks result =
+        used > r->arena_limit || used % TELEMETRY_UNIT != 0 ? BLOCKS_BROKEN : BLOCKS_TAKEN;
     for (uint64_t at = 0; result == BLOCKS_TAKEN && at < used;) {
         const uint64_t left = used - at;
         const size_t size = left < TELEMETRY_READ_BYTES ? (size_t)left : TELEMETRY_READ_BYTES;

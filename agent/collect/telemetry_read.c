@@ -14,8 +14,7 @@ size_t telemetry_read_at(int fd, void *bytes, size_t size, uint64_t offset)
 {
     size_t done = 0;
     for (int interrupted = 0; done < size && interrupted < RETRIES;) {
-        const ssize_t n =
-            pread(fd, (uint8_t *)bytes + done, size - done, (off_t)(offset + done));
+        const ssize_t n = pread(fd, (uint8_t *)bytes + done, size - done, (off_t)(offset + done));
         if (n > 0) {
             done += (size_t)n;
         } else if (n == 0 || errno != EINTR) {
@@ -49,9 +48,8 @@ bool telemetry_reader_open(struct telemetry_reader *r, int fd, const uint64_t id
     struct telemetry_header h;
     struct stat st;
     if (fstat(fd, &st) != 0 || st.st_size < 0 ||
-        telemetry_read_at(fd, &h, sizeof h, 0) != sizeof h || !is_format(&h) ||
-        h.id[0] != id[0] || h.id[1] != id[1] || id[0] == 0 ||
-        !has_sound_parts(&h, (uint64_t)st.st_size)) {
+        telemetry_read_at(fd, &h, sizeof h, 0) != sizeof h || !is_format(&h) || h.id[0] != id[0] ||
+        h.id[1] != id[1] || id[0] == 0 || !has_sound_parts(&h, (uint64_t)st.st_size)) {
         return false;
     }
     *r = (struct telemetry_reader){
@@ -133,6 +131,12 @@ void telemetry_reader_committed(struct telemetry_reader *r)
     }
     r->ring_moved = false;
     r->counts_moved = false;
+    r->unstored = false;
+}
+
+bool telemetry_reader_moved(const struct telemetry_reader *r)
+{
+    return r->ring_moved || r->counts_moved || r->unstored;
 }
 
 void telemetry_reader_revert(struct telemetry_reader *r)

@@ -13,15 +13,15 @@
 #include "sink.h"
 #include "telemetry_fields.h"
 
-#define TELEMETRY_READ_BYTES (256u << 10)           /* at a time: more than any block or record */
-#define TELEMETRY_COUNTERS_IN_MEMORY (16u << 20)    /* of all files together, 16 bytes each */
-#define TELEMETRY_DELTA_MOST (UINT64_C(1) << 40)    /* what a counter may grow by in one round */
+#define TELEMETRY_READ_BYTES (256u << 10)        /* at a time: more than any block or record */
+#define TELEMETRY_COUNTERS_IN_MEMORY (16u << 20) /* of all files together, 16 bytes each */
+#define TELEMETRY_DELTA_MOST (UINT64_C(1) << 40) /* what a counter may grow by in one round */
 
 /* What one transaction has read; becomes part of the statistics when it is committed. */
 struct telemetry_tally {
     uint64_t records, malformed, evaluations, dropped_events, dropped_counts;
-    uint64_t errors;   /* evaluations that failed */
-    uint8_t error;     /* of them, the last one: enum ffshm_error */
+    uint64_t errors;    /* evaluations that failed */
+    uint8_t error;      /* of them, the last one: enum ffshm_error */
     char error_key[29]; /* its flag, perhaps cut */
 };
 
@@ -55,6 +55,7 @@ struct telemetry_reader {
     uint64_t *counted;              /* counters in the order of the arena, each as far as counted */
     uint64_t *counted_kept;
     size_t counted_count; /* of both; what was never counted is 0 */
+    bool unstored;        /* storage has to learn of it, moved or not */
     bool ring_moved;      /* since the last commit */
     bool counts_moved;
     bool arena_broken; /* and has been counted as malformed */
@@ -97,6 +98,8 @@ enum telemetry_ring_state telemetry_read_ring(struct telemetry_reader *r, uint64
 bool telemetry_ring_has_later(const struct telemetry_reader *r, uint64_t tail,
                               struct telemetry_io *io);
 
+/* Is there anything for storage? */
+bool telemetry_reader_moved(const struct telemetry_reader *r);
 /* After a transaction: what was read now counts, or never was. */
 void telemetry_reader_committed(struct telemetry_reader *r);
 void telemetry_reader_revert(struct telemetry_reader *r);

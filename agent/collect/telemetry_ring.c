@@ -4,8 +4,8 @@
  * Nobody overwrites what lies between the position and ring_tail while the process keeps to the
  * rules, for it waits until `acks` says that it was read. But records in there may be unfinished,
  * and a copy of many pages is not of one moment: a stamp that was copied does not say that the
- * payload copied with it was there. So everything is read twice: first to see how far the stamps are
- * right, then, after that, those bytes.
+ * payload copied with it was there. So everything is read twice: first to see how far the stamps
+ * are right, then, after that, those bytes.
  */
 #include <stdatomic.h>
 #include <string.h>
@@ -110,9 +110,8 @@ static size_t read_part(const struct telemetry_reader *r, struct telemetry_io *i
     uint64_t size = tail - position;
     size = size < to_end(r, position) ? size : to_end(r, position);
     size = size < PART_BYTES ? size : PART_BYTES;
-    const size_t length =
-        telemetry_read_at(r->fd, io->buffer, (size_t)size,
-                          r->ring_offset + (position & (r->ring_bytes - 1)));
+    const size_t length = telemetry_read_at(r->fd, io->buffer, (size_t)size,
+                                            r->ring_offset + (position & (r->ring_bytes - 1)));
     /* Pairs with the release store of a record's stamp in the process: what is read from here on is
        as new as the stamps. */
     atomic_thread_fence(memory_order_acquire);
