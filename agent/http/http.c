@@ -103,7 +103,7 @@ static void leave(struct http *http)
 static void finish(struct http_request *request, CURLcode code)
 {
     struct http_result result;
-    if (code == CURLE_OK) {
+    if (code == CURLE_OK && request->whole_head) {
         http_request_tell_head(request); /* an empty Location: leads nowhere */
     }
     http_request_result(request, code, &result);

@@ -68,10 +68,14 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
     }
     if (line_begins(bytes, length, "HTTP/")) {
         r->redirected = false;
+        r->whole_head = false;
     } else if (line_begins(bytes, length, "Location:")) {
         r->redirected = true;
-    } else if (length > 0 && (bytes[0] == '\r' || bytes[0] == '\n') && is_last(r)) {
-        http_request_tell_head(r);
+    } else if (length > 0 && (bytes[0] == '\r' || bytes[0] == '\n')) {
+        r->whole_head = true;
+        if (is_last(r)) {
+            http_request_tell_head(r);
+        }
     }
     return r->progress == HTTP_RUNNING ? length : 0;
 }
@@ -125,8 +129,8 @@ static enum http_outcome outcome_of(const struct http_request *r, CURLcode code)
         return HTTP_STOPPED;
     }
     switch (code) {
-    case CURLE_OK:
-        return HTTP_DONE;
+    case CURLE_OK: /* it also says so of headers that are cut off */
+        return r->whole_head ? HTTP_DONE : HTTP_NETWORK;
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
@@ -187,6 +191,8 @@ void http_request_result(struct http_request *r, CURLcode code, struct http_resu
     } else if (r->silent) {
         (void)snprintf(r->text, sizeof r->text, "not a byte for %lld ms", (long long)r->idle_ms);
         result->error = r->text;
+    } else if (code == CURLE_OK && !r->whole_head) {
+        result->error = "the connection ended in the middle of the headers";
     } else if (code != CURLE_OK) {
         result->error = describe(r, code);
     }

@@ -51,7 +51,8 @@ struct http_request {
     uint64_t most_bytes;         /* 0: no limit */
     bool follows;                /* redirects */
     bool redirected;             /* these headers say where to */
-    bool head_told;              /* the last response's headers were complete */
+    bool whole_head;             /* the latest response's headers are complete */
+    bool head_told;              /* those of the last one */
     bool silent;                 /* for too long */
     const char *fault;           /* why it cannot start; NULL: it can */
     const char *stopped;         /* why we ended it; NULL: we did not */

@@ -104,8 +104,8 @@ static void on_written(struct bufferevent *stream, void *arg)
     }
 }
 
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd,
-                      struct sockaddr *address, int length, void *arg)
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
+                      int length, void *arg)
 {
     struct loopback *server = arg;
     (void)listener, (void)address, (void)length;
