@@ -389,7 +389,7 @@ struct collector *collector_new_sink(struct event_base *base, struct storage *st
     c->dir = -1;
     c->inotify = -1;
     c->ring_interval_ms = RING_LEAST_MS;
-    c->news.events_told_ms = INT64_MIN / 2;
+    c->news.dropped_told_ms = INT64_MIN / 2;
     c->news.errors_told_ms = INT64_MIN / 2;
     c->last_flush_ms = INT64_MIN / 2;
     if (copy_options(c, options, fault) != 0 || start(c, fault) != 0) {

@@ -10,24 +10,11 @@
 #define FFSHM_AGENT_COLLECTOR_H
 
 #include <event2/event.h>
-#include <stdbool.h>
-#include <stdint.h>
 
 #include "../deliver/deliver.h"
 #include "../storage/storage.h"
 
 struct collector;
-
-/* Valid during the call. Nothing of a context is in it. */
-struct collector_news {
-    const char *event;         /* "events-dropped", ... */
-    bool is_warning;           /* else it is only worth knowing */
-    const struct fault *fault; /* what is wrong, and what to do about it; NULL */
-    const char *flag;          /* NULL */
-    const char *error;         /* an evaluation's, by its name; NULL */
-    uint64_t count;            /* 0: none */
-    int64_t uid;               /* -1: none */
-};
 
 struct collector_options {
     const char *dir;        /* the store's */
@@ -39,8 +26,6 @@ struct collector_options {
     uint32_t ring_bytes;    /* of the rings that processes make; 0: TELEMETRY_RING_DEFAULT */
     /* Stores the word into the control page (telemetry_window), with release. */
     void (*set_window)(void *arg, uint64_t window);
-    /* Something for the log; NULL: nobody keeps one. */
-    void (*told)(void *arg, const struct collector_news *news);
     void *arg;
 };
 

@@ -1,27 +1,19 @@
-/* collector_news.c - what the collector tells the log, and how often. */
+/* collector_news.c - what the collector logs, and how often. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "../log.h"
 #include "collector_state.h"
 #include "ffshm.h"
 
 #define TELL_MS 10000 /* between two lines of a kind */
 
-void collector_tell(const struct collector *c, const struct collector_news *news)
-{
-    if (c->options.told) {
-        c->options.told(c->options.arg, news);
-    }
-}
-
 void collector_tell_failed(struct collector *c, const struct fault *fault)
 {
     if (!c->failing) {
         c->failing = true;
-        collector_tell(
-            c, &(struct collector_news){
-                   .event = "telemetry-not-stored", .is_warning = true, .fault = fault, .uid = -1});
+        log_fault(LOG_LEVEL_ERROR, "telemetry-not-stored", fault);
     }
 }
 
@@ -29,7 +21,7 @@ void collector_tell_works(struct collector *c)
 {
     if (c->failing) {
         c->failing = false;
-        collector_tell(c, &(struct collector_news){.event = "telemetry-stored-again", .uid = -1});
+        LOG_EVENT(LOG_LEVEL_INFO, "telemetry-stored-again", log_text("dir", c->options.dir));
     }
 }
 
@@ -59,10 +51,34 @@ void collector_tell_refused(struct collector *c, enum telemetry_refusal why, uid
         break;
     }
     snprintf(fault.file, sizeof fault.file, "%s/" TELEMETRY_DIRECTORY, c->options.dir);
-    collector_tell(c, &(struct collector_news){.event = "telemetry-refused",
-                                               .is_warning = true,
-                                               .fault = &fault,
-                                               .uid = (int64_t)uid});
+    log_fault(LOG_LEVEL_WARNING, "telemetry-refused", &fault);
+}
+
+static void tell_dropped(struct collector *c, int64_t now_ms)
+{
+    if ((c->news.events > 0 || c->news.counts > 0) &&
+        now_ms - c->news.dropped_told_ms >= TELL_MS) {
+        LOG_EVENT(LOG_LEVEL_WARNING, "events-dropped",
+                  log_number("events", (int64_t)c->news.events),
+                  log_number("counts", (int64_t)c->news.counts),
+                  log_text("cause", "programs found no room for them"));
+        c->news.events = 0;
+        c->news.counts = 0;
+        c->news.dropped_told_ms = now_ms;
+    }
+}
+
+static void tell_errors(struct collector *c, int64_t now_ms)
+{
+    if (c->news.errors > 0 && now_ms - c->news.errors_told_ms >= TELL_MS) {
+        LOG_EVENT(LOG_LEVEL_WARNING, "evaluation-errors",
+                  log_number("count", (int64_t)c->news.errors),
+                  log_text("flag", c->news.error_key),
+                  log_text("error", ffshm_error_name(c->news.error)),
+                  log_text("hint", ffshm_error_hint(c->news.error)));
+        c->news.errors = 0;
+        c->news.errors_told_ms = now_ms;
+    }
 }
 
 void collector_tell_tally(struct collector *c)
@@ -70,27 +86,12 @@ void collector_tell_tally(struct collector *c)
     const struct telemetry_tally *const tally = &c->io.tally;
     const int64_t now_ms = collector_now_ms();
     c->news.events += tally->dropped_events;
+    c->news.counts += tally->dropped_counts;
     c->news.errors += tally->errors;
     if (tally->errors > 0) {
         c->news.error = tally->error;
         memcpy(c->news.error_key, tally->error_key, sizeof c->news.error_key);
     }
-    if (c->news.events > 0 && now_ms - c->news.events_told_ms >= TELL_MS) {
-        collector_tell(c, &(struct collector_news){.event = "events-dropped",
-                                                   .is_warning = true,
-                                                   .count = c->news.events,
-                                                   .uid = -1});
-        c->news.events = 0;
-        c->news.events_told_ms = now_ms;
-    }
-    if (c->news.errors > 0 && now_ms - c->news.errors_told_ms >= TELL_MS) {
-        collector_tell(c, &(struct collector_news){.event = "evaluation-errors",
-                                                   .is_warning = true,
-                                                   .flag = c->news.error_key,
-                                                   .error = ffshm_error_name(c->news.error),
-                                                   .count = c->news.errors,
-                                                   .uid = -1});
-        c->news.errors = 0;
-        c->news.errors_told_ms = now_ms;
-    }
+    tell_dropped(c, now_ms);
+    tell_errors(c, now_ms);
 }

@@ -45,7 +45,7 @@ struct collector {
     struct collector_stats stats;
     struct {
         uint64_t events, counts, errors; /* not told yet */
-        int64_t events_told_ms, errors_told_ms;
+        int64_t dropped_told_ms, errors_told_ms;
         uint8_t error;
         char error_key[29];
     } news;
@@ -69,7 +69,6 @@ bool collector_remember_removed(struct collector *c, const uint64_t id[2]);
 
 /* ---- collector_news.c --------------------------------------------------------------------- */
 
-void collector_tell(const struct collector *c, const struct collector_news *news);
 /* A transaction that failed: once, until one succeeds. */
 void collector_tell_failed(struct collector *c, const struct fault *fault);
 void collector_tell_works(struct collector *c);
