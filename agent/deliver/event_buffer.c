@@ -88,11 +88,8 @@ char *event_buffer_lines(const struct event_buffer *buffer, size_t first, size_t
 int event_buffer_load(struct event_buffer *buffer, const char *lines, size_t length)
 {
     const char *const end = lines + length;
-    while (lines < end) {
-        const char *const newline = memchr(lines, '\n', (size_t)(end - lines));
-        if (!newline) {
-            return 0;
-        }
+    const char *newline;
+    while (lines < end && (newline = memchr(lines, '\n', (size_t)(end - lines)))) {
         char *const text = strndup(lines, (size_t)(newline - lines));
         if (!text || event_buffer_add(buffer, text) != 0) {
             return -1;
