@@ -139,6 +139,12 @@ bool store_agent_alive(const struct ffshm *ff);
 extern const struct image_control store_no_control;
 extern struct store_snapshot store_no_snapshot;
 
+/* ---- status.c ---- */
+
+/* What the agent last said about its sources. false, and *out zeroed: it died while it wrote.
+   Bounded work. */
+bool store_source_report(struct ffshm *ff, struct image_source_report *out);
+
 /* ---- store_fork.c ---- */
 
 void store_register(struct ffshm *ff);
