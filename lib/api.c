@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "evaluate.h"
+#include "hooks.h"
 #include "store.h"
 
 static const char empty[] = "";
@@ -148,12 +149,6 @@ static void wrong_type(struct evaluation *e)
 
 /* ---- handing values over ---- */
 
-/* Truncates toward zero; saturates. 0x1p63 is the first double beyond INT64_MAX. */
-static inline int64_t to_int(double number)
-{
-    return number >= 0x1p63 ? INT64_MAX : number < -0x1p63 ? INT64_MIN : (int64_t)number;
-}
-
 static size_t copy(const char *text, size_t length, char *buffer, size_t capacity)
 {
     if (capacity) {
@@ -196,6 +191,51 @@ static void describe(const struct snapshot *s, const struct evaluation *e, struc
     copy_text(e->flag, e->prerequisite_key, d->prerequisite_key, sizeof(d->prerequisite_key));
 }
 
+static const char *text_or_empty(const struct image_flag *flag, struct image_string s)
+{
+    return s.length ? image_text(flag, s) : empty;
+}
+
+/* Built in one expression where the caller wants it: a copy of what was just stored member by
+   member stalls (41 ns instead of 19). */
+static inline struct ffshm_result result_of(const struct snapshot *s, const struct evaluation *e)
+{
+    static const struct image_variation none = {.type = IMAGE_NULL};
+    const struct image_variation *v = e->value ? e->value : &none;
+    const bool string = v->type == IMAGE_STRING;
+    return (struct ffshm_result){
+        .reason = e->reason,
+        .error = e->error,
+        .big_segments = e->big_segments,
+        .variation = e->variation,
+        .rule_index = e->rule_index,
+        .in_experiment = e->in_experiment,
+        .boolean = v->boolean != 0,
+        .type = (int)v->type,
+        .number = v->number,
+        .string = string ? image_text(e->flag, v->text) : NULL,
+        .string_length = string ? v->text.length : 0,
+        .json = e->value ? image_text(e->flag, v->json) : NULL,
+        .json_length = v->json.length,
+        .variant = text_or_empty(e->flag, v->key),
+        .rule_id = text_or_empty(e->flag, e->rule_id),
+        .prerequisite_key = text_or_empty(e->flag, e->prerequisite_key),
+        .flag_version = e->flag ? e->flag->blob.version : 0,
+        .generation = s->generation,
+    };
+}
+
+/* The end of an evaluation with hooks: they see what the program gets. */
+static void conclude(struct hooked *h, const struct snapshot *s, const struct evaluation *e,
+                     struct ffshm_detail *detail)
+{
+    if (detail) {
+        describe(s, e, detail);
+    }
+    const struct ffshm_result result = result_of(s, e);
+    hooked_end(h, &result);
+}
+
 /* ---- the functions, one set for keys and one for handles ---- */
 
 /* The fast part: find the flag, serve its constant variation. No call but the tail calls. */
@@ -230,9 +270,27 @@ static void describe(const struct snapshot *s, const struct evaluation *e, struc
         store_leave();                                                                             \
         return value;                                                                              \
     }                                                                                              \
+    static __attribute__((noinline, cold))                                                         \
+    T hooked_##name##_value(struct ffshm *ff, const char *flag, const struct ffshm_context *c,     \
+                            T fallback, struct ffshm_detail *detail, const char *method)           \
+    {                                                                                              \
+        struct hooked h = {.told = hooked_##name(fallback)};                                       \
+        const struct snapshot *s = hooked_begin(&h, ff, flag, c, method);                          \
+        struct evaluation e;                                                                       \
+        judge(s, by_key(s, flag), c, &e);                                                          \
+        if (e.value && e.value->type != (wanted)) {                                                \
+            wrong_type(&e);                                                                        \
+        }                                                                                          \
+        T value = take_##name(e.value, fallback);                                                  \
+        conclude(&h, s, &e, detail);                                                               \
+        return value;                                                                              \
+    }                                                                                              \
     static __attribute__((noinline)) T general_##name(struct ffshm *ff, const char *flag,          \
                                                       const struct ffshm_context *c, T fallback)   \
     {                                                                                              \
+        if (__builtin_expect(store_hooked(ff), 0)) {                                               \
+            return hooked_##name##_value(ff, flag, c, fallback, NULL, "ffshm_" #name);             \
+        }                                                                                          \
         const struct snapshot *s = enter(ff);                                                      \
         T value = take_##name(decide(s, by_key(s, flag), c), fallback);                            \
         store_leave();                                                                             \
@@ -241,6 +299,9 @@ static void describe(const struct snapshot *s, const struct evaluation *e, struc
     static __attribute__((noinline)) T general_flag_##name(                                        \
         struct ffshm *ff, struct ffshm_flag *flag, const struct ffshm_context *c, T fallback)      \
     {                                                                                              \
+        if (__builtin_expect(store_hooked(ff), 0)) {                                               \
+            return hooked_##name##_value(ff, flag->key, c, fallback, NULL, "ffshm_flag_" #name);   \
+        }                                                                                          \
         const struct snapshot *s = enter(ff);                                                      \
         T value = take_##name(decide(s, by_handle(s, flag), c), fallback);                         \
         store_leave();                                                                             \
@@ -260,6 +321,9 @@ static void describe(const struct snapshot *s, const struct evaluation *e, struc
     T ffshm_##name##_detail(struct ffshm *ff, const char *flag, const struct ffshm_context *c,     \
                             T fallback, struct ffshm_detail *detail)                               \
     {                                                                                              \
+        if (__builtin_expect(store_hooked(ff), 0)) {                                               \
+            return hooked_##name##_value(ff, flag, c, fallback, detail, "ffshm_" #name "_detail"); \
+        }                                                                                          \
         const struct snapshot *s = enter(ff);                                                      \
         struct evaluation e;                                                                       \
         judge(s, by_key(s, flag), c, &e);                                                          \
@@ -273,7 +337,7 @@ static void describe(const struct snapshot *s, const struct evaluation *e, struc
     }
 
 SCALAR(bool, bool, IMAGE_BOOL, v->boolean != 0)
-SCALAR(int, int64_t, IMAGE_NUMBER, to_int(v->number))
+SCALAR(int, int64_t, IMAGE_NUMBER, evaluate_to_int(v->number))
 SCALAR(double, double, IMAGE_NUMBER, v->number)
 
 /* member: which of the variation's texts; fits: does a variation of this type have it? */
@@ -285,9 +349,30 @@ SCALAR(double, double, IMAGE_NUMBER, v->number)
                    ? copy(image_text(where.blob, v->member), v->member.length, buffer, capacity)   \
                    : copy_fallback(fallback, buffer, capacity);                                    \
     }                                                                                              \
+    static __attribute__((noinline, cold)) size_t hooked_##name##_value(                           \
+        struct ffshm *ff, const char *flag, const struct ffshm_context *c, const char *fallback,   \
+        char *buffer, size_t capacity, struct ffshm_detail *detail, const char *method)            \
+    {                                                                                              \
+        struct hooked h = {.told = hooked_##name(fallback)};                                       \
+        const struct snapshot *s = hooked_begin(&h, ff, flag, c, method);                          \
+        struct snapshot_blob where = by_key(s, flag);                                              \
+        struct evaluation e;                                                                       \
+        judge(s, where, c, &e);                                                                    \
+        const struct image_variation *v = e.value;                                                 \
+        if (v && !(fits)) {                                                                        \
+            wrong_type(&e);                                                                        \
+        }                                                                                          \
+        size_t length = take_##name(where, e.value, fallback, buffer, capacity);                   \
+        conclude(&h, s, &e, detail);                                                               \
+        return length;                                                                             \
+    }                                                                                              \
     size_t ffshm_##name(struct ffshm *ff, const char *flag, const struct ffshm_context *c,         \
                         const char *fallback, char *buffer, size_t capacity)                       \
     {                                                                                              \
+        if (__builtin_expect(store_hooked(ff), 0)) {                                               \
+            return hooked_##name##_value(ff, flag, c, fallback, buffer, capacity, NULL,            \
+                                         "ffshm_" #name);                                          \
+        }                                                                                          \
         const struct snapshot *s = enter(ff);                                                      \
         struct snapshot_blob where = by_key(s, flag);                                              \
         size_t length = take_##name(where, decide(s, where, c), fallback, buffer, capacity);       \
@@ -298,6 +383,10 @@ SCALAR(double, double, IMAGE_NUMBER, v->number)
                              const struct ffshm_context *c, const char *fallback, char *buffer,    \
                              size_t capacity)                                                      \
     {                                                                                              \
+        if (__builtin_expect(store_hooked(ff), 0)) {                                               \
+            return hooked_##name##_value(ff, flag->key, c, fallback, buffer, capacity, NULL,       \
+                                         "ffshm_flag_" #name);                                     \
+        }                                                                                          \
         const struct snapshot *s = enter(ff);                                                      \
         struct snapshot_blob where = by_handle(s, flag);                                           \
         size_t length = take_##name(where, decide(s, where, c), fallback, buffer, capacity);       \
@@ -308,6 +397,10 @@ SCALAR(double, double, IMAGE_NUMBER, v->number)
                                  const struct ffshm_context *c, const char *fallback,              \
                                  char *buffer, size_t capacity, struct ffshm_detail *detail)       \
     {                                                                                              \
+        if (__builtin_expect(store_hooked(ff), 0)) {                                               \
+            return hooked_##name##_value(ff, flag, c, fallback, buffer, capacity, detail,          \
+                                         "ffshm_" #name "_detail");                                \
+        }                                                                                          \
         const struct snapshot *s = enter(ff);                                                      \
         struct snapshot_blob where = by_key(s, flag);                                              \
         struct evaluation e;                                                                       \
@@ -350,44 +443,30 @@ void ffshm_unpin(struct ffshm_view *view)
     }
 }
 
-static const char *text_or_empty(const struct image_flag *flag, struct image_string s)
+/* Hooks are told of no fallback: there is none. */
+static __attribute__((noinline, cold)) void hooked_evaluate(const struct ffshm_view *view,
+                                                            const char *flag,
+                                                            const struct ffshm_context *c,
+                                                            struct ffshm_result *out)
 {
-    return s.length ? image_text(flag, s) : empty;
-}
-
-/* Built in one expression where the caller wants it: a copy of what was just stored member by
-   member stalls (41 ns instead of 19). */
-static inline struct ffshm_result result_of(const struct snapshot *s, const struct evaluation *e)
-{
-    static const struct image_variation none = {.type = IMAGE_NULL};
-    const struct image_variation *v = e->value ? e->value : &none;
-    const bool string = v->type == IMAGE_STRING;
-    return (struct ffshm_result){
-        .reason = e->reason,
-        .error = e->error,
-        .big_segments = e->big_segments,
-        .variation = e->variation,
-        .rule_index = e->rule_index,
-        .in_experiment = e->in_experiment,
-        .boolean = v->boolean != 0,
-        .type = (int)v->type,
-        .number = v->number,
-        .string = string ? image_text(e->flag, v->text) : NULL,
-        .string_length = string ? v->text.length : 0,
-        .json = e->value ? image_text(e->flag, v->json) : NULL,
-        .json_length = v->json.length,
-        .variant = text_or_empty(e->flag, v->key),
-        .rule_id = text_or_empty(e->flag, e->rule_id),
-        .prerequisite_key = text_or_empty(e->flag, e->prerequisite_key),
-        .flag_version = e->flag ? e->flag->blob.version : 0,
-        .generation = s->generation,
-    };
+    struct hooked h = {.told = {.fallback_type = FFSHM_TYPE_NULL}};
+    struct evaluation e;
+    const struct snapshot *s = view->snapshot;
+    hooked_before(&h, view->store, flag, c, "ffshm_evaluate");
+    judge(s, by_key(s, flag), c, &e);
+    *out = result_of(s, &e);
+    hooked_after(&h, out);
 }
 
 struct ffshm_result ffshm_evaluate(const struct ffshm_view *view, const char *flag,
                                    const struct ffshm_context *c)
 {
     const struct snapshot *s = view->snapshot ? view->snapshot : &store_no_snapshot.image;
+    if (view->snapshot && __builtin_expect(store_hooked(view->store), 0)) {
+        struct ffshm_result result;
+        hooked_evaluate(view, flag, c, &result);
+        return result;
+    }
     struct evaluation e;
     judge(s, by_key(s, flag), c, &e);
     return result_of(s, &e);

@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hooks.h"
 #include "image_verify.h"
 #include "regex.h"
 #include "test_point.h"
@@ -356,6 +357,7 @@ void ffshm_close(struct ffshm *ff)
         free((void *)(uintptr_t)control);
     }
     store_extents_free(ff);
+    hooks_free(ff);
     if (ff->dir_fd >= 0) {
         close(ff->dir_fd);
     }

@@ -57,6 +57,7 @@ struct ffshm {
         control;                              /* never NULL: a page of zeros before the first one */
     _Atomic uint64_t seen;                    /* generation last looked at, good or refused */
     _Atomic(struct store_snapshot *) current; /* never NULL: the empty snapshot */
+    _Atomic(struct hooks *) hooks;            /* NULL: none. hooks.h */
 
     /* Written by refreshes only; under `refreshing`. */
     _Alignas(128) _Atomic uintptr_t refreshing; /* who refreshes (store_self), 0: nobody */
@@ -183,11 +184,17 @@ static inline const struct snapshot *store_enter(struct ffshm *ff)
     return &atomic_load_explicit(&ff->current, memory_order_acquire)->image;
 }
 
+/* Are there hooks? Then an evaluation takes another way. */
+static inline bool store_hooked(const struct ffshm *ff)
+{
+    return atomic_load_explicit(&ff->hooks, memory_order_relaxed) != NULL;
+}
+
 /* The same where nothing unusual is to be done; NULL (and no section) where it is: no function call
  * in it. */
 static inline const struct snapshot *store_enter_fast(struct ffshm *ff)
 {
-    if (__builtin_expect(store_is_news(ff) || !rcu_registered(), 0)) {
+    if (__builtin_expect(store_is_news(ff) || !rcu_registered() || store_hooked(ff), 0)) {
         return NULL;
     }
     rcu_enter();
