@@ -2,6 +2,8 @@
  * telemetry.c - what a program tells: until agents of this version collect events, counted as
  * dropped.
  */
+#include "telemetry.h"
+
 #include "store.h"
 
 static void drop(struct ffshm *ff)
@@ -38,4 +40,11 @@ void ffshm_identify(struct ffshm *ff, const struct ffshm_context *c)
 int ffshm_flush(struct ffshm *ff)
 {
     return ff ? FFSHM_OK : FFSHM_INVALID_ARGUMENT;
+}
+
+bool telemetry_migration(struct ffshm *ff, const struct telemetry_migration *m)
+{
+    (void)m;
+    drop(ff);
+    return false;
 }
