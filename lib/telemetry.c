@@ -3,6 +3,7 @@
  * dropped.
  */
 #include "hooks.h"
+#include "telemetry.h"
 #include "store.h"
 
 static void drop(struct ffshm *ff)
@@ -34,4 +35,11 @@ void ffshm_identify(struct ffshm *ff, const struct ffshm_context *c)
 int ffshm_flush(struct ffshm *ff)
 {
     return ff ? FFSHM_OK : FFSHM_INVALID_ARGUMENT;
+}
+
+bool telemetry_migration(struct ffshm *ff, const struct telemetry_migration *m)
+{
+    (void)m;
+    drop(ff);
+    return false;
 }
