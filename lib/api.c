@@ -9,6 +9,7 @@
 
 #include "evaluate.h"
 #include "hooks.h"
+#include "migration.h"
 #include "store.h"
 
 static const char empty[] = "";
@@ -417,6 +418,55 @@ SCALAR(double, double, IMAGE_NUMBER, v->number)
 
 TEXT(string, text, v->type == IMAGE_STRING)
 TEXT(json, json, true)
+
+/* ---- stages of migrations ---- */
+
+/* As a string is evaluated; one that is no stage has the wrong type. */
+static int judge_stage(const struct snapshot *s, const char *flag, const struct ffshm_context *c,
+                       int fallback, struct evaluation *e)
+{
+    judge(s, by_key(s, flag), c, e);
+    const struct image_variation *v = e->value;
+    int stage = v && v->type == IMAGE_STRING ? ffshm_stage_parse(image_text(e->flag, v->text)) : -1;
+    if (v && stage < 0) {
+        wrong_type(e);
+    }
+    return stage < 0 ? fallback : stage;
+}
+
+static __attribute__((noinline, cold)) int hooked_stage(struct ffshm *ff, const char *flag,
+                                                        const struct ffshm_context *c, int fallback,
+                                                        struct ffshm_migration *m)
+{
+    struct hooked h = {.told = hooked_string(ffshm_stage_name(fallback))};
+    const struct snapshot *s = hooked_begin(&h, ff, flag, c, "ffshm_migration_stage");
+    struct evaluation e;
+    int stage = judge_stage(s, flag, c, fallback, &e);
+    if (m) {
+        migration_begin(m, ff, flag, c, fallback, stage, &e);
+    }
+    conclude(&h, s, &e, NULL);
+    return stage;
+}
+
+int ffshm_migration_stage(struct ffshm *ff, const char *flag, const struct ffshm_context *c,
+                          int fallback, struct ffshm_migration *m)
+{
+    if (!*ffshm_stage_name(fallback)) {
+        fallback = FFSHM_STAGE_OFF;
+    }
+    if (__builtin_expect(store_hooked(ff), 0)) {
+        return hooked_stage(ff, flag, c, fallback, m);
+    }
+    const struct snapshot *s = enter(ff);
+    struct evaluation e;
+    int stage = judge_stage(s, flag, c, fallback, &e);
+    if (m) {
+        migration_begin(m, ff, flag, c, fallback, stage, &e);
+    }
+    store_leave();
+    return stage;
+}
 
 /* ---- views ---- */
 

@@ -83,7 +83,8 @@ struct ffshm {
     _Atomic uint64_t refused;
     _Atomic uint64_t refreshes;
     _Atomic uint64_t dropped_events;
-    uint64_t log_next_ns;
+    _Atomic uint64_t log_next_ns;        /* no line before */
+    _Atomic uint64_t misuse_log_next_ns; /* of store_log_misuse */
     ffshm_log_fn *log;
     void *log_arg;
 
@@ -113,6 +114,9 @@ void store_unlock(struct ffshm *ff);
 /* One reference; the last one unmaps. */
 void store_drop(struct store_snapshot *s, enum store_caller caller);
 void store_log(struct ffshm *ff, int level, const char *text, const char *detail);
+/* The program did something wrong: lines of their own rate, lest they hide the others. Any thread.
+ */
+void store_log_misuse(struct ffshm *ff, const char *text, const char *detail);
 uint64_t store_now_ns(void);
 
 /* Wraps an assembled image (set_seed 0) as a store of its own: no files, no agent. The memory is

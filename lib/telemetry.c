@@ -2,8 +2,9 @@
  * telemetry.c - what a program tells: until agents of this version collect events, counted as
  * dropped.
  */
-#include "hooks.h"
 #include "telemetry.h"
+
+#include "hooks.h"
 #include "store.h"
 
 static void drop(struct ffshm *ff)
