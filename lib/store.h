@@ -195,10 +195,11 @@ static inline bool store_hooked(const struct ffshm *ff)
 }
 
 /* The same where nothing unusual is to be done; NULL (and no section) where it is: no function call
- * in it. */
+ * in it. rcu_registered is asked last: rcu_enter loads the same word again, and the compiler makes
+ * one load of the two only where no atomic one stands between them. */
 static inline const struct snapshot *store_enter_fast(struct ffshm *ff)
 {
-    if (__builtin_expect(store_is_news(ff) || !rcu_registered() || store_hooked(ff), 0)) {
+    if (__builtin_expect(store_is_news(ff) || store_hooked(ff) || !rcu_registered(), 0)) {
         return NULL;
     }
     rcu_enter();
