@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "ffshm.h"
+#include "hash.h"
 #include "image.h"
 
 enum context_type { /* of an attribute, as stored in the context and as handed out */
@@ -34,6 +35,12 @@ struct context_value {
         const char *const *texts;
     } as;
 };
+
+/* What a kind with its key adds to a context's identity. */
+static inline uint64_t context_identity(const char *key, size_t length, uint64_t kind_hash)
+{
+    return XXH3_64bits_withSeed(key, length, kind_hash);
+}
 
 /* The index of the kind, or -1. */
 static inline int context_kind(const struct ffshm_context *c, uint64_t kind_hash)
