@@ -97,8 +97,9 @@ struct telemetry_block *writer_block(struct telemetry_writer *w, enum telemetry_
     struct telemetry_block *const b = (void *)(w->bytes + w->header->arena_offset + at);
     const size_t counters = kind == TELEMETRY_UNKNOWN ? 1 : variations + 1;
     const size_t bytes = sizeof *b + counters * 8 + strlen(key);
-    REQUIRE(at + bytes + TELEMETRY_UNIT <= WRITER_ARENA);
-    b->units = (uint32_t)((bytes + TELEMETRY_UNIT - 1) / TELEMETRY_UNIT);
+    const size_t units = (bytes + TELEMETRY_UNIT - 1) / TELEMETRY_UNIT;
+    REQUIRE(at + units * TELEMETRY_UNIT <= WRITER_ARENA);
+    b->units = (uint32_t)units;
     b->counter_count = (uint16_t)counters;
     b->kind = (uint16_t)kind;
     b->stripe = stripe;
