@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "event_format.h"
+#include "event_utf8.h"
 #include "hash.h"
 
 struct counter {
@@ -189,7 +190,7 @@ static struct flag *flag_of(struct event_summary *s, const char *key, int64_t no
 {
     const uint64_t hash = hash_bytes(key, strlen(key));
     struct flag *f = *link_of(s, key, hash);
-    *full = !f && (s->flag_count >= EVENT_SUMMARY_FLAGS || !event_text_valid(key));
+    *full = !f && (s->flag_count >= EVENT_SUMMARY_FLAGS || !event_utf8(key));
     if (*full) {
         return NULL;
     }
@@ -296,8 +297,10 @@ static int see_kinds(struct state *state, const char *const *kinds, size_t count
         return -1;
     }
     for (size_t i = 0; i < count && json_array_size(all) < EVENT_SUMMARY_KINDS; i++) {
-        if (!has_kind(all, kinds[i])) {
-            json_array_append_new(all, json_string(kinds[i])); /* not UTF-8: left out */
+        if (event_utf8(kinds[i]) && !has_kind(all, kinds[i]) &&
+            json_array_append_new(all, json_string(kinds[i])) != 0) {
+            json_decref(all);
+            return -1;
         }
     }
     json_decref(state->kinds);

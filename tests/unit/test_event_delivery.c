@@ -709,6 +709,56 @@ static void a_disk_that_is_full_loses_nothing(void **state)
     assert_int_equal(counted(w, 0, "flag"), 3);
 }
 
+static unsigned allocations_left;
+
+static void *scarce_malloc(size_t size)
+{
+    return allocations_left > 0 && --allocations_left == 0 ? NULL : malloc(size);
+}
+
+/* The n-th allocation of JSON fails, for every n. */
+static void memory_that_runs_out_loses_nothing(void **state)
+{
+    struct world *const w = *state;
+    unsigned rounds = 0;
+    bool failed = true;
+    for (unsigned n = 1; failed; n++) {
+        char key[24];
+        (void)snprintf(key, sizeof key, "user-%u", n);
+        failed = false;
+        for (unsigned attempt = 0; attempt < 2; attempt++) {
+            begin_round(w);
+            json_set_alloc_funcs(scarce_malloc, free);
+            json_t *const context = json_pack("{s:s, s:s}", "kind", "org", "key", key);
+            allocations_left = attempt == 0 ? n : 0;
+            deliver_event(w->deliver, &(struct deliver_event){.type = DELIVER_CUSTOM,
+                                                              .key = "bought",
+                                                              .context = context});
+            give_count(w, "flag", 1);
+            const char *const kind = "org";
+            deliver_seen(w->deliver, &(struct deliver_seen){"flag", NULL, &kind, 1});
+            const int kept = deliver_keep(w->deliver);
+            const int flushed = kept == 0 ? deliver_flush(w->deliver) : -1;
+            allocations_left = 0;
+            json_set_alloc_funcs(malloc, free);
+            json_decref(context);
+            if (flushed == 0) {
+                commit_round(w);
+                break;
+            }
+            assert_int_equal(attempt, 0);
+            storage_rollback(w->storage);
+            deliver_revert(w->deliver);
+            failed = true;
+        }
+        rounds++;
+        expect_posts(w, rounds);
+        assert_string_equal(kinds_of(w, rounds - 1), "index,custom,summary");
+        assert_int_equal(counted(w, rounds - 1, "flag"), 1);
+    }
+    assert_in_range(rounds, 30, 1000);
+}
+
 /* ---- restarts ----------------------------------------------------------------------------- */
 
 static void what_was_kept_survives_a_kill(void **state)
@@ -1182,6 +1232,7 @@ int main(void)
         TEST(a_full_outbox_drops_the_oldest),
         TEST(a_transaction_that_failed_leaves_nothing),
         TEST(a_disk_that_is_full_loses_nothing),
+        TEST(memory_that_runs_out_loses_nothing),
         TEST(what_was_kept_survives_a_kill),
         TEST(a_payload_keeps_its_id_over_a_restart),
         TEST(compressed_payloads_are_known_as_such_after_a_restart),
