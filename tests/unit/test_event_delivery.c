@@ -968,7 +968,7 @@ static void an_outage_loses_nothing(void **state)
     enum { PAYLOADS = 30 };
     struct world *const w = *state;
     close_deliver(w);
-    w->options.later_ms = w->options.later_most_ms = 3000;
+    w->options.later_ms = w->options.later_most_ms = 20000;
     open_deliver(w);
     w->status = 503;
     for (unsigned i = 0; i < PAYLOADS; i++) {
@@ -1182,7 +1182,7 @@ static void diagnostics_tell_what_happened_since(void **state)
     const struct diagnostics_options options = {
         .base_uri = w->uri,
         .headers = headers,
-        .interval_ms = 60,
+        .interval_ms = 300,
         .retry_ms = 10,
         .counts = some_counts,
         .refused = on_refused,
