@@ -12,8 +12,8 @@
 
 #define JSON_MAX_DEPTH 64
 
-/* The symbols' names: jansson, which the agent links beside us, has other functions of these names.
- */
+/* The symbols' names: jansson, which the agent links beside us, has other functions json_string and
+   json_equal. */
 #define json_string ffshm_json_string
 #define json_equal ffshm_json_equal
 
