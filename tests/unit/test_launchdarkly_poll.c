@@ -349,24 +349,11 @@ static void a_bad_certificate_is_a_network_error(void **state)
     tls_server_stop(server);
 }
 
-static void serve_reset(void *arg, struct loopback_peer *peer,
-                        const struct loopback_request *request)
-{
-    (void)arg, (void)request;
-    loopback_reset(peer);
-}
-
 static void serve_cut(void *arg, struct loopback_peer *peer, const struct loopback_request *request)
 {
     (void)arg, (void)request;
     loopback_print(peer, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{}");
     loopback_end(peer);
-}
-
-static void serve_silence(void *arg, struct loopback_peer *peer,
-                          const struct loopback_request *request)
-{
-    (void)arg, (void)peer, (void)request;
 }
 
 static void a_broken_poll_changes_nothing(void **state)

@@ -382,13 +382,6 @@ static void breaks_then_mends(struct fixture *f, loopback_serve *serve,
     assert_int_equal(loopback_open(f->server), 1);
 }
 
-static void serve_reset(void *arg, struct loopback_peer *peer,
-                        const struct loopback_request *request)
-{
-    (void)arg, (void)request;
-    loopback_reset(peer);
-}
-
 static void serve_half_and_reset(void *arg, struct loopback_peer *peer,
                                  const struct loopback_request *request)
 {
@@ -425,12 +418,6 @@ static void serve_garbage_stream(void *arg, struct loopback_peer *peer,
 {
     loopback_print(peer, STREAM "\r\n");
     serve_garbage(arg, peer, request);
-}
-
-static void serve_silence(void *arg, struct loopback_peer *peer,
-                          const struct loopback_request *request)
-{
-    (void)arg, (void)peer, (void)request;
 }
 
 static void serve_head(void *arg, struct loopback_peer *peer,
