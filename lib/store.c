@@ -23,8 +23,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hooks.h"
 #include "image_verify.h"
 #include "regex.h"
+#include "telemetry.h"
 #include "test_point.h"
 
 #define BACKOFF_FIRST_NS 10000000ull  /* 10 ms */
@@ -38,13 +40,16 @@ uint64_t store_now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-void store_log(struct ffshm *ff, int level, const char *text, const char *detail)
+static void log_line(struct ffshm *ff, _Atomic uint64_t *next_ns, int level, const char *text,
+                     const char *detail)
 {
+    uint64_t next = atomic_load_explicit(next_ns, memory_order_relaxed);
     uint64_t now = store_now_ns();
-    if (!ff->log || now < ff->log_next_ns) {
+    if (!ff->log || now < next ||
+        !atomic_compare_exchange_strong_explicit(next_ns, &next, now + LOG_INTERVAL_NS,
+                                                 memory_order_relaxed, memory_order_relaxed)) {
         return;
     }
-    ff->log_next_ns = now + LOG_INTERVAL_NS;
     /* Perhaps in a signal handler: no stdio. */
     const char *const parts[] = {text, detail ? ": " : "",           detail ? detail : "",
                                  " (", ff->dir ? ff->dir : "memory", ")"};
@@ -57,6 +62,16 @@ void store_log(struct ffshm *ff, int level, const char *text, const char *detail
     }
     line[used] = '\0';
     ff->log(ff->log_arg, level, line);
+}
+
+void store_log(struct ffshm *ff, int level, const char *text, const char *detail)
+{
+    log_line(ff, &ff->log_next_ns, level, text, detail);
+}
+
+void store_log_misuse(struct ffshm *ff, const char *text, const char *detail)
+{
+    log_line(ff, &ff->misuse_log_next_ns, FFSHM_LOG_ERROR, text, detail);
 }
 
 bool store_try_lock(struct ffshm *ff)
@@ -106,6 +121,15 @@ void store_drop(struct store_snapshot *s, enum store_caller caller)
     store_snapshot_free(s);
 }
 
+static void free_telemetry(struct telemetry *list)
+{
+    while (list) {
+        struct telemetry *next = list->next;
+        telemetry_free(list);
+        list = next;
+    }
+}
+
 static void drop_retired(struct ffshm *ff, enum store_caller caller)
 {
     struct store_snapshot *s = ff->retired;
@@ -120,13 +144,18 @@ static void drop_retired(struct ffshm *ff, enum store_caller caller)
 
 static void reclaim(struct ffshm *ff, enum store_caller caller)
 {
-    if (!ff->retired || (caller == STORE_EVALUATION && ff->retired_count < STORE_MAX_RETIRED) ||
+    const unsigned count = ff->retired_count +
+                           atomic_load_explicit(&ff->retired_telemetry_count, memory_order_relaxed);
+    if (count == 0 || (caller == STORE_EVALUATION && count < STORE_MAX_RETIRED) ||
         !store_may_wait(ff) || rcu_inside()) {
         return;
     }
+    struct telemetry *telemetry =
+        telemetry_take_retired(ff); /* what is retired from now on stays */
     FFSHM_TEST_POINT(104);
     rcu_wait();
     drop_retired(ff, caller);
+    free_telemetry(telemetry);
 }
 
 /* ---- refresh ---- */
@@ -289,6 +318,9 @@ static struct ffshm *store_new(const struct ffshm_options *options)
     memset(ff, 0, sizeof(*ff));
     atomic_init(&ff->control, &store_no_control);
     atomic_init(&ff->current, &store_no_snapshot);
+    atomic_init(&ff->window, &store_no_control.telemetry_window);
+    atomic_init(&ff->telemetry, &telemetry_none.zero);
+    ff->no_telemetry = o.no_telemetry;
     ff->mode = o.refresh;
     ff->verify = o.verify;
     ff->log = o.log;
@@ -348,6 +380,8 @@ void ffshm_close(struct ffshm *ff)
     /* No evaluation uses the store any more (the contract): nothing to wait for. */
     drop_retired(ff, STORE_EXPLICIT);
     store_drop(atomic_load_explicit(&ff->current, memory_order_relaxed), STORE_EXPLICIT);
+    telemetry_retire(ff, NULL);
+    free_telemetry(telemetry_take_retired(ff));
     const struct image_control *control = atomic_load_explicit(&ff->control, memory_order_relaxed);
     if (control != &store_no_control && ff->dir) {
         munmap((void *)(uintptr_t)control, sizeof(*control));
@@ -356,6 +390,7 @@ void ffshm_close(struct ffshm *ff)
         free((void *)(uintptr_t)control);
     }
     store_extents_free(ff);
+    hooks_free(ff);
     if (ff->dir_fd >= 0) {
         close(ff->dir_fd);
     }

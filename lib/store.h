@@ -57,6 +57,9 @@ struct ffshm {
         control;                              /* never NULL: a page of zeros before the first one */
     _Atomic uint64_t seen;                    /* generation last looked at, good or refused */
     _Atomic(struct store_snapshot *) current; /* never NULL: the empty snapshot */
+    _Atomic(struct hooks *) hooks;            /* NULL: none. hooks.h */
+    _Atomic(const _Atomic uint64_t *) window; /* the control page's telemetry_window, or a zero */
+    _Atomic(struct telemetry *) telemetry;    /* never NULL: telemetry_none (telemetry.h) */
 
     /* Written by refreshes only; under `refreshing`. */
     _Alignas(128) _Atomic uintptr_t refreshing; /* who refreshes (store_self), 0: nobody */
@@ -82,7 +85,16 @@ struct ffshm {
     _Atomic uint64_t refused;
     _Atomic uint64_t refreshes;
     _Atomic uint64_t dropped_events;
-    uint64_t log_next_ns;
+    _Atomic uint64_t log_next_ns;        /* no line before */
+    _Atomic uint64_t misuse_log_next_ns; /* of store_log_misuse */
+
+    /* What is told to the agent: telemetry_map.c. */
+    bool no_telemetry;
+    _Atomic(struct telemetry *) retired_telemetry; /* newest first */
+    _Atomic unsigned retired_telemetry_count;
+    _Atomic uint64_t telemetry_next_try_ns; /* CLOCK_MONOTONIC: no attempt to make a file before */
+    _Atomic uint64_t telemetry_backoff_ns;
+
     ffshm_log_fn *log;
     void *log_arg;
 
@@ -112,6 +124,9 @@ void store_unlock(struct ffshm *ff);
 /* One reference; the last one unmaps. */
 void store_drop(struct store_snapshot *s, enum store_caller caller);
 void store_log(struct ffshm *ff, int level, const char *text, const char *detail);
+/* The program did something wrong: lines of their own rate, lest they hide the others. Any thread.
+ */
+void store_log_misuse(struct ffshm *ff, const char *text, const char *detail);
 uint64_t store_now_ns(void);
 
 /* Wraps an assembled image (set_seed 0) as a store of its own: no files, no agent. The memory is
@@ -136,8 +151,17 @@ void store_extents_free(struct ffshm *ff);
 /* Fills in s->image from s->head and s->extents. */
 void store_snapshot_fill(struct store_snapshot *s, uint64_t set_seed);
 bool store_agent_alive(const struct ffshm *ff);
+/* Maps a whole file of the store that can be trusted, of at least so many bytes. NULL and *why. */
+const void *store_map_file(int dir_fd, const char *name, size_t least, size_t *length,
+                           const char **why);
 extern const struct image_control store_no_control;
 extern struct store_snapshot store_no_snapshot;
+
+/* ---- status.c ---- */
+
+/* What the agent last said about its sources. false, and *out zeroed: it died while it wrote.
+   Bounded work. */
+bool store_source_report(struct ffshm *ff, struct image_source_report *out);
 
 /* ---- store_fork.c ---- */
 
@@ -177,11 +201,18 @@ static inline const struct snapshot *store_enter(struct ffshm *ff)
     return &atomic_load_explicit(&ff->current, memory_order_acquire)->image;
 }
 
+/* Are there hooks? Then an evaluation takes another way. */
+static inline bool store_hooked(const struct ffshm *ff)
+{
+    return atomic_load_explicit(&ff->hooks, memory_order_relaxed) != NULL;
+}
+
 /* The same where nothing unusual is to be done; NULL (and no section) where it is: no function call
- * in it. */
+ * in it. rcu_registered is asked last: rcu_enter loads the same word again, and the compiler makes
+ * one load of the two only where no atomic one stands between them. */
 static inline const struct snapshot *store_enter_fast(struct ffshm *ff)
 {
-    if (__builtin_expect(store_is_news(ff) || !rcu_registered(), 0)) {
+    if (__builtin_expect(store_is_news(ff) || store_hooked(ff) || !rcu_registered(), 0)) {
         return NULL;
     }
     rcu_enter();
