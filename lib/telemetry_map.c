@@ -98,7 +98,7 @@ static struct telemetry *make_private(struct ffshm *ff)
     madvise(memory, size, MADV_DONTDUMP);
     struct telemetry *t = (void *)memory;
     t->mask = (1u << shift) - 1;
-    t->shift = shift;
+    t->row_bytes = rows / TELEMETRY_STRIPES;
     t->node_limit = NODES_MOST;
     t->index_mask = 2 * NODES_MOST - 1;
     t->size = size;
