@@ -549,6 +549,12 @@ struct deliver *launchdarkly_events_new(struct event_base *base, struct http *ht
     return d;
 }
 
+int launchdarkly_events_forget(struct storage *storage, struct fault *fault)
+{
+    return storage_queue_delete_to(storage, STORAGE_SPOOL, OUTBOX_SINK, INT64_MAX, fault) |
+           storage_queue_delete_to(storage, STORAGE_OUTBOX, OUTBOX_SINK, INT64_MAX, fault);
+}
+
 void launchdarkly_events_free(struct deliver *d)
 {
     if (!d) {
