@@ -1,30 +1,13 @@
 #include "config_settings.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
-
-#include "publish/publisher.h"
-
-#define RETAIN_MOST 1000
-
-const struct config_setting_info config_settings[CONFIG_SETTINGS] = {
-    [CONFIG_DIR] = {"dir", "--dir", "DIR", "FFSHM_DIR", false,
-                    "where to publish; on tmpfs. Default: /run/ffshm/ENVIRONMENT when\n"
-                    "/run/ffshm is there and writable, else /dev/shm/ffshm/ENVIRONMENT"},
-    [CONFIG_ENVIRONMENT] = {"environment", "--environment", "NAME", "LAUNCHDARKLY_ENVIRONMENT",
-                            false, "the last part of the default directory. Default: default"},
-    [CONFIG_FLAGS] = {"flags", "--flags", "FILE", "FFSHM_FLAGS", true,
-                      "a flag file, YAML or JSON; may be given several times. In the\n"
-                      "variable several files are separated by colons; in the\n"
-                      "configuration file they are a list, relative to that file"},
-    [CONFIG_LOG_LEVEL] = {"log_level", "--log-level", "LEVEL", "FF_LOG_LEVEL", false,
-                          "error, warning, info or debug. Default: info"},
-    [CONFIG_RETAIN] = {"retain", "--retain", "COUNT", "FFSHM_RETAIN", false,
-                       "published snapshots that are kept for inspection, 1 to 1000.\n"
-                       "Default: 16"},
-};
 
 void config_problem(struct config *c, const struct fault *fault)
 {
@@ -74,40 +57,154 @@ static void add(struct config *c, struct config_values *v, const char *text, con
     }
 }
 
-static int parse_retain(const char *text, unsigned *out)
+static int64_t number_of(const char *text)
+{
+    return strtoll(text, NULL, 10);
+}
+
+static bool is_number(const struct config_setting_info *s, const char *text)
 {
     char *end;
     errno = 0;
-    const unsigned long number = strtoul(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end || errno || number < 1 || number > RETAIN_MOST) {
-        return -1;
-    }
-    *out = (unsigned)number;
-    return 0;
+    const long long number = strtoll(text, &end, 10);
+    return text[0] >= '0' && text[0] <= '9' && !*end && !errno && number >= s->least &&
+           number <= s->most;
 }
 
-/* 0 when the text is a value of the setting; a number or level is also taken over. */
-static int check(struct config *c, enum config_setting setting, const char *text,
-                 const char *member, struct fault *fault)
+/* true and false as people and YAML write them; -1: neither. */
+static int truth(const char *text)
 {
+    static const char *const words[2][4] = {{"false", "no", "off", "0"},
+                                            {"true", "yes", "on", "1"}};
+    for (int value = 0; value < 2; value++) {
+        for (size_t i = 0; i < 4; i++) {
+            if (strcasecmp(text, words[value][i]) == 0) {
+                return value;
+            }
+        }
+    }
+    return -1;
+}
+
+/* Splits "stream poll off"; the number of words. */
+static size_t choices_of(const struct config_setting_info *s, char *copy, const char **words,
+                         size_t most)
+{
+    size_t count = 0;
+    strcpy(copy, s->choices); /* the table's own, and short */
+    for (char *rest = copy, *word; count < most && (word = strsep(&rest, " ")) != NULL;) {
+        words[count++] = word;
+    }
+    return count;
+}
+
+static bool is_choice(const struct config_setting_info *s, const char *text)
+{
+    char copy[CONFIG_CHOICES];
+    const char *words[CONFIG_CHOICES / 2];
+    const size_t count = choices_of(s, copy, words, CONFIG_CHOICES / 2);
+    for (size_t i = 0; i < count; i++) {
+        if (strcasecmp(words[i], text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *config_wanted(enum config_setting setting, char text[CONFIG_WANTED])
+{
+    const struct config_setting_info *s = &config_settings[setting];
+    switch (s->type) {
+    case CONFIG_NUMBER:
+        snprintf(text, CONFIG_WANTED, "a whole number from %" PRId64 " to %" PRId64, s->least,
+                 s->most);
+        break;
+    case CONFIG_BOOL:
+        snprintf(text, CONFIG_WANTED, "true or false");
+        break;
+    case CONFIG_CHOICE: {
+        char copy[CONFIG_CHOICES];
+        const char *words[CONFIG_CHOICES / 2];
+        const size_t count = choices_of(s, copy, words, CONFIG_CHOICES / 2);
+        size_t used = 0;
+        for (size_t i = 0; i < count; i++) {
+            used += (size_t)snprintf(text + used, CONFIG_WANTED - used, "%s%s",
+                                     i == 0           ? ""
+                                     : i + 1 == count ? " or "
+                                                      : ", ",
+                                     words[i]);
+        }
+        break;
+    }
+    default:
+        snprintf(text, CONFIG_WANTED, "a string");
+    }
+    return text;
+}
+
+static bool is_value(const struct config_setting_info *s, const char *text)
+{
+    switch (s->type) {
+    case CONFIG_NUMBER:
+        return is_number(s, text);
+    case CONFIG_BOOL:
+        return truth(text) >= 0;
+    case CONFIG_CHOICE:
+        return is_choice(s, text);
+    default:
+        return true;
+    }
+}
+
+/* The next step after a value that is none: the default, and of words the one that was meant. */
+static void hint_of(const struct config_setting_info *s, const char *text, char *hint,
+                    size_t capacity)
+{
+    char otherwise[96] = "see ffagent --help";
+    if (s->standard) {
+        snprintf(otherwise, sizeof otherwise, "the default is %s", s->standard);
+    }
+    char copy[CONFIG_CHOICES];
+    const char *words[CONFIG_CHOICES / 2];
+    const size_t count =
+        s->type == CONFIG_CHOICE ? choices_of(s, copy, words, CONFIG_CHOICES / 2) : 0;
+    config_suggest(hint, capacity, text, words, count, otherwise);
+}
+
+/* 0 when the text is a value of the setting. */
+static int check(enum config_setting setting, const char *text, const char *member,
+                 struct fault *fault)
+{
+    const struct config_setting_info *s = &config_settings[setting];
     if (!*text) {
         fault_set(fault, member, "give a value, or leave the setting out", "is empty");
         return -1;
     }
-    if (setting == CONFIG_LOG_LEVEL && log_level_parse(text, &c->log_level) != 0) {
-        static const char *const names[] = {"error", "warning", "info", "debug"};
-        char hint[64];
-        config_suggest(hint, sizeof hint, text, names, sizeof names / sizeof *names,
-                       "the default is info");
-        fault_set(fault, member, hint, "must be error, warning, info or debug, not \"%.64s\"",
+    if (!is_value(s, text)) {
+        char wanted[CONFIG_WANTED];
+        char hint[128];
+        hint_of(s, text, hint, sizeof hint);
+        fault_set(fault, member, hint, "must be %s, not \"%.64s\"", config_wanted(setting, wanted),
                   text);
         return -1;
     }
-    if (setting == CONFIG_RETAIN && parse_retain(text, &c->retain) != 0) {
-        fault_set(fault, member, "the default is 16",
-                  "must be a whole number from 1 to %d, not \"%.64s\"", RETAIN_MOST, text);
-        return -1;
+    return 0;
+}
+
+/* The SDK key goes to its own place; of its value only the origin stays. */
+static int set_key(struct config *c, const char *text, const char *member, struct fault *fault)
+{
+    size_t length = strlen(text);
+    for (size_t i = 0; i < length; i++) {
+        if (!isgraph((unsigned char)text[i])) {
+            fault_set(fault, member, "copy the SDK key again; it is not shown here",
+                      "is not an SDK key: it contains spaces or control characters");
+            return -1;
+        }
     }
+    secret_free(c->sdk_key);
+    c->sdk_key = secret_new(text, length);
+    c->no_memory = c->no_memory || !c->sdk_key;
     return 0;
 }
 
@@ -115,8 +212,14 @@ int config_set(struct config *c, enum config_setting setting, enum config_layer 
                const char *text, const char *origin, const char *member, struct fault *fault)
 {
     struct config_values *v = &c->settings[setting];
-    if (check(c, setting, text, member, fault) != 0) {
+    if (check(setting, text, member, fault) != 0) {
         return -1;
+    }
+    if (config_settings[setting].type == CONFIG_SECRET) {
+        if (set_key(c, text, member, fault) != 0) {
+            return -1;
+        }
+        text = "";
     }
     if (layer != v->layer || !config_settings[setting].list) {
         clear(v);
@@ -130,6 +233,25 @@ const char *config_text(const struct config *c, enum config_setting setting)
 {
     const struct config_values *v = &c->settings[setting];
     return v->count ? v->values[0].text : "";
+}
+
+int64_t config_number(const struct config *c, enum config_setting setting)
+{
+    return number_of(config_text(c, setting));
+}
+
+bool config_bool(const struct config *c, enum config_setting setting)
+{
+    return truth(config_text(c, setting)) == 1;
+}
+
+enum config_setting config_setting_named(const char *member)
+{
+    unsigned i = 0;
+    while (i < CONFIG_SETTINGS && strcmp(member, config_settings[i].member) != 0) {
+        i++;
+    }
+    return (enum config_setting)i;
 }
 
 static void set_default(struct config *c, enum config_setting setting, const char *text)
@@ -166,19 +288,56 @@ static void default_dir(struct config *c)
     set_default(c, CONFIG_DIR, dir);
 }
 
+/* Where the state is kept when nobody said so: systemd's StateDirectory, else /var/lib/ffshm for
+   who may write there, else the user's own place. */
+static void default_state(struct config *c)
+{
+    const char *environment = config_text(c, CONFIG_ENVIRONMENT);
+    const char *given = getenv("STATE_DIRECTORY");
+    const char *home = getenv("HOME");
+    const char *xdg = getenv("XDG_STATE_HOME");
+    char path[PATH_MAX];
+    if (!is_environment_name(environment)) {
+        return; /* reported by default_dir, or the directory was named and so is the state */
+    }
+    if (given && *given) {
+        snprintf(path, sizeof path, "%.*s/%s.db", (int)strcspn(given, ":"), given, environment);
+    } else if (geteuid() == 0 || access("/var/lib/ffshm", W_OK | X_OK) == 0) {
+        snprintf(path, sizeof path, "/var/lib/ffshm/%s.db", environment);
+    } else if (xdg && *xdg) {
+        snprintf(path, sizeof path, "%s/ffshm/%s.db", xdg, environment);
+    } else if (home && *home) {
+        snprintf(path, sizeof path, "%s/.local/state/ffshm/%s.db", home, environment);
+    } else {
+        return;
+    }
+    set_default(c, CONFIG_STATE, path);
+}
+
+static void no_definitions(struct config *c)
+{
+    struct fault fault = {0};
+    fault_set(
+        &fault, "flags",
+        "give --flags FILE, FFSHM_FLAGS or the member \"flags\" of the configuration file; or "
+        "LaunchDarkly's SDK key (LAUNCHDARKLY_SDK_KEY, --sdk-key-file)",
+        "no flag file is given");
+    config_problem(c, &fault);
+}
+
 static void finish(struct config *c)
 {
     if (!c->settings[CONFIG_DIR].count) {
         default_dir(c);
     }
+    if (!c->settings[CONFIG_STATE].count) {
+        default_state(c);
+    }
+    config_read_key_file(c);
+    log_level_parse(config_text(c, CONFIG_LOG_LEVEL), &c->log_level);
     const struct config_values *flags = &c->settings[CONFIG_FLAGS];
-    if (!flags->count && !c->problem_count) {
-        struct fault fault = {0};
-        fault_set(
-            &fault, "flags",
-            "give --flags FILE, FFSHM_FLAGS or the member \"flags\" of the configuration file",
-            "no flag file is given");
-        config_problem(c, &fault);
+    if (!flags->count && !c->sdk_key && !c->problem_count) {
+        no_definitions(c);
         return;
     }
     c->flag_paths = calloc(flags->count + 1, sizeof *c->flag_paths);
@@ -191,15 +350,19 @@ static void finish(struct config *c)
     }
 }
 
+static void set_defaults(struct config *c)
+{
+    for (unsigned i = 0; i < CONFIG_SETTINGS; i++) {
+        if (config_settings[i].standard) {
+            set_default(c, (enum config_setting)i, config_settings[i].standard);
+        }
+    }
+}
+
 int config_load(struct config *c, int argc, char *const *argv)
 {
     *c = (struct config){0};
-    set_default(c, CONFIG_ENVIRONMENT, "default");
-    set_default(c, CONFIG_LOG_LEVEL, "info");
-    char retain[16];
-    snprintf(retain, sizeof retain, "%d", PUBLISH_RETAINED);
-    set_default(c, CONFIG_RETAIN, retain);
-
+    set_defaults(c);
     const char *file = config_read_actions(c, argc, argv);
     if (c->action == CONFIG_HELP || c->action == CONFIG_VERSION) {
         return 0;
@@ -221,6 +384,7 @@ void config_free(struct config *c)
     for (size_t i = 0; i < CONFIG_SETTINGS; i++) {
         clear(&c->settings[i]);
     }
+    secret_free(c->sdk_key);
     free(c->file);
     free(c->flag_paths);
     free(c->problems);

@@ -14,7 +14,9 @@
 
 #include "catalog/fault.h"
 #include "log.h"
+#include "secret.h"
 
+#define CONFIG_NO_STATE "none"
 #define CONFIG_DEFAULT_FILE "/etc/ffshm/ffagent.yaml"
 
 enum config_action { CONFIG_RUN, CONFIG_CHECK, CONFIG_HELP, CONFIG_VERSION };
@@ -25,6 +27,34 @@ enum config_setting {
     CONFIG_FLAGS,
     CONFIG_LOG_LEVEL,
     CONFIG_RETAIN,
+    CONFIG_STATE,
+    CONFIG_OFFLINE,
+    CONFIG_SDK_KEY,
+    CONFIG_SDK_KEY_FILE,
+    CONFIG_LD_MODE,
+    CONFIG_LD_STREAM_URI,
+    CONFIG_LD_POLL_URI,
+    CONFIG_LD_EVENTS_URI,
+    CONFIG_LD_FILTER,
+    CONFIG_LD_POLL_INTERVAL_MS,
+    CONFIG_LD_INITIAL_RETRY_MS,
+    CONFIG_LD_ON_REFUSAL,
+    CONFIG_LD_APPLICATION_ID,
+    CONFIG_LD_APPLICATION_VERSION,
+    CONFIG_LD_WRAPPER_NAME,
+    CONFIG_LD_WRAPPER_VERSION,
+    CONFIG_LD_CA_FILE,
+    CONFIG_LD_SKIP_VERIFY,
+    CONFIG_LD_PROXY,
+    CONFIG_EVENTS_ENABLED,
+    CONFIG_EVENTS_CAPACITY,
+    CONFIG_EVENTS_FLUSH_MS,
+    CONFIG_EVENTS_ALL_PRIVATE,
+    CONFIG_EVENTS_PRIVATE_ATTRIBUTES,
+    CONFIG_EVENTS_OMIT_ANONYMOUS,
+    CONFIG_EVENTS_GZIP,
+    CONFIG_EVENTS_DIAGNOSTICS,
+    CONFIG_EVENTS_RING_KIB,
     CONFIG_SETTINGS
 };
 
@@ -48,7 +78,7 @@ struct config_notice {
     const char *variable;
     char text[256]; /* never a secret */
 };
-#define CONFIG_NOTICES 5
+#define CONFIG_NOTICES 3
 
 struct config {
     enum config_action action;
@@ -58,7 +88,7 @@ struct config {
     bool file_read; /* false: the default one, and it is not there */
     struct config_values settings[CONFIG_SETTINGS];
     enum log_level log_level;
-    unsigned retain;
+    struct secret *sdk_key;  /* NULL: LaunchDarkly is not in use */
     const char **flag_paths; /* CONFIG_FLAGS as definitions_load wants it; borrowed texts */
     size_t flag_count;
     struct config_notice notices[CONFIG_NOTICES];
@@ -72,8 +102,12 @@ struct config {
 int config_load(struct config *c, int argc, char *const *argv);
 void config_free(struct config *c);
 
-/* The one text of a setting that is not a list. */
+/* The one text of a setting that is not a list; "" where none is given. Never the SDK key, which is
+   in c->sdk_key alone. */
 const char *config_text(const struct config *c, enum config_setting setting);
+/* The same of one that is a number, or true or false. */
+int64_t config_number(const struct config *c, enum config_setting setting);
+bool config_bool(const struct config *c, enum config_setting setting);
 
 /* The effective configuration as a configuration file, with the origins as comments. */
 void config_print(const struct config *c, FILE *out);

@@ -65,30 +65,6 @@ static bool is_printable(const char *text)
     return true;
 }
 
-static void sdk_key(struct config *c, const char *name, const char *value)
-{
-    /* The value never reaches a log, not even in part. */
-    if (is_printable(value)) {
-        notice(c, name, "LaunchDarkly as a source is " IGNORED " (the key is not shown)");
-    } else {
-        notice(c, name,
-               "not a key (it contains spaces or control characters); LaunchDarkly as a source "
-               "is " IGNORED);
-    }
-}
-
-static void environment(struct config *c, const char *name, const char *value)
-{
-    if (c->settings[CONFIG_DIR].layer == CONFIG_BY_DEFAULT) {
-        notice(c, name,
-               "LaunchDarkly as a source is " IGNORED ", except that the default directory ends "
-               "in \"%.64s\"",
-               config_text(c, CONFIG_ENVIRONMENT));
-    } else {
-        notice(c, name, "LaunchDarkly as a source is " IGNORED " (\"%.64s\")", value);
-    }
-}
-
 /* Scheme, host and port of a URL; what may hold a password (user information, path, query) is left
    out. -1: not a Redis URL. */
 static int redis_place(const char *url, char *place, size_t capacity)
@@ -157,8 +133,8 @@ static const struct {
     const char *name;
     void (*tell)(struct config *c, const char *name, const char *value);
 } announced[CONFIG_NOTICES] = {
-    {"LAUNCHDARKLY_SDK_KEY", sdk_key}, {"LAUNCHDARKLY_ENVIRONMENT", environment},
-    {"REDIS_URL", redis_url},          {"FF_CACHE_TTL_SECONDS", cache_ttl},
+    {"REDIS_URL", redis_url},
+    {"FF_CACHE_TTL_SECONDS", cache_ttl},
     {"FF_ENABLE_METRICS", metrics},
 };
 
@@ -170,6 +146,9 @@ void config_read_environment(struct config *c)
             set_list(c, (enum config_setting)i, value);
         } else if (value) {
             set(c, (enum config_setting)i, value);
+        }
+        if (value && config_settings[i].type == CONFIG_SECRET) {
+            secret_take_variable(config_settings[i].variable);
         }
     }
 }

@@ -38,7 +38,7 @@ static char *origin_of(const struct reading *r, const char *member)
     return config_copy(r->c, origin);
 }
 
-/* A flag file's path is relative to the configuration file that names it. */
+/* A path is relative to the configuration file that names it. */
 static char *beside_file(const struct reading *r, const char *path)
 {
     const char *slash = strrchr(r->path, '/');
@@ -57,12 +57,16 @@ static void set_text(const struct reading *r, enum config_setting setting, const
                      const char *text)
 {
     struct fault fault = {0};
-    const bool path = (setting == CONFIG_FLAGS || setting == CONFIG_DIR) && *text;
+    const bool none = setting == CONFIG_STATE && strcmp(text, CONFIG_NO_STATE) == 0;
+    const bool path = config_settings[setting].type == CONFIG_PATH && *text && !none;
     char *value = path ? beside_file(r, text) : config_copy(r->c, text);
     char *origin = origin_of(r, member);
     if (value && origin &&
         config_set(r->c, setting, CONFIG_BY_FILE, value, origin, member, &fault) != 0) {
         report(r, &fault);
+    }
+    if (value && config_settings[setting].type == CONFIG_SECRET) {
+        secret_wipe(value, strlen(value));
     }
     free(value);
     free(origin);
@@ -88,31 +92,70 @@ static void read_list(const struct reading *r, enum config_setting setting, cons
         if (json_is_string(value)) {
             set_text(r, setting, member, json_string_value(value));
         } else {
-            wrong_type(r, member, "a string", "the path of a flag file", value);
+            wrong_type(r, member, "a string",
+                       setting == CONFIG_FLAGS ? "the path of a flag file" : "an attribute", value);
+        }
+    }
+}
+
+/* A scalar of another type than string, as the text that the other layers give; false: it is not of
+   the setting's type. */
+static bool scalar_text(enum config_setting setting, const json_t *value, char text[24])
+{
+    const enum config_type type = config_settings[setting].type;
+    if (type == CONFIG_NUMBER && json_is_integer(value)) {
+        snprintf(text, 24, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        return true;
+    }
+    if (type == CONFIG_BOOL && json_is_boolean(value)) {
+        snprintf(text, 24, "%s", json_is_true(value) ? "true" : "false");
+        return true;
+    }
+    return false;
+}
+
+static void wrong_scalar(const struct reading *r, enum config_setting setting, const json_t *value)
+{
+    const struct config_setting_info *s = &config_settings[setting];
+    const char *last = strrchr(s->member, '.');
+    char example[128];
+    switch (s->type) {
+    case CONFIG_NUMBER:
+        snprintf(example, sizeof example, "for example: %s: %s", last ? last + 1 : s->member,
+                 s->standard);
+        wrong_type(r, s->member, "a whole number", example, value);
+        break;
+    case CONFIG_BOOL:
+        wrong_type(r, s->member, "true or false", "without quotes", value);
+        break;
+    default:
+        if (s->list) {
+            wrong_type(r, s->member, "a string or a list of strings",
+                       setting == CONFIG_FLAGS ? "for example: flags: [flags.yaml]"
+                                               : "for example: [name, /address/street]",
+                       value);
+        } else {
+            wrong_type(r, s->member, "a string", "put the value in quotes", value);
         }
     }
 }
 
 static void read_member(const struct reading *r, enum config_setting setting, const json_t *value)
 {
-    const char *name = config_settings[setting].member;
-    if (setting == CONFIG_RETAIN) {
-        char text[24];
-        if (!json_is_integer(value)) {
-            wrong_type(r, name, "a whole number", "for example: retain: 16", value);
-            return;
-        }
-        snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-        set_text(r, setting, name, text);
-    } else if (config_settings[setting].list && json_is_array(value)) {
+    const struct config_setting_info *s = &config_settings[setting];
+    const bool is_string = s->type != CONFIG_NUMBER && s->type != CONFIG_BOOL;
+    char text[24];
+    if (s->list && json_is_array(value)) {
         read_list(r, setting, value);
-    } else if (json_is_string(value)) {
-        set_text(r, setting, name, json_string_value(value));
-    } else if (config_settings[setting].list) {
-        wrong_type(r, name, "a string or a list of strings", "for example: flags: [flags.yaml]",
-                   value);
+    } else if (is_string && json_is_string(value)) {
+        set_text(r, setting, s->member, json_string_value(value));
+        if (s->type == CONFIG_SECRET) {
+            secret_wipe((void *)(uintptr_t)json_string_value(value), json_string_length(value));
+        }
+    } else if (scalar_text(setting, value, text)) {
+        set_text(r, setting, s->member, text);
     } else {
-        wrong_type(r, name, "a string", "put the value in quotes", value);
+        wrong_scalar(r, setting, value);
     }
 }
 
@@ -130,21 +173,48 @@ static void unknown_member(const struct reading *r, const char *name)
     report(r, &fault);
 }
 
-static void read_document(const struct reading *r, json_t *document)
+/* Is it the first half of some "group.member"? */
+static bool is_group(const char *name)
 {
+    const size_t length = strlen(name);
+    for (size_t i = 0; i < CONFIG_SETTINGS; i++) {
+        const char *member = config_settings[i].member;
+        if (strncmp(member, name, length) == 0 && member[length] == '.') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void read_group(const struct reading *r, const char *group, const json_t *members);
+
+static void read_one(const struct reading *r, const char *group, const char *name,
+                     const json_t *value)
+{
+    char member[128];
+    snprintf(member, sizeof member, "%.60s%s%.60s", group, *group ? "." : "", name);
+    const enum config_setting setting =
+        *group || !strchr(name, '.') ? config_setting_named(member) : CONFIG_SETTINGS;
+    if (setting < CONFIG_SETTINGS) {
+        read_member(r, setting, value);
+    } else if (!*group && is_group(name) && json_is_object(value)) {
+        read_group(r, name, value);
+    } else if (!*group && is_group(name)) {
+        wrong_type(r, name, "a mapping of settings", "ffagent --help lists its members", value);
+    } else {
+        unknown_member(r, member);
+    }
+}
+
+/* Once within itself: a group has no groups. */
+static void read_group(const struct reading *r, const char *group, const json_t *members)
+{
+    json_t *object = (json_t *)(uintptr_t)members; /* iterating does not change it */
     const char *name;
     json_t *value;
-    json_object_foreach(document, name, value)
+    json_object_foreach(object, name, value)
     {
-        size_t i = 0;
-        while (i < CONFIG_SETTINGS && strcmp(name, config_settings[i].member) != 0) {
-            i++;
-        }
-        if (i < CONFIG_SETTINGS) {
-            read_member(r, (enum config_setting)i, value);
-        } else {
-            unknown_member(r, name);
-        }
+        read_one(r, group, name, value);
     }
 }
 
@@ -177,7 +247,7 @@ static void parse(struct config *c, const char *path, const char *text, size_t l
     } else if (!json_is_object(document)) {
         wrong_type(&r, "", "a mapping of settings", "for example: flags: [flags.yaml]", document);
     } else {
-        read_document(&r, document);
+        read_group(&r, "", document);
     }
     json_decref(document);
 }
@@ -224,6 +294,7 @@ void config_read_file(struct config *c, const char *path, bool must_exist)
     if (text) {
         c->file_read = true;
         parse(c, path, text, length);
+        secret_wipe(text, length); /* the SDK key may be in it */
     }
     free(text);
 }

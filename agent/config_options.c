@@ -21,6 +21,7 @@ static const struct {
     {"--help", "-h", false},  {"--version", "-V", false},
 };
 
+/* NULL: a setting that has none. */
 static const char *option_name(unsigned option)
 {
     return option < CONFIG_SETTINGS ? config_settings[option].option
@@ -38,6 +39,9 @@ static unsigned find(const char *argument, size_t length)
 {
     for (unsigned i = 0; i < OPTIONS; i++) {
         const char *name = option_name(i);
+        if (!name) {
+            continue;
+        }
         const char *letter = i < CONFIG_SETTINGS ? NULL : actions[i - CONFIG_SETTINGS].letter;
         if ((strlen(name) == length && memcmp(name, argument, length) == 0) ||
             (letter && strlen(letter) == length && memcmp(letter, argument, length) == 0)) {
@@ -103,13 +107,16 @@ static void unknown(struct config *c, const char *argument)
         return;
     }
     const char *names[OPTIONS];
+    size_t count = 0;
     for (unsigned i = 0; i < OPTIONS; i++) {
-        names[i] = option_name(i);
+        if (option_name(i)) {
+            names[count++] = option_name(i);
+        }
     }
     char name[64];
     snprintf(name, sizeof name, "%.*s", (int)strcspn(argument, "="), argument);
     char hint[128];
-    config_suggest(hint, sizeof hint, name, names, OPTIONS, "ffagent --help lists the options");
+    config_suggest(hint, sizeof hint, name, names, count, "ffagent --help lists the options");
     problem(c, name, hint, "unknown option");
 }
 

@@ -14,24 +14,66 @@ static void print_text(FILE *out, const char *text)
     json_decref(value);
 }
 
-static void print_setting(const struct config *c, enum config_setting setting, FILE *out)
+/* A URL without its user information: that may be a password. */
+static void print_url(FILE *out, const char *url)
 {
-    const struct config_values *v = &c->settings[setting];
-    fprintf(out, "%s:", config_settings[setting].member);
-    if (!v->count) {
-        fputs(config_settings[setting].list ? " []  # not given\n" : " \"\"  # not given\n", out);
+    const char *start = strstr(url, "://");
+    const char *authority = start ? start + 3 : url;
+    const char *end = authority + strcspn(authority, "/?#");
+    const char *at = memrchr(authority, '@', (size_t)(end - authority));
+    if (!at) {
+        print_text(out, url);
         return;
     }
-    if (config_settings[setting].list) {
-        fputc('\n', out);
+    char *shown;
+    if (asprintf(&shown, "%.*s***%s", (int)(authority - url), url, at) >= 0) {
+        print_text(out, shown);
+        free(shown);
     }
+}
+
+static void print_value(enum config_setting setting, const char *text, FILE *out)
+{
+    const struct config_setting_info *s = &config_settings[setting];
+    if (s->type == CONFIG_NUMBER || s->type == CONFIG_BOOL) {
+        fputs(text, out);
+    } else if (s->argument && strcmp(s->argument, "URL") == 0) {
+        print_url(out, text);
+    } else {
+        print_text(out, text);
+    }
+}
+
+/* What comes before a member's name: the mapping that it is in, with the first of its members. */
+static const char *begin(enum config_setting setting, FILE *out)
+{
+    const char *member = config_settings[setting].member;
+    const char *dot = strchr(member, '.');
+    const char *before = setting > 0 ? config_settings[setting - 1].member : "";
+    if (!dot) {
+        return member;
+    }
+    if (strncmp(before, member, (size_t)(dot - member) + 1) != 0) {
+        fprintf(out, "%.*s:\n", (int)(dot - member), member);
+    }
+    fputs("  ", out);
+    return dot + 1;
+}
+
+static void print_setting(const struct config *c, enum config_setting setting, FILE *out)
+{
+    const struct config_setting_info *s = &config_settings[setting];
+    const struct config_values *v = &c->settings[setting];
+    const char *name = begin(setting, out);
+    if (s->type == CONFIG_SECRET || !v->count) {
+        fprintf(out, "# %s: %s%s\n", name, v->count ? "not shown; from " : "not given",
+                v->count ? v->values[0].origin : "");
+        return;
+    }
+    fprintf(out, "%s:%s", name, s->list ? "\n" : "");
     for (size_t i = 0; i < v->count; i++) {
-        fputs(config_settings[setting].list ? "  - " : " ", out);
-        if (setting == CONFIG_RETAIN) {
-            fputs(v->values[i].text, out);
-        } else {
-            print_text(out, v->values[i].text);
-        }
+        fputs(s->list ? "    - " : " ", out);
+        print_value(setting, v->values[i].text, out);
         fprintf(out, "  # %s\n", v->values[i].origin);
     }
 }
@@ -62,20 +104,25 @@ void config_print_problems(const struct config *c, FILE *out)
 
 static void help_setting(const struct config_setting_info *s, FILE *out)
 {
-    fprintf(out, "  %s %s\n", s->option, s->argument);
+    if (s->option) {
+        fprintf(out, "  %s %s\n", s->option, s->argument);
+    } else {
+        fprintf(out, "  (%s)\n", s->variable);
+    }
     for (const char *line = s->help; line;) {
         const char *end = strchr(line, '\n');
         fprintf(out, "      %.*s\n", end ? (int)(end - line) : (int)strlen(line), line);
         line = end ? end + 1 : NULL;
     }
-    fprintf(out, "      environment %s, configuration file %s\n", s->variable, s->member);
+    fprintf(out, "      environment %s, file member %s\n", s->variable, s->member);
 }
 
 void config_help(FILE *out)
 {
-    fputs("usage: ffagent [--dir DIR] --flags FILE [--flags FILE]... [OPTION]...\n"
+    fputs("usage: ffagent [--dir DIR] [--flags FILE]... [OPTION]...\n"
           "\n"
-          "Compiles flag files into shared memory and keeps them up to date, in the foreground.\n"
+          "Compiles flag definitions, of files and of LaunchDarkly, into shared memory and keeps\n"
+          "them up to date, in the foreground; brings what programs evaluate to LaunchDarkly.\n"
           "An option wins over its environment variable, which wins over the configuration file.\n"
           "\n"
           "Settings\n",
@@ -94,8 +141,7 @@ void config_help(FILE *out)
           "  -V, --version       the version\n"
           "\n"
           "Environment, understood but not available in this version\n"
-          "  LAUNCHDARKLY_SDK_KEY, LAUNCHDARKLY_ENVIRONMENT (other than for the default\n"
-          "  directory), REDIS_URL, FF_CACHE_TTL_SECONDS, FF_ENABLE_METRICS: reported when set\n"
+          "  REDIS_URL, FF_CACHE_TTL_SECONDS, FF_ENABLE_METRICS: reported when set\n"
           "Environment of the service manager\n"
           "  NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID, JOURNAL_STREAM: as systemd sets them\n"
           "\n"

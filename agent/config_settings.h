@@ -6,14 +6,29 @@
 
 #include "config.h"
 
+enum config_type {
+    CONFIG_TEXT,
+    CONFIG_PATH, /* relative to the configuration file that names it */
+    CONFIG_NUMBER,
+    CONFIG_BOOL,
+    CONFIG_CHOICE,
+    CONFIG_SECRET, /* never kept as a text, never shown; no option: everybody sees those */
+};
+
 struct config_setting_info {
-    const char *member;   /* of the configuration file */
-    const char *option;   /* "--dir" */
+    const char *member;   /* of the configuration file; "events.gzip" is in the mapping "events" */
+    const char *option;   /* "--dir"; NULL: none */
     const char *argument; /* "DIR" */
     const char *variable;
+    enum config_type type;
     bool list;
-    const char *help; /* lines after the first are indented by config_help */
+    const char *standard; /* the default; NULL: none, or worked out (config.c: finish) */
+    int64_t least, most;  /* CONFIG_NUMBER */
+    const char *choices;  /* CONFIG_CHOICE: "stream poll off" */
+    const char *help;     /* lines after the first are indented by config_help */
 };
+
+#define CONFIG_CHOICES 64 /* bytes of the longest list of choices */
 
 extern const struct config_setting_info config_settings[CONFIG_SETTINGS];
 
@@ -22,6 +37,13 @@ extern const struct config_setting_info config_settings[CONFIG_SETTINGS];
    place is the caller's to fill in and who reports it with config_problem. */
 int config_set(struct config *c, enum config_setting setting, enum config_layer layer,
                const char *text, const char *origin, const char *member, struct fault *fault);
+
+/* The setting of a member; CONFIG_SETTINGS: there is none. */
+enum config_setting config_setting_named(const char *member);
+
+/* What a value looks like, for messages: "a whole number from 1 to 1000". */
+#define CONFIG_WANTED 96
+const char *config_wanted(enum config_setting setting, char text[CONFIG_WANTED]);
 
 /* Keeps a copy of the fault. */
 void config_problem(struct config *c, const struct fault *fault);
@@ -32,6 +54,8 @@ char *config_copy(struct config *c, const char *text);
 /* The layers. */
 void config_read_file(struct config *c, const char *path, bool must_exist);
 void config_read_environment(struct config *c);
+/* The SDK key of CONFIG_SDK_KEY_FILE, unless the key itself is given in the same layer or above. */
+void config_read_key_file(struct config *c);
 /* The variables that have no effect in this version; after all layers. */
 void config_read_announced(struct config *c);
 /* In two steps: what to do and which configuration file (NULL: not said), then the settings. */

@@ -232,7 +232,7 @@ static int open_publisher(struct agent *a)
     const struct publisher_options options = {
         .dir = config_text(a->config, CONFIG_DIR),
         .is_default_dir = a->config->settings[CONFIG_DIR].layer == CONFIG_BY_DEFAULT,
-        .retained = a->config->retain,
+        .retained = (unsigned)config_number(a->config, CONFIG_RETAIN),
     };
     struct fault fault = {0};
     struct publisher_stats stats;

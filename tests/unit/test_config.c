@@ -131,7 +131,7 @@ static void one_flag_file_is_all_that_is_needed(void **state)
     assert_int_equal(c->action, CONFIG_RUN);
     assert_int_equal(c->flag_count, 1);
     assert_string_equal(c->flag_paths[0], "a.yaml");
-    assert_int_equal(c->retain, 16);
+    assert_int_equal(config_number(c, CONFIG_RETAIN), 16);
     assert_int_equal(c->log_level, LOG_LEVEL_INFO);
     assert_contains(config_text(c, CONFIG_DIR), "/ffshm/default");
     assert_false(c->once);
@@ -154,7 +154,7 @@ static void file_is_below_environment_is_below_options(void **state)
     const struct config *c = load(f, "--dir /option");
     assert_string_equal(config_text(c, CONFIG_DIR), "/option");
     assert_int_equal(c->log_level, LOG_LEVEL_WARNING);
-    assert_int_equal(c->retain, 3);
+    assert_int_equal(config_number(c, CONFIG_RETAIN), 3);
     c = load(f, "");
     assert_string_equal(config_text(c, CONFIG_DIR), "/environment");
 }
@@ -188,7 +188,7 @@ static void flags_may_be_one_string(void **state)
 static void an_option_given_twice_counts_the_second_time(void **state)
 {
     const struct config *c = load(*state, "--flags a --retain 2 --retain=5");
-    assert_int_equal(c->retain, 5);
+    assert_int_equal(config_number(c, CONFIG_RETAIN), 5);
 }
 
 static void json_is_a_configuration_file_too(void **state)
@@ -196,7 +196,7 @@ static void json_is_a_configuration_file_too(void **state)
     write_file(*state, "{\"flags\": [\"/a.json\"], \"retain\": 2}\n");
     const struct config *c = load(*state, "");
     assert_int_equal(c->problem_count, 0);
-    assert_int_equal(c->retain, 2);
+    assert_int_equal(config_number(c, CONFIG_RETAIN), 2);
 }
 
 static void a_file_of_comments_is_an_empty_configuration(void **state)
@@ -261,7 +261,7 @@ static void values_out_of_range_are_refused_wherever_they_come_from(void **state
         assert_int_equal(c->problem_count, 1);
         assert_contains(problem(c, 0), "--retain: must be a whole number from 1 to 1000");
     }
-    assert_int_equal(load(*state, "--flags a --retain 1000")->retain, 1000);
+    assert_int_equal(config_number(load(*state, "--flags a --retain 1000"), CONFIG_RETAIN), 1000);
     setenv("FF_LOG_LEVEL", "WARN", 1);
     assert_contains(problem(load(*state, "--flags a"), 0), "FF_LOG_LEVEL: must be error, warning");
     setenv("FF_LOG_LEVEL", "eror", 1);
@@ -305,8 +305,7 @@ static void the_environment_names_the_default_directory(void **state)
     setenv("LAUNCHDARKLY_ENVIRONMENT", "production", 1);
     const struct config *c = load(*state, "--flags a");
     assert_contains(config_text(c, CONFIG_DIR), "/ffshm/production");
-    assert_int_equal(c->notice_count, 1);
-    assert_contains(c->notices[0].text, "not available in this version: ignored");
+    assert_int_equal(c->notice_count, 0);
     c = load(*state, "--flags a --environment staging");
     assert_contains(config_text(c, CONFIG_DIR), "/ffshm/staging");
     c = load(*state, "--flags a --dir /d");
@@ -327,13 +326,12 @@ static void an_environment_that_is_no_file_name_cannot_name_the_directory(void *
 
 static void what_is_not_available_is_reported_once_each(void **state)
 {
-    setenv("LAUNCHDARKLY_SDK_KEY", "sdk-11112222-aaaa", 1);
     setenv("REDIS_URL", "redis://localhost:6379/1", 1);
     setenv("FF_CACHE_TTL_SECONDS", "300", 1);
     setenv("FF_ENABLE_METRICS", "true", 1);
     const struct config *c = load(*state, "--flags a");
     assert_int_equal(c->problem_count, 0);
-    assert_int_equal(c->notice_count, 4);
+    assert_int_equal(c->notice_count, 3);
     for (size_t i = 0; i < c->notice_count; i++) {
         assert_contains(c->notices[i].text, "not available in this version: ignored");
         assert_lacks(c->notices[i].text, "not a ");
@@ -343,9 +341,9 @@ static void what_is_not_available_is_reported_once_each(void **state)
     setenv("REDIS_URL", "localhost:6379", 1);
     c = load(*state, "--flags a");
     assert_int_equal(c->problem_count, 0); /* what has no effect does not keep the agent down */
-    assert_contains(c->notices[1].text, "not a URL");
-    assert_contains(c->notices[2].text, "not a whole number");
-    assert_contains(c->notices[3].text, "not true or false");
+    assert_contains(c->notices[0].text, "not a URL");
+    assert_contains(c->notices[1].text, "not a whole number");
+    assert_contains(c->notices[2].text, "not true or false");
 }
 
 static void no_secret_is_ever_shown(void **state)
@@ -362,8 +360,8 @@ static void no_secret_is_ever_shown(void **state)
         "redis://hunter2 @host",
         "redis://@/hunter2",
     };
-    setenv("LAUNCHDARKLY_SDK_KEY", "sdk-hunter2-ter2", 1);
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        setenv("LAUNCHDARKLY_SDK_KEY", "sdk-hunter2-ter2", 1);
         setenv("REDIS_URL", urls[i], 1);
         const struct config *c = load(*state, "--flags a");
         char *text = printed(c);
@@ -374,9 +372,67 @@ static void no_secret_is_ever_shown(void **state)
         free(text);
     }
     setenv("LAUNCHDARKLY_SDK_KEY", "sdk hunter2", 1);
-    char *text = printed(load(*state, "--flags a"));
+    const struct config *c = load(*state, "--flags a");
+    assert_int_equal(c->problem_count, 1);
+    assert_lacks(problem(c, 0), "hunter2");
+    char *text = printed(load(*state, "--launchdarkly-proxy http://me:hunter2@proxy:3128"));
     assert_lacks(text, "hunter2");
+    assert_contains(text, "http://***@proxy:3128");
     free(text);
+}
+
+static void an_sdk_key_takes_the_place_of_flag_files(void **state)
+{
+    setenv("LAUNCHDARKLY_SDK_KEY", "sdk-1234", 1);
+    const struct config *c = load(*state, "--dir /d");
+    assert_int_equal(c->problem_count, 0);
+    assert_int_equal(c->flag_count, 0);
+    assert_string_equal(secret_text(c->sdk_key), "sdk-1234");
+    assert_string_equal(config_text(c, CONFIG_SDK_KEY), "");
+    assert_null(getenv("LAUNCHDARKLY_SDK_KEY")); /* nobody who looks at the process sees it */
+}
+
+static void the_sdk_key_may_be_in_a_file_of_its_own(void **state)
+{
+    struct fixture *f = *state;
+    char options[128];
+    write_file(f, "sdk-in-file \n\n");
+    snprintf(options, sizeof options, "--config /dev/null --sdk-key-file %s", f->path);
+    const struct config *c = load(f, options);
+    assert_int_equal(c->problem_count, 0);
+    assert_string_equal(secret_text(c->sdk_key), "sdk-in-file");
+    setenv("LAUNCHDARKLY_SDK_KEY", "sdk-of-environment", 1); /* the option is above it */
+    assert_string_equal(secret_text(load(f, options)->sdk_key), "sdk-in-file");
+    write_file(f, "");
+    assert_contains(problem(load(f, options), 0), "the file has no SDK key");
+    assert_contains(problem(load(f, "--sdk-key-file /nowhere/key"), 0), "No such file");
+}
+
+static void settings_of_a_group_are_members_of_a_mapping(void **state)
+{
+    struct fixture *f = *state;
+    write_file(f, "sdk_key: sdk-1\nlaunchdarkly: {mode: POLL, filter: a}\n"
+                  "events:\n  gzip: false\n  flush_ms: 50\n  private_attributes: [a, /b/c]\n");
+    const struct config *c = load(f, "--events-capacity 5");
+    assert_int_equal(c->problem_count, 0);
+    assert_string_equal(config_text(c, CONFIG_LD_MODE), "POLL");
+    assert_false(config_bool(c, CONFIG_EVENTS_GZIP));
+    assert_true(config_bool(c, CONFIG_EVENTS_ENABLED));
+    assert_int_equal(config_number(c, CONFIG_EVENTS_FLUSH_MS), 50);
+    assert_int_equal(config_number(c, CONFIG_EVENTS_CAPACITY), 5);
+    assert_int_equal(c->settings[CONFIG_EVENTS_PRIVATE_ATTRIBUTES].count, 2);
+    write_file(f, "sdk_key: sdk-1\nlaunchdarkly: {mdoe: poll}\nevents: true\n"
+                  "events.gzip: true\n");
+    c = load(f, "");
+    assert_int_equal(c->problem_count, 3);
+    assert_contains(problem(c, 0), ":2:16: launchdarkly.mdoe: unknown member");
+    assert_contains(problem(c, 0), "did you mean launchdarkly.mode?");
+    assert_contains(problem(c, 1), "events: must be a mapping of settings, not a boolean");
+    write_file(f, "sdk_key: sdk-1\nlaunchdarkly: {mode: steam}\nevents: {gzip: \"true\"}\n");
+    c = load(f, "");
+    assert_contains(problem(c, 0),
+                    "must be stream, poll or off, not \"steam\"; did you mean stream?");
+    assert_contains(problem(c, 1), "events.gzip: must be true or false, not a string");
 }
 
 static void what_is_printed_says_where_each_value_comes_from(void **state)
@@ -398,15 +454,18 @@ static void what_is_printed_says_where_each_value_comes_from(void **state)
 static void what_is_printed_is_a_configuration_file(void **state)
 {
     struct fixture *f = *state;
-    char *text = printed(load(f, "--flags /a.yaml --flags /b.yaml --retain 7 --log-level error"));
+    char *text = printed(load(f, "--flags /a.yaml --flags /b.yaml --retain 7 --log-level error "
+                                 "--launchdarkly-mode poll --events-private-attribute a"));
     write_file(f, text);
     free(text);
     const struct config *c = load(f, "");
     assert_int_equal(c->problem_count, 0);
     assert_int_equal(c->flag_count, 2);
     assert_string_equal(c->flag_paths[1], "/b.yaml");
-    assert_int_equal(c->retain, 7);
+    assert_int_equal(config_number(c, CONFIG_RETAIN), 7);
     assert_int_equal(c->log_level, LOG_LEVEL_ERROR);
+    assert_string_equal(config_text(c, CONFIG_LD_MODE), "poll");
+    assert_int_equal(c->settings[CONFIG_EVENTS_PRIVATE_ATTRIBUTES].count, 1);
 }
 
 static void the_help_names_every_way_to_say_every_setting(void **state)
@@ -435,6 +494,10 @@ static void the_help_names_every_way_to_say_every_setting(void **state)
         "FF_CACHE_TTL_SECONDS",
         "FF_ENABLE_METRICS",
         "LAUNCHDARKLY_SDK_KEY",
+        "--sdk-key-file FILE",
+        "launchdarkly.mode",
+        "--events-flush-ms MS",
+        "FFSHM_EVENTS_RING_KIB",
     };
     (void)state;
     char *text;
@@ -476,6 +539,9 @@ int main(void)
         TEST(an_environment_that_is_no_file_name_cannot_name_the_directory),
         TEST(what_is_not_available_is_reported_once_each),
         TEST(no_secret_is_ever_shown),
+        TEST(an_sdk_key_takes_the_place_of_flag_files),
+        TEST(the_sdk_key_may_be_in_a_file_of_its_own),
+        TEST(settings_of_a_group_are_members_of_a_mapping),
         TEST(what_is_printed_says_where_each_value_comes_from),
         TEST(what_is_printed_is_a_configuration_file),
         TEST(the_help_names_every_way_to_say_every_setting),

@@ -1,0 +1,73 @@
+/* The SDK key from a file of its own: what secret managers mount, and what need not be in the file
+   that everybody may read. */
+#include "config_settings.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LONGEST_KEY 1024
+
+/* Up to the end of the first line. -1 and errno. */
+static ssize_t read_line(const char *path, char *line, size_t capacity)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        return -1;
+    }
+    ssize_t got;
+    do {
+        got = read(fd, line, capacity - 1);
+    } while (got < 0 && errno == EINTR);
+    const int error = errno;
+    close(fd);
+    errno = error;
+    if (got < 0) {
+        return -1;
+    }
+    line[got] = '\0';
+    size_t length = strcspn(line, "\r\n");
+    while (length > 0 && isspace((unsigned char)line[length - 1])) {
+        length--;
+    }
+    line[length] = '\0';
+    return (ssize_t)length;
+}
+
+static void problem(struct config *c, const char *path, const char *hint, const char *cause)
+{
+    struct fault fault = {0};
+    fault_set(&fault, "sdk_key_file", hint, "%s", cause);
+    snprintf(fault.file, sizeof fault.file, "%s", path);
+    config_problem(c, &fault);
+}
+
+void config_read_key_file(struct config *c)
+{
+    const struct config_values *file = &c->settings[CONFIG_SDK_KEY_FILE];
+    const struct config_values *key = &c->settings[CONFIG_SDK_KEY];
+    if (!file->count || (key->count && key->layer >= file->layer)) {
+        return;
+    }
+    const char *path = file->values[0].text;
+    char line[LONGEST_KEY];
+    const ssize_t length = read_line(path, line, sizeof line);
+    if (length < 0) {
+        char cause[128];
+        snprintf(cause, sizeof cause, "cannot read the SDK key: %s", strerror(errno));
+        problem(c, path, "check the path and who may read the file", cause);
+    } else if (length == 0) {
+        problem(c, path, "put the SDK key into its first line", "the file has no SDK key");
+    } else {
+        struct fault fault = {0};
+        char origin[600];
+        snprintf(origin, sizeof origin, "file %s", path);
+        if (config_set(c, CONFIG_SDK_KEY, file->layer, line, origin, "sdk_key_file", &fault) != 0) {
+            snprintf(fault.file, sizeof fault.file, "%s", path);
+            config_problem(c, &fault);
+        }
+    }
+    secret_wipe(line, sizeof line);
+}

@@ -1,0 +1,140 @@
+/* The settings: their names in each layer, what they may be, and what they are when nobody says. */
+#include "config_settings.h"
+
+#define DAY_MS (24 * 60 * 60 * 1000)
+
+const struct config_setting_info config_settings[CONFIG_SETTINGS] = {
+    [CONFIG_DIR] = {"dir", "--dir", "DIR", "FFSHM_DIR", CONFIG_PATH,
+                    .help = "where to publish; on tmpfs. Default: /run/ffshm/ENVIRONMENT when\n"
+                            "/run/ffshm is there and writable, else /dev/shm/ffshm/ENVIRONMENT"},
+    [CONFIG_ENVIRONMENT] = {"environment", "--environment", "NAME", "LAUNCHDARKLY_ENVIRONMENT",
+                            CONFIG_TEXT, .standard = "default",
+                            .help = "the last part of the default directory. Default: default"},
+    [CONFIG_FLAGS] = {"flags", "--flags", "FILE", "FFSHM_FLAGS", CONFIG_PATH, .list = true,
+                      .help = "a flag file, YAML or JSON; may be given several times. In the\n"
+                              "variable several files are separated by colons; in the\n"
+                              "configuration file they are a list, relative to that file.\n"
+                              "What a file defines wins over LaunchDarkly's definition"},
+    [CONFIG_LOG_LEVEL] = {"log_level", "--log-level", "LEVEL", "FF_LOG_LEVEL", CONFIG_CHOICE,
+                          .standard = "info", .choices = "error warning info debug",
+                          .help = "error, warning, info or debug. Default: info"},
+    [CONFIG_RETAIN] = {"retain", "--retain", "COUNT", "FFSHM_RETAIN", CONFIG_NUMBER,
+                       .standard = "16", .least = 1, .most = 1000,
+                       .help = "published snapshots that are kept for inspection, 1 to 1000.\n"
+                               "Default: 16"},
+    [CONFIG_STATE] = {"state", "--state", "FILE", "FFSHM_STATE", CONFIG_PATH,
+                      .help =
+                          "what is kept over restarts: LaunchDarkly's last definitions, events\n"
+                          "that are not delivered yet. On a disk; \"none\": nothing is kept.\n"
+                          "Default: ENVIRONMENT.db in $STATE_DIRECTORY, else in\n"
+                          "/var/lib/ffshm, else in ~/.local/state/ffshm. Only made when\n"
+                          "LaunchDarkly is in use"},
+    [CONFIG_OFFLINE] = {"offline", "--offline", "BOOL", "LAUNCHDARKLY_OFFLINE", CONFIG_BOOL,
+                        .standard = "false",
+                        .help = "no network at all: LaunchDarkly's last definitions are served,\n"
+                                "events are not collected. Default: false"},
+    [CONFIG_SDK_KEY] = {"sdk_key", NULL, NULL, "LAUNCHDARKLY_SDK_KEY", CONFIG_SECRET,
+                        .help = "LaunchDarkly's SDK key. No option: everybody sees those. The\n"
+                                "variable is taken out of the environment at the start"},
+    [CONFIG_SDK_KEY_FILE] = {"sdk_key_file", "--sdk-key-file", "FILE", "LAUNCHDARKLY_SDK_KEY_FILE",
+                             CONFIG_PATH, .help = "a file whose first line is the SDK key"},
+    [CONFIG_LD_MODE] = {"launchdarkly.mode", "--launchdarkly-mode", "MODE", "LAUNCHDARKLY_MODE",
+                        CONFIG_CHOICE, .standard = "stream", .choices = "stream poll off",
+                        .help = "how definitions come: stream (within milliseconds), poll, or off\n"
+                                "(not from LaunchDarkly; events still go there). Default: stream"},
+    [CONFIG_LD_STREAM_URI] = {"launchdarkly.stream_uri", "--launchdarkly-stream-uri", "URL",
+                              "LAUNCHDARKLY_STREAM_URI", CONFIG_TEXT,
+                              .standard = "https://stream.launchdarkly.com",
+                              .help = "where to stream from: a relay, a proxy"},
+    [CONFIG_LD_POLL_URI] = {"launchdarkly.poll_uri", "--launchdarkly-poll-uri", "URL",
+                            "LAUNCHDARKLY_POLL_URI", CONFIG_TEXT,
+                            .standard = "https://sdk.launchdarkly.com", .help = "where to poll"},
+    [CONFIG_LD_EVENTS_URI] = {"launchdarkly.events_uri", "--launchdarkly-events-uri", "URL",
+                              "LAUNCHDARKLY_EVENTS_URI", CONFIG_TEXT,
+                              .standard = "https://events.launchdarkly.com",
+                              .help = "where events go"},
+    [CONFIG_LD_FILTER] = {"launchdarkly.filter", "--launchdarkly-filter", "KEY",
+                          "LAUNCHDARKLY_FILTER", CONFIG_TEXT,
+                          .help = "the key of a payload filter: only its part of the environment"},
+    [CONFIG_LD_POLL_INTERVAL_MS] =
+        {"launchdarkly.poll_interval_ms", "--launchdarkly-poll-interval-ms", "MS",
+         "LAUNCHDARKLY_POLL_INTERVAL_MS", CONFIG_NUMBER, .standard = "30000", .least = 1,
+         .most = DAY_MS, .help = "between two polls; at least 30000. Default: 30000"},
+    [CONFIG_LD_INITIAL_RETRY_MS] = {"launchdarkly.initial_retry_ms",
+                                    "--launchdarkly-initial-retry-ms", "MS",
+                                    "LAUNCHDARKLY_INITIAL_RETRY_MS", CONFIG_NUMBER,
+                                    .standard = "1000", .least = 1, .most = 30000,
+                                    .help = "before the stream is opened again; doubles with each\n"
+                                            "failure, up to 30 s. Default: 1000"},
+    [CONFIG_LD_ON_REFUSAL] = {"launchdarkly.on_refusal", "--launchdarkly-on-refusal", "WHAT",
+                              "LAUNCHDARKLY_ON_REFUSAL", CONFIG_CHOICE, .standard = "slow",
+                              .choices = "slow stop",
+                              .help =
+                                  "after an answer like 401 or 403: slow asks again after some\n"
+                                  "5 minutes, stop never does. Default: slow"},
+    [CONFIG_LD_APPLICATION_ID] = {"launchdarkly.application_id", "--launchdarkly-application-id",
+                                  "ID", "LAUNCHDARKLY_APPLICATION_ID", CONFIG_TEXT,
+                                  .help = "told to LaunchDarkly; letters, digits, '.', '_', '-'"},
+    [CONFIG_LD_APPLICATION_VERSION] = {"launchdarkly.application_version",
+                                       "--launchdarkly-application-version", "VERSION",
+                                       "LAUNCHDARKLY_APPLICATION_VERSION", CONFIG_TEXT,
+                                       .help = "the same"},
+    [CONFIG_LD_WRAPPER_NAME] = {"launchdarkly.wrapper_name", "--launchdarkly-wrapper-name", "NAME",
+                                "LAUNCHDARKLY_WRAPPER_NAME", CONFIG_TEXT,
+                                .help = "what runs the agent; told to LaunchDarkly"},
+    [CONFIG_LD_WRAPPER_VERSION] = {"launchdarkly.wrapper_version", "--launchdarkly-wrapper-version",
+                                   "VERSION", "LAUNCHDARKLY_WRAPPER_VERSION", CONFIG_TEXT,
+                                   .help = "its version"},
+    [CONFIG_LD_CA_FILE] = {"launchdarkly.ca_file", "--launchdarkly-ca-file", "FILE",
+                           "LAUNCHDARKLY_CA_FILE", CONFIG_PATH,
+                           .help = "PEM certificates to trust instead of the system's"},
+    [CONFIG_LD_SKIP_VERIFY] = {"launchdarkly.skip_verify", "--launchdarkly-skip-verify", "BOOL",
+                               "LAUNCHDARKLY_SKIP_VERIFY", CONFIG_BOOL, .standard = "false",
+                               .help = "accept any certificate: for tests only. Default: false"},
+    [CONFIG_LD_PROXY] = {"launchdarkly.proxy", "--launchdarkly-proxy", "URL", "LAUNCHDARKLY_PROXY",
+                         CONFIG_TEXT,
+                         .help = "an HTTP proxy, http://host:port. Default: the usual variables\n"
+                                 "(https_proxy, no_proxy, ...)"},
+    [CONFIG_EVENTS_ENABLED] = {"events.enabled", "--events", "BOOL", "FFSHM_EVENTS", CONFIG_BOOL,
+                               .standard = "true",
+                               .help = "collect what programs evaluate, track and identify, and\n"
+                                       "deliver it to LaunchDarkly. Default: true"},
+    [CONFIG_EVENTS_CAPACITY] = {"events.capacity", "--events-capacity", "COUNT",
+                                "FFSHM_EVENTS_CAPACITY", CONFIG_NUMBER, .standard = "10000",
+                                .least = 1, .most = 1000000,
+                                .help = "events between two flushes; more are dropped and counted\n"
+                                        "(counts of evaluations never are). Default: 10000"},
+    [CONFIG_EVENTS_FLUSH_MS] = {"events.flush_ms", "--events-flush-ms", "MS",
+                                "FFSHM_EVENTS_FLUSH_MS", CONFIG_NUMBER, .standard = "5000",
+                                .least = 10, .most = DAY_MS,
+                                .help = "between two deliveries. Default: 5000"},
+    [CONFIG_EVENTS_ALL_PRIVATE] = {"events.all_private", "--events-all-private", "BOOL",
+                                   "FFSHM_EVENTS_ALL_PRIVATE", CONFIG_BOOL, .standard = "false",
+                                   .help =
+                                       "no attribute but the key leaves the host. Default: false"},
+    [CONFIG_EVENTS_PRIVATE_ATTRIBUTES] = {"events.private_attributes", "--events-private-attribute",
+                                          "REFERENCE", "FFSHM_EVENTS_PRIVATE_ATTRIBUTES",
+                                          CONFIG_TEXT, .list = true,
+                                          .help = "an attribute that does not leave the host: a\n"
+                                                  "name, or /a/path; may be given several times,\n"
+                                                  "in the variable separated by colons"},
+    [CONFIG_EVENTS_OMIT_ANONYMOUS] = {"events.omit_anonymous", "--events-omit-anonymous", "BOOL",
+                                      "FFSHM_EVENTS_OMIT_ANONYMOUS", CONFIG_BOOL,
+                                      .standard = "false",
+                                      .help =
+                                          "no index and identify events of anonymous contexts.\n"
+                                          "Default: false"},
+    [CONFIG_EVENTS_GZIP] = {"events.gzip", "--events-gzip", "BOOL", "FFSHM_EVENTS_GZIP",
+                            CONFIG_BOOL, .standard = "true",
+                            .help = "compress what is sent. Default: true"},
+    [CONFIG_EVENTS_DIAGNOSTICS] = {"events.diagnostics", "--events-diagnostics", "BOOL",
+                                   "FFSHM_EVENTS_DIAGNOSTICS", CONFIG_BOOL, .standard = "true",
+                                   .help = "tell LaunchDarkly how the agent is set up and fares.\n"
+                                           "Default: true"},
+    [CONFIG_EVENTS_RING_KIB] = {"events.ring_kib", "--events-ring-kib", "KIB",
+                                "FFSHM_EVENTS_RING_KIB", CONFIG_NUMBER, .standard = "128",
+                                .least = 16, .most = 16384,
+                                .help =
+                                    "memory of each program for events on their way to the\n"
+                                    "agent, in KiB, rounded up to a power of two. Default: 128"},
+};
