@@ -178,6 +178,22 @@ enum ffshm_source_state {
     FFSHM_SOURCE_OFF = 3,
 };
 
+/* What went wrong last with where the agent has its definitions from. */
+enum ffshm_source_error {
+    FFSHM_SOURCE_NO_ERROR = 0,
+    FFSHM_SOURCE_NETWORK_ERROR = 1,
+    FFSHM_SOURCE_ERROR_RESPONSE = 2, /* source_error_status: the HTTP status */
+    FFSHM_SOURCE_INVALID_DATA = 3,
+    FFSHM_SOURCE_STORE_ERROR = 4,
+    FFSHM_SOURCE_UNKNOWN_ERROR = 5,
+};
+
+/* LaunchDarkly's name of it ("NETWORK_ERROR"); "" for FFSHM_SOURCE_NO_ERROR. Static storage, never
+   NULL. Wait-free. */
+FFSHM_API const char *ffshm_source_error_name(int error);
+
+#define FFSHM_SOURCE_TEXT 200
+
 struct ffshm_status {
     bool ready;                 /* a snapshot is mapped */
     bool agent_alive;           /* an agent holds the directory; where this process may not open
@@ -193,10 +209,24 @@ struct ffshm_status {
     uint64_t refused;        /* snapshots that failed verification */
     uint64_t refreshes;      /* snapshots mapped */
     uint64_t dropped_events; /* events that found no telemetry */
+    /* The agent's report of its sources; times are milliseconds of CLOCK_REALTIME. */
+    int source_error;         /* enum ffshm_source_error: the last one, also when all is well now */
+    int source_error_status;  /* FFSHM_SOURCE_ERROR_RESPONSE: the HTTP status; else 0 */
+    uint64_t source_since_ms; /* when source_state became what it is; 0: not known */
+    uint64_t source_error_ms; /* of source_error; 0: there was none */
+    uint64_t data_as_of_ms;   /* not 0: what is served was received then and kept since (last known
+                                 good); 0: it is what the source says now */
+    bool telemetry;           /* the agent collects what processes tell */
+    char source_error_text[FFSHM_SOURCE_TEXT]; /* about source_error, for people; "" without */
 };
 
 /* What the store sees now. Makes system calls; does not block. */
 FFSHM_API void ffshm_status(struct ffshm *ff, struct ffshm_status *out);
+
+/* LaunchDarkly's id of the environment that the agent follows, copied as snprintf does; returns its
+   length, 0 where it is not known (and for a NULL store). buffer may be NULL when capacity is 0.
+   Wait-free. */
+FFSHM_API size_t ffshm_environment_id(struct ffshm *ff, char *buffer, size_t capacity);
 
 /* ---- context ------------------------------------------------------------------------------ */
 
@@ -283,6 +313,46 @@ FFSHM_API int ffshm_context_add(struct ffshm_context *multi, const struct ffshm_
  */
 FFSHM_API int ffshm_context_parse(struct ffshm_context *c, const char *json, size_t length,
                                   void *scratch, size_t scratch_size);
+
+/* What is below reads contexts and keeps nothing of them. NULL is an invalid context. */
+
+/*
+ * The context as LaunchDarkly's context JSON, compact, with what is private in "_meta". Written
+ * into buffer with a terminating NUL; returns the length that the JSON has, as snprintf does: a
+ * return >= capacity means that it was cut. buffer may be NULL when capacity is 0. An invalid
+ * context is "" and 0. No allocation, no system call; not for signal handlers.
+ */
+FFSHM_API size_t ffshm_context_to_json(const struct ffshm_context *c, char *buffer,
+                                       size_t capacity);
+
+/*
+ * The fully qualified key, LaunchDarkly's identity of a context: a user's key as it is; of another
+ * kind "kind:key"; of several kinds those, "user" too, in the order of the kinds' bytes, joined
+ * with
+ * ':'. In all but the first, '%' and ':' of keys are "%25" and "%3A". snprintf conventions as
+ * above; an invalid context is "" and 0. Wait-free.
+ */
+FFSHM_API size_t ffshm_context_key(const struct ffshm_context *c, char *buffer, size_t capacity);
+
+/*
+ * Are both the same: kinds, keys, names, whether anonymous, attributes by their values, and what is
+ * private? The order of kinds, of attributes, of the members of objects and of private references
+ * does not matter, that of arrays does; 1 and 1.0 are equal. An invalid context equals none, not
+ * even itself. No allocation, no system call.
+ */
+FFSHM_API bool ffshm_context_equal(const struct ffshm_context *a, const struct ffshm_context *b);
+
+#define FFSHM_SECURE_MODE_HASH 65 /* bytes: 64 hex digits and a NUL */
+
+/*
+ * The hash that a browser's LaunchDarkly SDK shows in secure mode, to prove that it may ask for
+ * this context: HMAC-SHA256 of the fully qualified key, keyed with the environment's SDK key, in
+ * lower-case hex. FFSHM_OK; FFSHM_INVALID_ARGUMENT (sdk_key NULL or empty, hash NULL) or
+ * FFSHM_INVALID_CONTEXT, hash is then "". Keeps no copy of the SDK key, not on the stack either. No
+ * allocation, no system call.
+ */
+FFSHM_API int ffshm_secure_mode_hash(const char *sdk_key, const struct ffshm_context *c,
+                                     char hash[FFSHM_SECURE_MODE_HASH]);
 
 /* ---- evaluate ----------------------------------------------------------------------------- */
 
@@ -516,6 +586,175 @@ FFSHM_API void ffshm_track_data(struct ffshm *ff, const char *event, const struc
 FFSHM_API void ffshm_identify(struct ffshm *ff, const struct ffshm_context *c);
 /* Asks the agent to collect now; does not wait for delivery. Returns FFSHM_OK. */
 FFSHM_API int ffshm_flush(struct ffshm *ff);
+
+/* ---- migrations --------------------------------------------------------------------------- */
+
+/* How far a move from an old system to a new one has come, and who is asked at each stage. The
+   first of two is authoritative: what it says is the result. */
+enum ffshm_stage {
+    FFSHM_STAGE_OFF = 0,       /* read old; write old */
+    FFSHM_STAGE_DUALWRITE = 1, /* read old; write old, then new */
+    FFSHM_STAGE_SHADOW = 2,    /* read old and new; write old, then new */
+    FFSHM_STAGE_LIVE = 3,      /* read new and old; write new, then old */
+    FFSHM_STAGE_RAMPDOWN = 4,  /* read new; write new, then old */
+    FFSHM_STAGE_COMPLETE = 5,  /* read new; write new */
+};
+
+enum ffshm_operation { FFSHM_OPERATION_READ = 1, FFSHM_OPERATION_WRITE = 2 };
+enum ffshm_origin { FFSHM_ORIGIN_OLD = 1, FFSHM_ORIGIN_NEW = 2 };
+
+/* "off", "dualwrite", ...; "" when it is no stage. Static storage, never NULL. Wait-free. */
+FFSHM_API const char *ffshm_stage_name(int stage);
+/* The stage of that name, exactly; -1: there is none. Wait-free. */
+FFSHM_API int ffshm_stage_parse(const char *name);
+
+/*
+ * One operation of a migration, to be told of: filled in by ffshm_migration_stage, then by the
+ * functions below, and recorded by ffshm_migration_track. About 1.5 KiB, meant for the stack; the
+ * members are private. It holds copies of keys and results, but borrows the store and the context
+ * (and so the context's strings), which must outlive ffshm_migration_track.
+ *
+ * Two threads may ask the two origins and tell of one each (invoked, error, latency) at the same
+ * time. Everything else is for one thread at a time, with what others told before it.
+ */
+struct ffshm_migration {
+    struct ffshm *store;
+    const struct ffshm_context *context;
+    double latency_ms[2]; /* by origin - 1 */
+    int64_t flag_version; /* -1: no flag */
+    uint32_t invoked;     /* masks of enum ffshm_origin */
+    uint32_t errors;
+    uint32_t latencies;
+    uint32_t refused; /* an argument was out of range */
+    int operation;
+    int stage;
+    int fallback;
+    int variation;
+    int reason;
+    int error;
+    int big_segments;
+    int rule_index;
+    int32_t sampling_ratio;
+    int32_t check_ratio;
+    int check;      /* 0: not decided; 1: to be checked; 2: not */
+    int consistent; /* -1: not told */
+    bool in_experiment;
+    bool tracked;
+    char flag[1025];
+    char cause[257]; /* rule id, or key of the prerequisite */
+};
+
+/*
+ * The stage that a migration flag gives a context: a string flag of a stage's name. Another value
+ * is FFSHM_WRONG_TYPE and, as on any doubt, the fallback. It counts as an evaluation with
+ * ffshm_string. `m` may be NULL where nothing is to be told, else it is overwritten. A fallback
+ * that is no stage counts as FFSHM_STAGE_OFF. Wait-free.
+ */
+FFSHM_API int ffshm_migration_stage(struct ffshm *ff, const char *flag,
+                                    const struct ffshm_context *c, int fallback,
+                                    struct ffshm_migration *m);
+
+/* What is being done; must be told once. */
+FFSHM_API void ffshm_migration_operation(struct ffshm_migration *m, int operation);
+/* An origin was asked; that it failed; how long it took. What is told of an origin that was not
+   asked makes the whole invalid. Wait-free, for two threads as said above. */
+FFSHM_API void ffshm_migration_invoked(struct ffshm_migration *m, int origin);
+FFSHM_API void ffshm_migration_error(struct ffshm_migration *m, int origin);
+FFSHM_API void ffshm_migration_latency(struct ffshm_migration *m, int origin, double milliseconds);
+
+/* Shall this operation compare what both origins have read? One in the flag's check ratio shall;
+   asked again, it says the same. Compare only where both succeeded. */
+FFSHM_API bool ffshm_migration_wants_check(struct ffshm_migration *m);
+/* Whether they were equal. */
+FFSHM_API void ffshm_migration_consistent(struct ffshm_migration *m, bool consistent);
+
+/*
+ * Records the operation: an event for LaunchDarkly's migration metrics, one in the flag's sampling
+ * ratio. At most once for each ffshm_migration_stage. FFSHM_OK, also when the sampling or the lack
+ * of an agent dropped it; FFSHM_INVALID_CONTEXT; FFSHM_INVALID_ARGUMENT, with a line for the log
+ * callback that says why, when no operation or no origin was told, something was told of an origin
+ * that was not asked (consistency needs both), an argument was out of range, or the flag's key is
+ * empty or longer than 1024 bytes. Lock-free; no system call but for the log.
+ */
+FFSHM_API int ffshm_migration_track(struct ffshm_migration *m);
+
+/* ---- hooks -------------------------------------------------------------------------------- */
+
+#define FFSHM_HOOKS 16 /* in one store */
+
+/* What a hook is told about an evaluation. Borrowed for the call. */
+struct ffshm_hook_evaluation {
+    struct ffshm *store;
+    const char *flag;                    /* key; NULL when the program gave NULL */
+    const struct ffshm_context *context; /* NULL when the program gave NULL */
+    const char *method;                  /* the function called: "ffshm_bool" */
+    const char *environment_id;          /* "": not known */
+    int fallback_type;                   /* enum ffshm_type; FFSHM_TYPE_NULL: there is none, as in
+                                            ffshm_evaluate */
+    bool integer;                        /* FFSHM_TYPE_NUMBER: it is fallback_integer */
+    bool fallback_boolean;
+    int64_t fallback_integer;
+    double fallback_number;
+    const char *fallback_string; /* FFSHM_TYPE_STRING: never NULL */
+    const char *fallback_json; /* of ffshm_json: the text given, with FFSHM_TYPE_OBJECT whatever it
+                                  is; else NULL */
+};
+
+/* What a hook's stages hand on, for one evaluation: zeros at first, then what before_evaluation put
+   there. Each hook has its own. */
+struct ffshm_hook_data {
+    union {
+        void *pointer;
+        uint64_t number;
+        unsigned char bytes[32];
+    } as;
+};
+
+/* What a hook is told about an event. Borrowed for the call. */
+struct ffshm_hook_track {
+    struct ffshm *store;
+    const char *event;
+    const struct ffshm_context *context;
+    const char *environment_id; /* "": not known */
+    const double *value;        /* NULL: none */
+    const char *json;           /* NULL: none */
+};
+
+/*
+ * Code of the program's that runs around evaluations. Any callback may be NULL. They run in the
+ * thread that evaluates, inside its call, which returns after them: what they cost, it costs. They
+ * cannot change the result. They may call the library, but not ffshm_close; evaluations of theirs
+ * run all hooks again, so a hook that evaluates on the same store must know when to stop.
+ */
+struct ffshm_hook {
+    size_t size;      /* sizeof(struct ffshm_hook), so that later versions can add members */
+    const char *name; /* for people; may be NULL */
+    void (*before_evaluation)(void *arg, const struct ffshm_hook_evaluation *e,
+                              struct ffshm_hook_data *data);
+    /* result: what it came to; result->json is NULL when the fallback was returned */
+    void (*after_evaluation)(void *arg, const struct ffshm_hook_evaluation *e,
+                             const struct ffshm_result *result, struct ffshm_hook_data *data);
+    void (*after_track)(void *arg, const struct ffshm_hook_track *t);
+    void *arg;
+};
+
+/*
+ * Adds a hook, for good: the struct is copied, its name and arg must outlive the store. Before
+ * evaluations hooks run in the order in which they were added, after them in the reverse. Hooks see
+ * evaluations by key, by handle, with detail, in views (one each of ffshm_evaluate_many), stages of
+ * migrations, and ffshm_track and ffshm_track_data with a valid context; not ffshm_each and
+ * ffshm_all_flags_json. May be called at any time, also while others evaluate: those that began
+ * before run without it. FFSHM_OK, FFSHM_INVALID_ARGUMENT, FFSHM_TOO_MANY, FFSHM_NO_MEMORY.
+ *
+ * With hooks an evaluation is not wait-free and not safe in signal handlers unless they are;
+ * without any, they cost a comparison.
+ */
+FFSHM_API int ffshm_add_hook(struct ffshm *ff, const struct ffshm_hook *hook);
+
+/* For hooks: the value that the program gets (result NULL: its fallback) as compact JSON, snprintf
+ * conventions; "null" where there is none. The fallback of ffshm_json is copied as it was given. */
+FFSHM_API size_t ffshm_hook_value(const struct ffshm_hook_evaluation *e,
+                                  const struct ffshm_result *result, char *buffer, size_t capacity);
 
 #ifdef __cplusplus
 #if defined(__GNUC__)
