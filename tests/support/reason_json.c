@@ -1,5 +1,7 @@
 #include "reason_json.h"
 
+#include <stdio.h>
+
 json_t *reason_json(const struct ffshm_detail *d)
 {
     json_t *reason = json_pack("{s:s}", "kind", ffshm_reason_name(d->reason));
@@ -19,4 +21,17 @@ json_t *reason_json(const struct ffshm_detail *d)
         json_object_set_new(reason, "inExperiment", json_true());
     }
     return reason;
+}
+
+json_t *reason_json_of_result(const struct ffshm_result *r)
+{
+    struct ffshm_detail d = {
+        .reason = r->reason,
+        .error = r->error,
+        .rule_index = r->rule_index,
+        .in_experiment = r->in_experiment,
+    };
+    snprintf(d.rule_id, sizeof d.rule_id, "%s", r->rule_id);
+    snprintf(d.prerequisite_key, sizeof d.prerequisite_key, "%s", r->prerequisite_key);
+    return reason_json(&d);
 }

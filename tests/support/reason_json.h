@@ -10,5 +10,6 @@
 
 /* {"kind": ..., ...}; a new reference. */
 json_t *reason_json(const struct ffshm_detail *d);
+json_t *reason_json_of_result(const struct ffshm_result *r);
 
 #endif

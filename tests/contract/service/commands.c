@@ -8,9 +8,17 @@ static const struct {
     const char *name;
     command_fn *run;
 } commands[] = {
-    {"evaluate", command_evaluate},      {"evaluateAll", command_evaluate_all},
-    {"identifyEvent", command_identify}, {"customEvent", command_custom},
+    {"evaluate", command_evaluate},
+    {"evaluateAll", command_evaluate_all},
+    {"identifyEvent", command_identify},
+    {"customEvent", command_custom},
     {"flushEvents", command_flush},
+    {"secureModeHash", command_secure_hash},
+    {"contextBuild", command_context_build},
+    {"contextConvert", command_context_convert},
+    {"contextComparison", command_context_comparison},
+    {"migrationVariation", command_migration_variation},
+    {"migrationOperation", command_migration_operation},
 };
 
 void outcome_fail(struct outcome *outcome, int status, const char *format, ...)

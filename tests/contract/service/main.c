@@ -7,6 +7,7 @@
  * SIGTERM, SIGINT or, with --until-eof, when stdin ends, that is, when who started it is gone.
  * Leaves no agent and no directory behind.
  */
+#include <curl/curl.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
@@ -36,6 +37,9 @@ static const char *const capabilities[] = {
     "all-flags-client-side-only",
     "all-flags-details-only-for-tracked-flags",
     "client-prereq-events",
+    "secure-mode-hash",
+    "context-type",
+    "context-comparison",
     "server-side-polling",
     "polling-gzip",
     "service-endpoints",
@@ -54,6 +58,10 @@ static const char *const capabilities[] = {
     "tls:skip-verify-peer",
     "tls:custom-ca",
     "http-proxy",
+    "migrations",
+    "evaluation-hooks",
+    "track-hooks",
+    "hook-environment-id",
     "retry-conformance-fdv1-streaming",
     "retry-conformance-fdv1-polling",
 };
@@ -268,8 +276,10 @@ int main(int argc, char **argv)
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
+    curl_global_init(CURL_GLOBAL_DEFAULT);
     s.base = event_base_new();
     const int result = s.base ? serve(&s, (uint16_t)port, until_eof) : 1;
     event_base_free(s.base);
+    curl_global_cleanup();
     return result;
 }

@@ -17,12 +17,15 @@
 
 #define CLIENT_PATH 64 /* bytes of a client's directory, with the NUL */
 
+struct hook;
+
 struct client {
     unsigned id;
     char dir[CLIENT_PATH]; /* holds all of it: store, configuration, state, log */
     pid_t agent;           /* 0: there is none */
     struct ffshm *ff;
     char *sdk_key;
+    struct hook *hooks; /* hooks.c */
     struct client *next;
 };
 
@@ -55,10 +58,21 @@ typedef void command_fn(struct client *c, const json_t *params, struct outcome *
 
 command_fn command_evaluate, command_evaluate_all;                               /* evaluate.c */
 command_fn command_identify, command_custom, command_flush, command_secure_hash; /* tell.c */
+command_fn command_migration_variation, command_migration_operation;             /* migration.c */
+/* contexts.c */
 command_fn command_context_build, command_context_convert, command_context_comparison;
 
 void outcome_fail(struct outcome *outcome, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* hooks.c: adds the configured hooks to the client's store. -1 and *outcome. */
+int hooks_add(struct client *c, const json_t *configuration, struct outcome *outcome);
+/* After the store was closed. */
+void hooks_free(struct client *c);
+
+/* post.c: POSTs the text; type is the whole Content-Type header. The status, or -1: no answer.
+ *answer (if wanted) is the body, malloc'ed. */
+long post(const char *url, const char *type, const char *text, char **answer);
 
 /* subject.c: the context of a command, from its "context" or its "user" (an old-style user). */
 struct subject {

@@ -52,3 +52,18 @@ void command_flush(struct client *c, const json_t *params, struct outcome *outco
         outcome_fail(outcome, 500, "flush: %s", ffshm_error_text(error));
     }
 }
+
+void command_secure_hash(struct client *c, const json_t *params, struct outcome *outcome)
+{
+    char hash[FFSHM_SECURE_MODE_HASH];
+    struct subject subject;
+    if (subject_read(&subject, params, outcome) == 0) {
+        const int error = ffshm_secure_mode_hash(c->sdk_key, &subject.context, hash);
+        if (error) {
+            outcome_fail(outcome, 500, "secure mode hash: %s", ffshm_error_text(error));
+        } else {
+            outcome->answer = json_pack("{s:s}", "result", hash);
+        }
+    }
+    subject_free(&subject);
+}
