@@ -73,6 +73,17 @@ static void on_watchdog(evutil_socket_t fd, short what, void *arg)
 
 /* ---- the source's news -------------------------------------------------------------------- */
 
+/* Of the flag files; text: what is wrong with them. */
+static void say_state(const struct agent *a, enum image_source_state state, const char *text)
+{
+    const struct source_state told = {
+        .state = state,
+        .error = text ? IMAGE_SOURCE_INVALID_DATA : IMAGE_SOURCE_NO_ERROR,
+        .error_text = text,
+    };
+    pipeline_source_state(a->pipeline, CATALOG_FILE, &told);
+}
+
 static int on_loaded(void *arg, struct definitions *d, int64_t load_us)
 {
     struct agent *a = arg;
@@ -80,12 +91,12 @@ static int on_loaded(void *arg, struct definitions *d, int64_t load_us)
     struct timespec start;
     struct timespec end;
     clock_gettime(CLOCK_MONOTONIC, &start);
-    const int result = pipeline_replace(a->pipeline, d->items, count);
+    const int result = pipeline_replace(a->pipeline, CATALOG_FILE, d->items, count);
     clock_gettime(CLOCK_MONOTONIC, &end);
     d->count = 0; /* the items are gone either way; the array stays the definitions' */
     if (result != 0) {
         LOG_EVENT(LOG_LEVEL_ERROR, "load-failed", log_text("cause", "out of memory"));
-        pipeline_source_state(a->pipeline, IMAGE_SOURCE_INTERRUPTED);
+        say_state(a, IMAGE_SOURCE_INTERRUPTED, "out of memory");
         return -1;
     }
     LOG_EVENT(a->refused[0] ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "loaded",
@@ -94,7 +105,7 @@ static int on_loaded(void *arg, struct definitions *d, int64_t load_us)
               log_number("compare_us", (end.tv_sec - start.tv_sec) * 1000000 +
                                            (end.tv_nsec - start.tv_nsec) / 1000));
     a->refused[0] = '\0';
-    pipeline_source_state(a->pipeline, IMAGE_SOURCE_VALID);
+    say_state(a, IMAGE_SOURCE_VALID, NULL);
     return 0;
 }
 
@@ -108,8 +119,8 @@ static void on_failed(void *arg, const struct fault *fault, bool repeated)
         *c = ' '; /* a status is one line */
     }
     publisher_stats(a->publisher, &stats);
-    pipeline_source_state(a->pipeline,
-                          stats.generation ? IMAGE_SOURCE_INTERRUPTED : IMAGE_SOURCE_INITIALIZING);
+    say_state(a, stats.generation ? IMAGE_SOURCE_INTERRUPTED : IMAGE_SOURCE_INITIALIZING,
+              a->refused);
     tell_status(a, "");
 }
 
@@ -264,8 +275,7 @@ static int make_stages(struct agent *a)
         return -1;
     }
     pipeline_on_gone(a->pipeline, on_gone);
-    pipeline_source_state(a->pipeline,
-                          a->adopted ? IMAGE_SOURCE_INTERRUPTED : IMAGE_SOURCE_INITIALIZING);
+    say_state(a, a->adopted ? IMAGE_SOURCE_INTERRUPTED : IMAGE_SOURCE_INITIALIZING, NULL);
     a->source = source_file_new(a->base, a->config->flag_paths, a->config->flag_count, &owner);
     return a->source ? 0 : -1;
 }

@@ -8,6 +8,7 @@
 
 #include "compile/blob.h"
 #include "log.h"
+#include "values.h"
 
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MOST_MS 5000
@@ -15,6 +16,7 @@
 #define COMPACT_AGAIN_MS 30000 /* after one that failed */
 #define HEARTBEAT_MS 1000
 #define WARNINGS_MOST 20 /* lines per publish; the rest is counted */
+#define TIDY_MS 60000    /* between two looks for values that nobody needs any more */
 
 struct pipeline {
     struct publisher *publisher;
@@ -25,7 +27,9 @@ struct pipeline {
     struct event *publish;
     struct event *compact;
     struct event *heartbeat;
-    enum image_source_state source_state;
+    struct source_states sources;
+    struct values *values; /* NULL: nobody asks for them */
+    uint64_t tidied_ms;
     bool adopted_checked; /* nobody's items of an earlier agent were looked for */
     unsigned changed;     /* items since the last publish */
     unsigned uncompiled;  /* items that failed; then the next round is of all items */
@@ -95,6 +99,11 @@ static void put(struct pipeline *p, const struct model_item *item)
     }
     p->changed += publisher_put(p->publisher, item->kind, item->key.text, item->key.length,
                                 item->auto_version, &blob);
+    if (p->values && item->kind == IMAGE_FLAG && !blob.bytes) {
+        values_put(p->values, item->key.text, item->key.length,
+                   publisher_version(p->publisher, item->kind, item->key.text, item->key.length),
+                   item->as.flag.variations, now_ms);
+    }
     if (blob.bytes) { /* not taken over: no memory, or no slot left */
         for (size_t i = 0; i < blob.reference_count; i++) {
             slots_drop(slots, blob.references[i], now_ms);
@@ -113,6 +122,9 @@ static void on_change(void *arg, enum image_blob_kind kind, const char *key, siz
         put(p, item);
     } else {
         p->changed += publisher_remove(p->publisher, kind, key, length);
+        if (p->values && kind == IMAGE_FLAG) {
+            values_gone(p->values, key, length, (uint64_t)(now_us() / 1000));
+        }
     }
 }
 
@@ -151,7 +163,8 @@ static void collect_orphan(void *arg, enum image_blob_kind kind, const char *key
     all->first = o;
 }
 
-/* Once, after the first good load: what an earlier agent published and nobody defines any more. */
+/* Once, after the first good load of each source: what an earlier agent published and nobody
+ * defines any more. */
 static void remove_orphans(struct pipeline *p)
 {
     struct orphans all = {p->catalog, NULL, false};
@@ -179,7 +192,8 @@ static void put_again(void *arg, const struct model_item *item)
 static void compile(struct pipeline *p)
 {
     const bool all = p->uncompiled > 0; /* the catalog does not tell twice */
-    if (!catalog_changed(p->catalog) && p->adopted_checked && !all) {
+    const bool check_adopted = !p->adopted_checked && source_states_complete(&p->sources);
+    if (!catalog_changed(p->catalog) && !check_adopted && !all) {
         return;
     }
     const int64_t start = now_us();
@@ -190,7 +204,7 @@ static void compile(struct pipeline *p)
         p->uncompiled = 0;
         catalog_each(p->catalog, put_again, p);
     }
-    if (!p->adopted_checked) {
+    if (check_adopted) {
         remove_orphans(p);
     }
     p->compile_us += now_us() - start;
@@ -205,9 +219,12 @@ static void compile(struct pipeline *p)
 
 static void beat(struct pipeline *p)
 {
+    struct image_source_report report;
+    const enum image_source_state state = source_states_all(&p->sources, &report);
     const bool behind = p->uncompiled > 0 || p->backoff_ms > 0;
-    const bool degraded = behind && p->source_state == IMAGE_SOURCE_VALID;
-    publisher_heartbeat(p->publisher, degraded ? IMAGE_SOURCE_INTERRUPTED : p->source_state);
+    const bool degraded = behind && state == IMAGE_SOURCE_VALID;
+    publisher_source_report(p->publisher, &report);
+    publisher_heartbeat(p->publisher, degraded ? IMAGE_SOURCE_INTERRUPTED : state);
 }
 
 static void log_published(const struct pipeline *p, int64_t publish_us)
@@ -305,6 +322,11 @@ static void on_heartbeat(evutil_socket_t fd, short what, void *arg)
     struct pipeline *p = arg;
     (void)fd, (void)what;
     beat(p);
+    const uint64_t now_ms = (uint64_t)(now_us() / 1000);
+    if (p->values && now_ms - p->tidied_ms > TIDY_MS) {
+        p->tidied_ms = now_ms;
+        values_tidy(p->values, now_ms);
+    }
     if (p->gone && publisher_is_gone(p->publisher)) {
         p->gone(p->arg);
     }
@@ -312,24 +334,81 @@ static void on_heartbeat(evutil_socket_t fd, short what, void *arg)
 
 /* ---- what goes in ------------------------------------------------------------------------- */
 
-int pipeline_replace(struct pipeline *p, struct model_item **items, size_t count)
+void pipeline_expect(struct pipeline *p, enum catalog_layer layer)
 {
-    if (catalog_replace(p->catalog, CATALOG_FILE, items, count) != 0) {
-        return -1;
-    }
+    p->sources.of[layer].expected = true;
+}
+
+static void publish_soon(struct pipeline *p)
+{
     /* While publishing fails the backoff runs on: what is new goes with the next attempt. */
     if (!event_pending(p->publish, EV_TIMEOUT, NULL)) {
         arm(p->publish, PIPELINE_COALESCE_MS);
     }
+}
+
+int pipeline_replace(struct pipeline *p, enum catalog_layer layer, struct model_item **items,
+                     size_t count)
+{
+    if (catalog_replace(p->catalog, layer, items, count) != 0) {
+        return -1;
+    }
+    p->sources.of[layer].loaded = true;
+    publish_soon(p);
     return 0;
 }
 
-void pipeline_source_state(struct pipeline *p, enum image_source_state state)
+int pipeline_put(struct pipeline *p, enum catalog_layer layer, struct model_item *item)
 {
-    p->source_state = state;
-    if (state != IMAGE_SOURCE_VALID) {
+    if (catalog_put(p->catalog, layer, item) != 0) {
+        return -1;
+    }
+    publish_soon(p);
+    return 0;
+}
+
+const struct model_item *pipeline_item(const struct pipeline *p, enum catalog_layer layer,
+                                       enum image_blob_kind kind, const char *key, size_t length)
+{
+    return catalog_layer_get(p->catalog, layer, kind, key, length);
+}
+
+static uint64_t realtime_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void pipeline_source_state(struct pipeline *p, enum catalog_layer layer,
+                           const struct source_state *state)
+{
+    source_states_set(&p->sources, layer, state, realtime_ms());
+    if (state->state != IMAGE_SOURCE_VALID || !event_pending(p->publish, EV_TIMEOUT, NULL)) {
         beat(p);
     }
+}
+
+void pipeline_data_as_of(struct pipeline *p, enum catalog_layer layer, uint64_t ms)
+{
+    p->sources.of[layer].data_ms = ms;
+}
+
+void pipeline_environment_id(struct pipeline *p, const char *id)
+{
+    snprintf(p->sources.environment_id, sizeof p->sources.environment_id, "%s", id);
+}
+
+int pipeline_keep_values(struct pipeline *p)
+{
+    p->values = values_new();
+    return p->values ? 0 : -1;
+}
+
+json_t *pipeline_value(const struct pipeline *p, const char *key, int64_t version,
+                       int64_t variation)
+{
+    return p->values ? values_get(p->values, key, version, variation) : NULL;
 }
 
 /* ---- life --------------------------------------------------------------------------------- */
@@ -377,5 +456,6 @@ void pipeline_free(struct pipeline *p)
     free_event(p->compact);
     free_event(p->heartbeat);
     catalog_free(p->catalog);
+    values_free(p->values);
     free(p);
 }

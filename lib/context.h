@@ -35,6 +35,11 @@ struct context_value {
     } as;
 };
 
+static inline bool context_valid(const struct ffshm_context *c)
+{
+    return c && c->error == FFSHM_OK && c->kind_count > 0;
+}
+
 /* The index of the kind, or -1. */
 static inline int context_kind(const struct ffshm_context *c, uint64_t kind_hash)
 {
@@ -81,7 +86,8 @@ bool context_element(const struct context_value *v, size_t *cursor, struct conte
 /* true when v is an array (even an empty one). */
 bool context_is_array(const struct context_value *v);
 
-/* The context as compact LaunchDarkly JSON, snprintf conventions. Not for signal handlers. */
+/* The context, which is valid, as compact LaunchDarkly JSON, snprintf conventions. Not for signal
+ * handlers. */
 size_t context_to_json(const struct ffshm_context *c, char *buffer, size_t capacity);
 
 #endif

@@ -132,3 +132,12 @@ size_t context_to_json(const struct ffshm_context *c, char *buffer, size_t capac
     json_put(&out, "}", 1);
     return json_end(&out);
 }
+
+size_t ffshm_context_to_json(const struct ffshm_context *c, char *buffer, size_t capacity)
+{
+    if (!context_valid(c)) {
+        struct json_text out = {buffer, capacity, 0};
+        return json_end(&out);
+    }
+    return context_to_json(c, buffer, capacity);
+}

@@ -63,6 +63,12 @@ bool json_string(const struct json_slice *string, char *buffer, size_t capacity,
 /* Are the string's characters these? */
 bool json_equals(const struct json_slice *string, const char *text, size_t length);
 
+/* Do both mean the same value? Numbers by value, strings by their characters, objects whatever the
+   order of their members (the last one of a name counts; quadratic in members that are ordered
+   differently). Strings with escapes must have at most FFSHM_JSON_ESCAPED bytes. Recurses into
+   containers: JSON_MAX_DEPTH. */
+bool json_equal(const struct json_slice *a, const struct json_slice *b);
+
 /* The number, correctly rounded, in any locale. Overflow gives infinity. */
 double json_number(const struct json_slice *number);
 

@@ -375,6 +375,14 @@ const struct model_item *catalog_get(const struct catalog *c, enum image_blob_ki
     return entry == NULL ? NULL : in_force(entry);
 }
 
+const struct model_item *catalog_layer_get(const struct catalog *c, enum catalog_layer layer,
+                                           enum image_blob_kind kind, const char *key,
+                                           size_t length)
+{
+    const struct entry *entry = find(c, kind, key, length);
+    return entry == NULL ? NULL : entry->items[layer];
+}
+
 static const struct model_item *evaluable(const struct entry *entry)
 {
     const struct model_item *item = in_force(entry);

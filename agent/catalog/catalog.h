@@ -45,6 +45,11 @@ int catalog_remove(struct catalog *c, enum catalog_layer layer, enum image_blob_
 const struct model_item *catalog_get(const struct catalog *c, enum image_blob_kind kind,
                                      const char *key, size_t length);
 
+/* What a layer has, in force or not; NULL: nothing. */
+const struct model_item *catalog_layer_get(const struct catalog *c, enum catalog_layer layer,
+                                           enum image_blob_kind kind, const char *key,
+                                           size_t length);
+
 /* Hands out, once each, every {kind, key} whose item in force may have changed since it was last
    handed out. item NULL: gone, or a tombstone. fn must not change the catalog, and item lives only
    until the layer that it is in changes. */

@@ -174,6 +174,11 @@ uint64_t publisher_seed(const struct publisher *p)
     return p->control.page->set_seed;
 }
 
+uint64_t publisher_epoch(const struct publisher *p)
+{
+    return p->control.page->store_epoch;
+}
+
 struct slots *publisher_slots(struct publisher *p)
 {
     return p->live->slots;
@@ -191,6 +196,16 @@ bool publisher_remove(struct publisher *p, enum image_blob_kind kind, const char
                       size_t length)
 {
     return live_remove(p->live, kind, key, length, monotonic_ms());
+}
+
+int64_t publisher_version(const struct publisher *p, enum image_blob_kind kind, const char *key,
+                          size_t length)
+{
+    const uint32_t slot = slots_find(p->live->slots, kind, key, length);
+    const struct image_blob *const b = slot < p->live->capacity && p->live->items[slot].kind == kind
+                                           ? live_coming(p->live, slot)
+                                           : NULL;
+    return b ? b->version : -1;
 }
 
 void publisher_each(struct publisher *p, publisher_each_fn *fn, void *arg)
@@ -481,4 +496,28 @@ bool publisher_is_gone(const struct publisher *p)
 void publisher_agent_state(struct publisher *p, enum image_agent_state state)
 {
     atomic_store_explicit(&p->control.page->agent_state, state, memory_order_release);
+}
+
+void publisher_source_report(struct publisher *p, const struct image_source_report *report)
+{
+    struct image_source_report *const to = &p->control.page->source;
+    const uint32_t sequence = atomic_load_explicit(&to->sequence, memory_order_relaxed) & ~1u;
+    atomic_store_explicit(&to->sequence, sequence + 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release); /* pairs with the fence of whoever copies it */
+    memcpy((char *)to + sizeof to->sequence, (const char *)report + sizeof report->sequence,
+           sizeof *to - sizeof to->sequence);
+    atomic_store_explicit(&to->sequence, sequence + 2, memory_order_release);
+}
+
+void publisher_telemetry(struct publisher *p, uint32_t wants, uint32_t ring_bytes)
+{
+    struct image_control *const page = p->control.page;
+    atomic_store_explicit(&page->telemetry_wants, wants, memory_order_relaxed);
+    atomic_store_explicit(&page->telemetry_ring_bytes, ring_bytes, memory_order_relaxed);
+}
+
+void publisher_telemetry_window(struct publisher *p, uint64_t window)
+{
+    /* pairs with the load in each evaluation: with the window comes what is wanted */
+    atomic_store_explicit(&p->control.page->telemetry_window, window, memory_order_release);
 }

@@ -49,6 +49,10 @@ bool publisher_put(struct publisher *p, enum image_blob_kind kind, const char *k
 bool publisher_remove(struct publisher *p, enum image_blob_kind kind, const char *key,
                       size_t length);
 
+/* The version of a live item as the changes leave it; -1: there is none. */
+int64_t publisher_version(const struct publisher *p, enum image_blob_kind kind, const char *key,
+                          size_t length);
+
 /* Calls fn for every live item as the changes leave it (also those adopted at start): who is no
    longer defined can then be removed. */
 typedef void publisher_each_fn(void *arg, enum image_blob_kind kind, const char *key,
@@ -76,6 +80,12 @@ void publisher_stats(const struct publisher *p, struct publisher_stats *out);
 
 /* Once a second: heartbeat, and the state of the sources (enum image_source_state). */
 void publisher_heartbeat(struct publisher *p, enum image_source_state state);
+/* What is told of the sources beside their state; `sequence` of it is not looked at. */
+void publisher_source_report(struct publisher *p, const struct image_source_report *report);
+/* What readers are to tell (lib/image.h: telemetry_*). A window of 0: nothing. */
+void publisher_telemetry(struct publisher *p, uint32_t wants, uint32_t ring_bytes);
+void publisher_telemetry_window(struct publisher *p, uint64_t window);
+uint64_t publisher_epoch(const struct publisher *p); /* the control page's store_epoch */
 /* Was the directory or its control page removed or replaced? Nothing that is published then reaches
    anybody, and only a new start makes the store anew. Two system calls. */
 bool publisher_is_gone(const struct publisher *p);

@@ -51,7 +51,8 @@ static int load(const char *path)
     if (definitions_load(files, 1, 1767225600000, NULL, &definitions, &fault) != 0) {
         return -1;
     }
-    assert_int_equal(pipeline_replace(pipeline, definitions.items, definitions.count), 0);
+    assert_int_equal(pipeline_replace(pipeline, CATALOG_FILE, definitions.items, definitions.count),
+                     0);
     definitions.count = 0; /* the items are taken; the array is not */
     definitions_free(&definitions);
     assert_int_equal(pipeline_publish(pipeline), 0);

@@ -64,8 +64,9 @@ static struct model_item *flag(const char *key, int value)
 static void load(struct pipeline *p, int a, int b)
 {
     struct model_item *items[] = {flag("a", a), flag("b", b)};
-    assert_int_equal(pipeline_replace(p, items, 2), 0);
-    pipeline_source_state(p, IMAGE_SOURCE_VALID);
+    const struct source_state valid = {.state = IMAGE_SOURCE_VALID};
+    assert_int_equal(pipeline_replace(p, CATALOG_FILE, items, 2), 0);
+    pipeline_source_state(p, CATALOG_FILE, &valid);
     assert_int_equal(pipeline_publish(p), 0);
 }
 

@@ -1,0 +1,333 @@
+/*
+ * One connection to one file.
+ *
+ * One agent per file: SQLite's locking_mode=EXCLUSIVE, from the first access on. It is a POSIX
+ * lock, which goes with its process however that ends. A lock file of our own would do the same;
+ * this does more: nobody else can read the database and thereby keep the write-ahead log from
+ * being reset, and the log's index is in this process's memory and not in a mapped file, which a
+ * full disk or a stranger could turn into a SIGBUS.
+ *
+ * WAL with synchronous=NORMAL: a commit is a write without fsync. It survives every end of the
+ * process; after a power failure the file is as it was after some earlier commit.
+ *
+ * How large it gets: the log is copied back every CHECKPOINT_PAGES and cut to LOG_MOST_BYTES after
+ * one larger transaction; free pages above SPARE_PAGES are given back, some at each commit.
+ */
+#include "sqlite.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "private_file.h"
+#include "schema.h"
+
+#define CHECKPOINT_PAGES "1000"
+#define LOG_MOST_BYTES "4194304"
+#define SPARE_PAGES 1024 /* 4 MiB */
+
+static const char *const sql[STATEMENTS] = {
+    [S_BEGIN] = "BEGIN IMMEDIATE",
+    [S_COMMIT] = "COMMIT",
+    [S_ROLLBACK] = "ROLLBACK",
+    [S_FREE_PAGES] = "PRAGMA freelist_count",
+    [S_TEXT_SET] = "INSERT INTO text (name, text) VALUES (?1, ?2)"
+                   " ON CONFLICT DO UPDATE SET text = ?2",
+    [S_TEXT_GET] = "SELECT text FROM text WHERE name = ?1",
+    [S_STATE_KNOWN] = "SELECT hash_hi, hash_lo FROM state WHERE source = ?1",
+    [S_STATE_TOUCH] = "UPDATE state SET received_ms = ?2 WHERE source = ?1",
+    [S_STATE_SET] = "INSERT INTO state (source, received_ms, hash_hi, hash_lo)"
+                    " VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE"
+                    " SET received_ms = ?2, hash_hi = ?3, hash_lo = ?4",
+    [S_STATE_SET_BYTES] = "INSERT INTO state_bytes (source, bytes) VALUES (?1, ?2)"
+                          " ON CONFLICT DO UPDATE SET bytes = ?2",
+    [S_STATE_FORGET_PATCHES] = "DELETE FROM state_patch WHERE source = ?1",
+    [S_STATE_PATCH] = "INSERT INTO state_patch (source, path, received_ms, bytes)"
+                      " VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE"
+                      " SET received_ms = ?3, bytes = ?4",
+    [S_STATE_LOAD] = "SELECT received_ms, bytes, hash_hi, hash_lo"
+                     " FROM state JOIN state_bytes USING (source) WHERE source = ?1",
+    [S_STATE_LOAD_PATCHES] = "SELECT path, received_ms, bytes FROM state_patch WHERE source = ?1",
+    [S_MARK_PUT] = "INSERT INTO mark (id, bytes) VALUES (?1, ?2)"
+                   " ON CONFLICT DO UPDATE SET bytes = ?2",
+    [S_MARK_DELETE] = "DELETE FROM mark WHERE id = ?1",
+    [S_MARK_LOAD] = "SELECT id, bytes FROM mark",
+    [S_QUEUE_ADD] = "INSERT INTO queue (queue, sink, label, bytes) VALUES (?1, ?2, ?3, ?4)",
+    [S_QUEUE_DELETE_TO] = "DELETE FROM queue WHERE queue = ?1 AND sink = ?2 AND number <= ?3",
+    [S_QUEUE_DELETE] = "DELETE FROM queue WHERE queue = ?1 AND sink = ?2 AND number = ?3",
+    [S_QUEUE_LOAD] = "SELECT number, label, bytes FROM queue WHERE queue = ?1 AND sink = ?2"
+                     " ORDER BY number",
+};
+
+/* ---- faults -------------------------------------------------------------------------------- */
+
+static const char move_away[] =
+    "move it away (with its -wal, if there is one): definitions come again from their sources";
+
+static const char *hint_of(int code)
+{
+    switch (code & 0xff) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return move_away;
+    case SQLITE_FULL:
+        return "make room in that filesystem: `df` shows its size, `du` what fills it";
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return "stop the other one (`fuser` with the file's name shows it), or name another file";
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+        return "run the agent as the owner of that directory, and let it write there";
+    case SQLITE_NOMEM:
+        return "give the agent more memory";
+    default:
+        return "";
+    }
+}
+
+static void name_file(const struct storage *s, struct fault *fault)
+{
+    if (fault) {
+        snprintf(fault->file, sizeof fault->file, "%s", s->path);
+    }
+}
+
+void sqlite_fault(struct storage *s, const char *what, struct fault *fault)
+{
+    const int code = sqlite3_extended_errcode(s->db);
+    const int primary = code & 0xff;
+    const int system = sqlite3_system_errno(s->db);
+    const bool of_system = (primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN) && system != 0;
+    if (primary == SQLITE_BUSY) {
+        fault_set(fault, "", hint_of(code), "%s: another process has the file open", what);
+    } else {
+        fault_set(fault, "", hint_of(code), "%s: %s%s%s", what, sqlite3_errmsg(s->db),
+                  of_system ? ": " : "", of_system ? strerror(system) : "");
+    }
+    name_file(s, fault);
+}
+
+void sqlite_damaged(struct storage *s, const char *what, struct fault *fault)
+{
+    fault_set(fault, "", move_away, "%s: the file is damaged", what);
+    name_file(s, fault);
+}
+
+/* ---- statements ---------------------------------------------------------------------------- */
+
+int bind_text(sqlite3_stmt *statement, int at, const char *text)
+{
+    return sqlite3_bind_text(statement, at, text, -1, SQLITE_STATIC);
+}
+
+int bind_bytes(sqlite3_stmt *statement, int at, const void *bytes, size_t length)
+{
+    /* SQLite takes NULL for the absence of a value, and 0 bytes at no address are one. */
+    return sqlite3_bind_blob64(statement, at, bytes ? bytes : "", length, SQLITE_STATIC);
+}
+
+sqlite3_stmt *sqlite_load(struct storage *s, enum statement which, struct fault *fault)
+{
+    sqlite3_stmt *statement = s->statements[which];
+    if (sqlite3_stmt_busy(statement)) {
+        fault_set(fault, "", "", "the storage is asked for what it is telling at the moment");
+        name_file(s, fault);
+        return NULL;
+    }
+    return statement;
+}
+
+int sqlite_step(struct storage *s, sqlite3_stmt *statement, int bound, const char *what,
+                struct fault *fault)
+{
+    const int code = bound == SQLITE_OK ? sqlite3_step(statement) : bound;
+    if (code == SQLITE_ROW || code == SQLITE_DONE) {
+        return code == SQLITE_ROW;
+    }
+    sqlite_fault(s, what, fault);
+    return -1;
+}
+
+void sqlite_reset(sqlite3_stmt *statement)
+{
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+}
+
+int sqlite_run(struct storage *s, sqlite3_stmt *statement, int bound, const char *what,
+               struct fault *fault)
+{
+    const int result = sqlite_step(s, statement, bound, what, fault);
+    sqlite_reset(statement);
+    return result < 0 ? -1 : 0;
+}
+
+/* ---- open and close ------------------------------------------------------------------------ */
+
+static int execute(struct storage *s, const char *text, const char *what, struct fault *fault)
+{
+    if (sqlite3_exec(s->db, text, NULL, NULL, NULL) != SQLITE_OK) {
+        sqlite_fault(s, what, fault);
+        return -1;
+    }
+    return 0;
+}
+
+/* Whose file it is; before anything in it is changed. */
+static int identify(struct storage *s, int *version, struct fault *fault)
+{
+    const enum schema_result whose = schema_identify(s->db, schema_version, version);
+    if (whose == SCHEMA_FAILED) {
+        sqlite_fault(s, "cannot be read", fault);
+    } else if (whose == SCHEMA_FOREIGN) {
+        fault_set(fault, "", "name another file", "is the database of another program");
+        name_file(s, fault);
+    } else if (whose == SCHEMA_NEWER) {
+        fault_set(fault, "", "run that version, or move the file away",
+                  "was written by a newer ffagent (schema %d; this one knows %d)", *version,
+                  schema_version);
+        name_file(s, fault);
+    }
+    return whose == SCHEMA_CURRENT ? 0 : -1;
+}
+
+static bool is_empty(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && st.st_size == 0;
+}
+
+/* The lock comes with the first access. An empty file is not read before it is locked for writing:
+   two agents that start at once would both have a lock for reading, and none could go on. */
+static int prepare_file(struct storage *s, int *version, struct fault *fault)
+{
+    *version = 0;
+    if (sqlite3_db_readonly(s->db, "main") == 1) { /* what SQLite falls back to */
+        fault_set(fault, "", hint_of(SQLITE_READONLY), "cannot be written: it is read-only");
+        name_file(s, fault);
+        return -1;
+    }
+    if (execute(s, "PRAGMA locking_mode=EXCLUSIVE", "cannot be used", fault) != 0 ||
+        (!is_empty(s->path) && identify(s, version, fault) != 0)) {
+        return -1;
+    }
+    /* auto_vacuum counts only before the first page is written, which journal_mode does. */
+    return execute(s,
+                   "PRAGMA auto_vacuum=INCREMENTAL;"
+                   "PRAGMA journal_mode=WAL;"
+                   "PRAGMA wal_autocheckpoint=" CHECKPOINT_PAGES ";"
+                   "PRAGMA journal_size_limit=" LOG_MOST_BYTES,
+                   "cannot be written", fault);
+}
+
+static int prepare_statements(struct storage *s, struct fault *fault)
+{
+    for (int i = 0; i < STATEMENTS; i++) {
+        if (sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->statements[i],
+                               NULL) != SQLITE_OK) {
+            sqlite_fault(s, "cannot be used", fault);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int prepare(struct storage *s, struct fault *fault)
+{
+    int version = 0;
+    if (strcmp(s->path, ":memory:") != 0 && prepare_file(s, &version, fault) != 0) {
+        return -1;
+    }
+    /* What is deleted is overwritten where that costs no writing; nothing goes to /tmp. */
+    if (execute(s,
+                "PRAGMA synchronous=NORMAL;"
+                "PRAGMA secure_delete=FAST;"
+                "PRAGMA temp_store=MEMORY;"
+                "PRAGMA cell_size_check=ON",
+                "cannot be used", fault) != 0) {
+        return -1;
+    }
+    if (schema_upgrade(s->db, version, schema_migrations, schema_version) != SQLITE_OK) {
+        sqlite_fault(s, "cannot be brought up to date", fault);
+        return -1;
+    }
+    return prepare_statements(s, fault);
+}
+
+struct storage *storage_open(const char *path, struct fault *fault)
+{
+    struct storage *s = calloc(1, sizeof *s);
+    fault_set(fault, "", "give the agent more memory", "no memory for the storage");
+    if (s == NULL) {
+        return NULL;
+    }
+    s->path = strcmp(path, ":memory:") == 0 ? strdup(path) : private_file(path, fault);
+    if (s->path == NULL) {
+        storage_close(s);
+        return NULL;
+    }
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    if (sqlite3_open_v2(s->path, &s->db, flags, NULL) != SQLITE_OK) {
+        sqlite_fault(s, "cannot be opened", fault);
+        storage_close(s);
+        return NULL;
+    }
+    if (prepare(s, fault) != 0) {
+        storage_close(s);
+        return NULL;
+    }
+    return s;
+}
+
+void storage_close(struct storage *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    for (int i = 0; i < STATEMENTS; i++) {
+        sqlite3_finalize(s->statements[i]);
+    }
+    sqlite3_close(s->db);
+    free(s->path);
+    free(s);
+}
+
+/* ---- transactions -------------------------------------------------------------------------- */
+
+int storage_begin(struct storage *s, struct fault *fault)
+{
+    return sqlite_run(s, s->statements[S_BEGIN], 0, "cannot begin to write", fault);
+}
+
+/* Nothing depends on it: what fails is tried again after another commit. */
+static void give_back_pages(struct storage *s)
+{
+    sqlite3_stmt *count = s->statements[S_FREE_PAGES];
+    const bool many =
+        sqlite3_step(count) == SQLITE_ROW && sqlite3_column_int(count, 0) > SPARE_PAGES;
+    sqlite3_reset(count);
+    if (many) {
+        sqlite3_exec(s->db, "PRAGMA incremental_vacuum(256)", NULL, NULL, NULL);
+    }
+}
+
+int storage_commit(struct storage *s, struct fault *fault)
+{
+    if (sqlite_run(s, s->statements[S_COMMIT], 0, "cannot be written", fault) != 0) {
+        return -1;
+    }
+    give_back_pages(s);
+    return 0;
+}
+
+void storage_rollback(struct storage *s)
+{
+    /* After some errors SQLite has already done it. */
+    if (!sqlite3_get_autocommit(s->db)) {
+        sqlite3_step(s->statements[S_ROLLBACK]);
+        sqlite3_reset(s->statements[S_ROLLBACK]);
+    }
+}
