@@ -129,10 +129,10 @@ enum ffshm_verify {
 
 enum ffshm_log_level { FFSHM_LOG_ERROR = 3, FFSHM_LOG_WARNING = 4, FFSHM_LOG_INFO = 6 };
 
-/* Called from open, refresh and close, never from an evaluation that does not refresh;
-   rate-limited. message is valid during the call only. Must not call back into the library. With
-   FFSHM_REFRESH_INLINE it runs in the evaluating thread: if you evaluate in signal handlers, it
-   must be async-signal-safe. */
+/* Called from open, refresh, close and ffshm_migration_track, never from an evaluation that does
+   not refresh; perhaps by two threads at once; rate-limited. message is valid during the call only.
+   Must not call back into the library. With FFSHM_REFRESH_INLINE it runs in the evaluating thread:
+   if you evaluate in signal handlers, it must be async-signal-safe. */
 typedef void ffshm_log_fn(void *arg, int level, const char *message);
 
 struct ffshm_options {

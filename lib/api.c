@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "evaluate.h"
+#include "hooks.h"
+#include "migration.h"
 #include "store.h"
 
 static const char empty[] = "";
@@ -148,12 +150,6 @@ static void wrong_type(struct evaluation *e)
 
 /* ---- handing values over ---- */
 
-/* Truncates toward zero; saturates. 0x1p63 is the first double beyond INT64_MAX. */
-static inline int64_t to_int(double number)
-{
-    return number >= 0x1p63 ? INT64_MAX : number < -0x1p63 ? INT64_MIN : (int64_t)number;
-}
-
 static size_t copy(const char *text, size_t length, char *buffer, size_t capacity)
 {
     if (capacity) {
@@ -196,160 +192,6 @@ static void describe(const struct snapshot *s, const struct evaluation *e, struc
     copy_text(e->flag, e->prerequisite_key, d->prerequisite_key, sizeof(d->prerequisite_key));
 }
 
-/* ---- the functions, one set for keys and one for handles ---- */
-
-/* The fast part: find the flag, serve its constant variation. No call but the tail calls. */
-#define FAST(find, take, go_on, general)                                                           \
-    if (__builtin_expect(s != NULL, 1)) {                                                          \
-        struct snapshot_blob where = find;                                                         \
-        if (__builtin_expect(where.blob && valid(c), 1)) {                                         \
-            const struct image_flag *at = (const struct image_flag *)where.blob;                   \
-            int32_t i = constant(at);                                                              \
-            if (__builtin_expect(i < 0, 0)) {                                                      \
-                return go_on(s, where.blob, where.extent, c, fallback);                            \
-            }                                                                                      \
-            fallback = take(variation_at(at, i), fallback);                                        \
-            store_leave();                                                                         \
-            return fallback;                                                                       \
-        }                                                                                          \
-        store_leave();                                                                             \
-    }                                                                                              \
-    return general(ff, flag, c, fallback);
-
-/* name: of the functions. T: what they return. wanted: the variation's type. convert: v to a T. */
-#define SCALAR(name, T, wanted, convert)                                                           \
-    static inline T take_##name(const struct image_variation *v, T fallback)                       \
-    {                                                                                              \
-        return v && v->type == (wanted) ? (convert) : fallback;                                    \
-    }                                                                                              \
-    static __attribute__((noinline))                                                               \
-    T continue_##name(const struct snapshot *s, const struct image_blob *blob, uint32_t extent,    \
-                      const struct ffshm_context *c, T fallback)                                   \
-    {                                                                                              \
-        T value = take_##name(decide(s, (struct snapshot_blob){blob, extent}, c), fallback);       \
-        store_leave();                                                                             \
-        return value;                                                                              \
-    }                                                                                              \
-    static __attribute__((noinline)) T general_##name(struct ffshm *ff, const char *flag,          \
-                                                      const struct ffshm_context *c, T fallback)   \
-    {                                                                                              \
-        const struct snapshot *s = enter(ff);                                                      \
-        T value = take_##name(decide(s, by_key(s, flag), c), fallback);                            \
-        store_leave();                                                                             \
-        return value;                                                                              \
-    }                                                                                              \
-    static __attribute__((noinline)) T general_flag_##name(                                        \
-        struct ffshm *ff, struct ffshm_flag *flag, const struct ffshm_context *c, T fallback)      \
-    {                                                                                              \
-        const struct snapshot *s = enter(ff);                                                      \
-        T value = take_##name(decide(s, by_handle(s, flag), c), fallback);                         \
-        store_leave();                                                                             \
-        return value;                                                                              \
-    }                                                                                              \
-    T ffshm_##name(struct ffshm *ff, const char *flag, const struct ffshm_context *c, T fallback)  \
-    {                                                                                              \
-        const struct snapshot *s = store_enter_fast(ff);                                           \
-        FAST(by_key(s, flag), take_##name, continue_##name, general_##name)                        \
-    }                                                                                              \
-    T ffshm_flag_##name(struct ffshm *ff, struct ffshm_flag *flag, const struct ffshm_context *c,  \
-                        T fallback)                                                                \
-    {                                                                                              \
-        const struct snapshot *s = store_enter_fast(ff);                                           \
-        FAST(by_hint(s, flag), take_##name, continue_##name, general_flag_##name)                  \
-    }                                                                                              \
-    T ffshm_##name##_detail(struct ffshm *ff, const char *flag, const struct ffshm_context *c,     \
-                            T fallback, struct ffshm_detail *detail)                               \
-    {                                                                                              \
-        const struct snapshot *s = enter(ff);                                                      \
-        struct evaluation e;                                                                       \
-        judge(s, by_key(s, flag), c, &e);                                                          \
-        if (e.value && e.value->type != (wanted)) {                                                \
-            wrong_type(&e);                                                                        \
-        }                                                                                          \
-        T value = take_##name(e.value, fallback);                                                  \
-        describe(s, &e, detail);                                                                   \
-        store_leave();                                                                             \
-        return value;                                                                              \
-    }
-
-SCALAR(bool, bool, IMAGE_BOOL, v->boolean != 0)
-SCALAR(int, int64_t, IMAGE_NUMBER, to_int(v->number))
-SCALAR(double, double, IMAGE_NUMBER, v->number)
-
-/* member: which of the variation's texts; fits: does a variation of this type have it? */
-#define TEXT(name, member, fits)                                                                   \
-    static size_t take_##name(struct snapshot_blob where, const struct image_variation *v,         \
-                              const char *fallback, char *buffer, size_t capacity)                 \
-    {                                                                                              \
-        return v && (fits)                                                                         \
-                   ? copy(image_text(where.blob, v->member), v->member.length, buffer, capacity)   \
-                   : copy_fallback(fallback, buffer, capacity);                                    \
-    }                                                                                              \
-    size_t ffshm_##name(struct ffshm *ff, const char *flag, const struct ffshm_context *c,         \
-                        const char *fallback, char *buffer, size_t capacity)                       \
-    {                                                                                              \
-        const struct snapshot *s = enter(ff);                                                      \
-        struct snapshot_blob where = by_key(s, flag);                                              \
-        size_t length = take_##name(where, decide(s, where, c), fallback, buffer, capacity);       \
-        store_leave();                                                                             \
-        return length;                                                                             \
-    }                                                                                              \
-    size_t ffshm_flag_##name(struct ffshm *ff, struct ffshm_flag *flag,                            \
-                             const struct ffshm_context *c, const char *fallback, char *buffer,    \
-                             size_t capacity)                                                      \
-    {                                                                                              \
-        const struct snapshot *s = enter(ff);                                                      \
-        struct snapshot_blob where = by_handle(s, flag);                                           \
-        size_t length = take_##name(where, decide(s, where, c), fallback, buffer, capacity);       \
-        store_leave();                                                                             \
-        return length;                                                                             \
-    }                                                                                              \
-    size_t ffshm_##name##_detail(struct ffshm *ff, const char *flag,                               \
-                                 const struct ffshm_context *c, const char *fallback,              \
-                                 char *buffer, size_t capacity, struct ffshm_detail *detail)       \
-    {                                                                                              \
-        const struct snapshot *s = enter(ff);                                                      \
-        struct snapshot_blob where = by_key(s, flag);                                              \
-        struct evaluation e;                                                                       \
-        judge(s, where, c, &e);                                                                    \
-        const struct image_variation *v = e.value;                                                 \
-        if (v && !(fits)) {                                                                        \
-            wrong_type(&e);                                                                        \
-        }                                                                                          \
-        size_t length = take_##name(where, e.value, fallback, buffer, capacity);                   \
-        describe(s, &e, detail);                                                                   \
-        store_leave();                                                                             \
-        return length;                                                                             \
-    }
-
-TEXT(string, text, v->type == IMAGE_STRING)
-TEXT(json, json, true)
-
-/* ---- views ---- */
-
-void ffshm_pin(struct ffshm *ff, struct ffshm_view *view)
-{
-    const struct snapshot *s = enter(ff);
-    struct store_snapshot *pinned =
-        (struct store_snapshot *)(uintptr_t)s; /* image is its first member */
-    if (pinned != &store_no_snapshot) {
-        atomic_fetch_add_explicit(&pinned->references, 1, memory_order_relaxed);
-    }
-    store_leave();
-    view->store = ff;
-    view->snapshot = s;
-}
-
-void ffshm_unpin(struct ffshm_view *view)
-{
-    if (view && view->snapshot) {
-        struct store_snapshot *pinned = (struct store_snapshot *)(uintptr_t)view->snapshot;
-        view->snapshot = NULL;
-        view->store = NULL;
-        store_drop(pinned, STORE_EXPLICIT);
-    }
-}
-
 static const char *text_or_empty(const struct image_flag *flag, struct image_string s)
 {
     return s.length ? image_text(flag, s) : empty;
@@ -384,10 +226,297 @@ static inline struct ffshm_result result_of(const struct snapshot *s, const stru
     };
 }
 
+/* The end of an evaluation with hooks: they see what the program gets. */
+static void conclude(struct hooked *h, const struct snapshot *s, const struct evaluation *e,
+                     struct ffshm_detail *detail)
+{
+    if (detail) {
+        describe(s, e, detail);
+    }
+    const struct ffshm_result result = result_of(s, e);
+    hooked_end(h, &result);
+}
+
+/* ---- the functions, one set for keys and one for handles ---- */
+
+/* The fast part: find the flag, serve its constant variation. No call but the tail calls. */
+#define FAST(find, take, go_on, general)                                                           \
+    if (__builtin_expect(s != NULL, 1)) {                                                          \
+        struct snapshot_blob where = find;                                                         \
+        if (__builtin_expect(where.blob && valid(c), 1)) {                                         \
+            const struct image_flag *at = (const struct image_flag *)where.blob;                   \
+            int32_t i = constant(at);                                                              \
+            if (__builtin_expect(i < 0, 0)) {                                                      \
+                return go_on(s, where.blob, where.extent, c, fallback);                            \
+            }                                                                                      \
+            fallback = take(variation_at(at, i), fallback);                                        \
+            store_leave();                                                                         \
+            return fallback;                                                                       \
+        }                                                                                          \
+        store_leave();                                                                             \
+    }                                                                                              \
+    return general(ff, flag, c, fallback);
+
+/* name: of the functions. T: what they return. wanted: the variation's type. convert: v to a T. */
+#define SCALAR(name, T, wanted, convert)                                                           \
+    static inline T take_##name(const struct image_variation *v, T fallback)                       \
+    {                                                                                              \
+        return v && v->type == (wanted) ? (convert) : fallback;                                    \
+    }                                                                                              \
+    static __attribute__((noinline))                                                               \
+    T continue_##name(const struct snapshot *s, const struct image_blob *blob, uint32_t extent,    \
+                      const struct ffshm_context *c, T fallback)                                   \
+    {                                                                                              \
+        T value = take_##name(decide(s, (struct snapshot_blob){blob, extent}, c), fallback);       \
+        store_leave();                                                                             \
+        return value;                                                                              \
+    }                                                                                              \
+    static __attribute__((noinline, cold))                                                         \
+    T hooked_##name##_value(struct ffshm *ff, const char *flag, const struct ffshm_context *c,     \
+                            T fallback, struct ffshm_detail *detail, const char *method)           \
+    {                                                                                              \
+        struct hooked h = {.told = hooked_##name(fallback)};                                       \
+        const struct snapshot *s = hooked_begin(&h, ff, flag, c, method);                          \
+        struct evaluation e;                                                                       \
+        judge(s, by_key(s, flag), c, &e);                                                          \
+        if (e.value && e.value->type != (wanted)) {                                                \
+            wrong_type(&e);                                                                        \
+        }                                                                                          \
+        T value = take_##name(e.value, fallback);                                                  \
+        conclude(&h, s, &e, detail);                                                               \
+        return value;                                                                              \
+    }                                                                                              \
+    static __attribute__((noinline)) T general_##name(struct ffshm *ff, const char *flag,          \
+                                                      const struct ffshm_context *c, T fallback)   \
+    {                                                                                              \
+        if (__builtin_expect(store_hooked(ff), 0)) {                                               \
+            return hooked_##name##_value(ff, flag, c, fallback, NULL, "ffshm_" #name);             \
+        }                                                                                          \
+        const struct snapshot *s = enter(ff);                                                      \
+        T value = take_##name(decide(s, by_key(s, flag), c), fallback);                            \
+        store_leave();                                                                             \
+        return value;                                                                              \
+    }                                                                                              \
+    static __attribute__((noinline)) T general_flag_##name(                                        \
+        struct ffshm *ff, struct ffshm_flag *flag, const struct ffshm_context *c, T fallback)      \
+    {                                                                                              \
+        if (__builtin_expect(store_hooked(ff), 0)) {                                               \
+            return hooked_##name##_value(ff, flag->key, c, fallback, NULL, "ffshm_flag_" #name);   \
+        }                                                                                          \
+        const struct snapshot *s = enter(ff);                                                      \
+        T value = take_##name(decide(s, by_handle(s, flag), c), fallback);                         \
+        store_leave();                                                                             \
+        return value;                                                                              \
+    }                                                                                              \
+    T ffshm_##name(struct ffshm *ff, const char *flag, const struct ffshm_context *c, T fallback)  \
+    {                                                                                              \
+        const struct snapshot *s = store_enter_fast(ff);                                           \
+        FAST(by_key(s, flag), take_##name, continue_##name, general_##name)                        \
+    }                                                                                              \
+    T ffshm_flag_##name(struct ffshm *ff, struct ffshm_flag *flag, const struct ffshm_context *c,  \
+                        T fallback)                                                                \
+    {                                                                                              \
+        const struct snapshot *s = store_enter_fast(ff);                                           \
+        FAST(by_hint(s, flag), take_##name, continue_##name, general_flag_##name)                  \
+    }                                                                                              \
+    T ffshm_##name##_detail(struct ffshm *ff, const char *flag, const struct ffshm_context *c,     \
+                            T fallback, struct ffshm_detail *detail)                               \
+    {                                                                                              \
+        if (__builtin_expect(store_hooked(ff), 0)) {                                               \
+            return hooked_##name##_value(ff, flag, c, fallback, detail, "ffshm_" #name "_detail"); \
+        }                                                                                          \
+        const struct snapshot *s = enter(ff);                                                      \
+        struct evaluation e;                                                                       \
+        judge(s, by_key(s, flag), c, &e);                                                          \
+        if (e.value && e.value->type != (wanted)) {                                                \
+            wrong_type(&e);                                                                        \
+        }                                                                                          \
+        T value = take_##name(e.value, fallback);                                                  \
+        describe(s, &e, detail);                                                                   \
+        store_leave();                                                                             \
+        return value;                                                                              \
+    }
+
+SCALAR(bool, bool, IMAGE_BOOL, v->boolean != 0)
+SCALAR(int, int64_t, IMAGE_NUMBER, evaluate_to_int(v->number))
+SCALAR(double, double, IMAGE_NUMBER, v->number)
+
+/* member: which of the variation's texts; fits: does a variation of this type have it? */
+#define TEXT(name, member, fits)                                                                   \
+    static size_t take_##name(struct snapshot_blob where, const struct image_variation *v,         \
+                              const char *fallback, char *buffer, size_t capacity)                 \
+    {                                                                                              \
+        return v && (fits)                                                                         \
+                   ? copy(image_text(where.blob, v->member), v->member.length, buffer, capacity)   \
+                   : copy_fallback(fallback, buffer, capacity);                                    \
+    }                                                                                              \
+    static __attribute__((noinline, cold)) size_t hooked_##name##_value(                           \
+        struct ffshm *ff, const char *flag, const struct ffshm_context *c, const char *fallback,   \
+        char *buffer, size_t capacity, struct ffshm_detail *detail, const char *method)            \
+    {                                                                                              \
+        struct hooked h = {.told = hooked_##name(fallback)};                                       \
+        const struct snapshot *s = hooked_begin(&h, ff, flag, c, method);                          \
+        struct snapshot_blob where = by_key(s, flag);                                              \
+        struct evaluation e;                                                                       \
+        judge(s, where, c, &e);                                                                    \
+        const struct image_variation *v = e.value;                                                 \
+        if (v && !(fits)) {                                                                        \
+            wrong_type(&e);                                                                        \
+        }                                                                                          \
+        size_t length = take_##name(where, e.value, fallback, buffer, capacity);                   \
+        conclude(&h, s, &e, detail);                                                               \
+        return length;                                                                             \
+    }                                                                                              \
+    size_t ffshm_##name(struct ffshm *ff, const char *flag, const struct ffshm_context *c,         \
+                        const char *fallback, char *buffer, size_t capacity)                       \
+    {                                                                                              \
+        if (__builtin_expect(store_hooked(ff), 0)) {                                               \
+            return hooked_##name##_value(ff, flag, c, fallback, buffer, capacity, NULL,            \
+                                         "ffshm_" #name);                                          \
+        }                                                                                          \
+        const struct snapshot *s = enter(ff);                                                      \
+        struct snapshot_blob where = by_key(s, flag);                                              \
+        size_t length = take_##name(where, decide(s, where, c), fallback, buffer, capacity);       \
+        store_leave();                                                                             \
+        return length;                                                                             \
+    }                                                                                              \
+    size_t ffshm_flag_##name(struct ffshm *ff, struct ffshm_flag *flag,                            \
+                             const struct ffshm_context *c, const char *fallback, char *buffer,    \
+                             size_t capacity)                                                      \
+    {                                                                                              \
+        if (__builtin_expect(store_hooked(ff), 0)) {                                               \
+            return hooked_##name##_value(ff, flag->key, c, fallback, buffer, capacity, NULL,       \
+                                         "ffshm_flag_" #name);                                     \
+        }                                                                                          \
+        const struct snapshot *s = enter(ff);                                                      \
+        struct snapshot_blob where = by_handle(s, flag);                                           \
+        size_t length = take_##name(where, decide(s, where, c), fallback, buffer, capacity);       \
+        store_leave();                                                                             \
+        return length;                                                                             \
+    }                                                                                              \
+    size_t ffshm_##name##_detail(struct ffshm *ff, const char *flag,                               \
+                                 const struct ffshm_context *c, const char *fallback,              \
+                                 char *buffer, size_t capacity, struct ffshm_detail *detail)       \
+    {                                                                                              \
+        if (__builtin_expect(store_hooked(ff), 0)) {                                               \
+            return hooked_##name##_value(ff, flag, c, fallback, buffer, capacity, detail,          \
+                                         "ffshm_" #name "_detail");                                \
+        }                                                                                          \
+        const struct snapshot *s = enter(ff);                                                      \
+        struct snapshot_blob where = by_key(s, flag);                                              \
+        struct evaluation e;                                                                       \
+        judge(s, where, c, &e);                                                                    \
+        const struct image_variation *v = e.value;                                                 \
+        if (v && !(fits)) {                                                                        \
+            wrong_type(&e);                                                                        \
+        }                                                                                          \
+        size_t length = take_##name(where, e.value, fallback, buffer, capacity);                   \
+        describe(s, &e, detail);                                                                   \
+        store_leave();                                                                             \
+        return length;                                                                             \
+    }
+
+TEXT(string, text, v->type == IMAGE_STRING)
+TEXT(json, json, true)
+
+/* ---- stages of migrations ---- */
+
+/* As a string is evaluated; one that is no stage has the wrong type. */
+static int judge_stage(const struct snapshot *s, const char *flag, const struct ffshm_context *c,
+                       int fallback, struct evaluation *e)
+{
+    judge(s, by_key(s, flag), c, e);
+    const struct image_variation *v = e->value;
+    int stage = v && v->type == IMAGE_STRING ? ffshm_stage_parse(image_text(e->flag, v->text)) : -1;
+    if (v && stage < 0) {
+        wrong_type(e);
+    }
+    return stage < 0 ? fallback : stage;
+}
+
+static __attribute__((noinline, cold)) int hooked_stage(struct ffshm *ff, const char *flag,
+                                                        const struct ffshm_context *c, int fallback,
+                                                        struct ffshm_migration *m)
+{
+    struct hooked h = {.told = hooked_string(ffshm_stage_name(fallback))};
+    const struct snapshot *s = hooked_begin(&h, ff, flag, c, "ffshm_migration_stage");
+    struct evaluation e;
+    int stage = judge_stage(s, flag, c, fallback, &e);
+    if (m) {
+        migration_begin(m, ff, flag, c, fallback, stage, &e);
+    }
+    conclude(&h, s, &e, NULL);
+    return stage;
+}
+
+int ffshm_migration_stage(struct ffshm *ff, const char *flag, const struct ffshm_context *c,
+                          int fallback, struct ffshm_migration *m)
+{
+    if (!*ffshm_stage_name(fallback)) {
+        fallback = FFSHM_STAGE_OFF;
+    }
+    if (__builtin_expect(store_hooked(ff), 0)) {
+        return hooked_stage(ff, flag, c, fallback, m);
+    }
+    const struct snapshot *s = enter(ff);
+    struct evaluation e;
+    int stage = judge_stage(s, flag, c, fallback, &e);
+    if (m) {
+        migration_begin(m, ff, flag, c, fallback, stage, &e);
+    }
+    store_leave();
+    return stage;
+}
+
+/* ---- views ---- */
+
+void ffshm_pin(struct ffshm *ff, struct ffshm_view *view)
+{
+    const struct snapshot *s = enter(ff);
+    struct store_snapshot *pinned =
+        (struct store_snapshot *)(uintptr_t)s; /* image is its first member */
+    if (pinned != &store_no_snapshot) {
+        atomic_fetch_add_explicit(&pinned->references, 1, memory_order_relaxed);
+    }
+    store_leave();
+    view->store = ff;
+    view->snapshot = s;
+}
+
+void ffshm_unpin(struct ffshm_view *view)
+{
+    if (view && view->snapshot) {
+        struct store_snapshot *pinned = (struct store_snapshot *)(uintptr_t)view->snapshot;
+        view->snapshot = NULL;
+        view->store = NULL;
+        store_drop(pinned, STORE_EXPLICIT);
+    }
+}
+
+/* Hooks are told of no fallback: there is none. */
+static __attribute__((noinline, cold)) void hooked_evaluate(const struct ffshm_view *view,
+                                                            const char *flag,
+                                                            const struct ffshm_context *c,
+                                                            struct ffshm_result *out)
+{
+    struct hooked h = {.told = {.fallback_type = FFSHM_TYPE_NULL}};
+    struct evaluation e;
+    const struct snapshot *s = view->snapshot;
+    hooked_before(&h, view->store, flag, c, "ffshm_evaluate");
+    judge(s, by_key(s, flag), c, &e);
+    *out = result_of(s, &e);
+    hooked_after(&h, out);
+}
+
 struct ffshm_result ffshm_evaluate(const struct ffshm_view *view, const char *flag,
                                    const struct ffshm_context *c)
 {
     const struct snapshot *s = view->snapshot ? view->snapshot : &store_no_snapshot.image;
+    if (view->snapshot && __builtin_expect(store_hooked(view->store), 0)) {
+        struct ffshm_result result;
+        hooked_evaluate(view, flag, c, &result);
+        return result;
+    }
     struct evaluation e;
     judge(s, by_key(s, flag), c, &e);
     return result_of(s, &e);

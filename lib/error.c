@@ -96,3 +96,21 @@ const char *ffshm_big_segments_name(int status)
         return "";
     }
 }
+
+const char *ffshm_source_error_name(int error)
+{
+    switch (error) {
+    case FFSHM_SOURCE_NO_ERROR:
+        return "";
+    case FFSHM_SOURCE_NETWORK_ERROR:
+        return "NETWORK_ERROR";
+    case FFSHM_SOURCE_ERROR_RESPONSE:
+        return "ERROR_RESPONSE";
+    case FFSHM_SOURCE_INVALID_DATA:
+        return "INVALID_DATA";
+    case FFSHM_SOURCE_STORE_ERROR:
+        return "STORE_ERROR";
+    default:
+        return "UNKNOWN";
+    }
+}

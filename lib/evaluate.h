@@ -29,6 +29,13 @@ struct evaluation {
 void evaluate(const struct snapshot *snapshot, struct snapshot_blob where,
               const struct ffshm_context *c, struct evaluation *out);
 
+/* A number as ffshm_int gives it: truncated toward zero, saturated. 0x1p63 is the first double
+   beyond INT64_MAX. */
+static inline int64_t evaluate_to_int(double number)
+{
+    return number >= 0x1p63 ? INT64_MAX : number < -0x1p63 ? INT64_MIN : (int64_t)number;
+}
+
 struct narrator; /* explain.h */
 
 /* The same code, telling the narrator each step. */

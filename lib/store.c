@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hooks.h"
 #include "image_verify.h"
 #include "regex.h"
 #include "test_point.h"
@@ -38,13 +39,16 @@ uint64_t store_now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-void store_log(struct ffshm *ff, int level, const char *text, const char *detail)
+static void log_line(struct ffshm *ff, _Atomic uint64_t *next_ns, int level, const char *text,
+                     const char *detail)
 {
+    uint64_t next = atomic_load_explicit(next_ns, memory_order_relaxed);
     uint64_t now = store_now_ns();
-    if (!ff->log || now < ff->log_next_ns) {
+    if (!ff->log || now < next ||
+        !atomic_compare_exchange_strong_explicit(next_ns, &next, now + LOG_INTERVAL_NS,
+                                                 memory_order_relaxed, memory_order_relaxed)) {
         return;
     }
-    ff->log_next_ns = now + LOG_INTERVAL_NS;
     /* Perhaps in a signal handler: no stdio. */
     const char *const parts[] = {text, detail ? ": " : "",           detail ? detail : "",
                                  " (", ff->dir ? ff->dir : "memory", ")"};
@@ -57,6 +61,16 @@ void store_log(struct ffshm *ff, int level, const char *text, const char *detail
     }
     line[used] = '\0';
     ff->log(ff->log_arg, level, line);
+}
+
+void store_log(struct ffshm *ff, int level, const char *text, const char *detail)
+{
+    log_line(ff, &ff->log_next_ns, level, text, detail);
+}
+
+void store_log_misuse(struct ffshm *ff, const char *text, const char *detail)
+{
+    log_line(ff, &ff->misuse_log_next_ns, FFSHM_LOG_ERROR, text, detail);
 }
 
 bool store_try_lock(struct ffshm *ff)
@@ -356,6 +370,7 @@ void ffshm_close(struct ffshm *ff)
         free((void *)(uintptr_t)control);
     }
     store_extents_free(ff);
+    hooks_free(ff);
     if (ff->dir_fd >= 0) {
         close(ff->dir_fd);
     }

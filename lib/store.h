@@ -57,6 +57,7 @@ struct ffshm {
         control;                              /* never NULL: a page of zeros before the first one */
     _Atomic uint64_t seen;                    /* generation last looked at, good or refused */
     _Atomic(struct store_snapshot *) current; /* never NULL: the empty snapshot */
+    _Atomic(struct hooks *) hooks;            /* NULL: none. hooks.h */
 
     /* Written by refreshes only; under `refreshing`. */
     _Alignas(128) _Atomic uintptr_t refreshing; /* who refreshes (store_self), 0: nobody */
@@ -82,7 +83,8 @@ struct ffshm {
     _Atomic uint64_t refused;
     _Atomic uint64_t refreshes;
     _Atomic uint64_t dropped_events;
-    uint64_t log_next_ns;
+    _Atomic uint64_t log_next_ns;        /* no line before */
+    _Atomic uint64_t misuse_log_next_ns; /* of store_log_misuse */
     ffshm_log_fn *log;
     void *log_arg;
 
@@ -112,6 +114,9 @@ void store_unlock(struct ffshm *ff);
 /* One reference; the last one unmaps. */
 void store_drop(struct store_snapshot *s, enum store_caller caller);
 void store_log(struct ffshm *ff, int level, const char *text, const char *detail);
+/* The program did something wrong: lines of their own rate, lest they hide the others. Any thread.
+ */
+void store_log_misuse(struct ffshm *ff, const char *text, const char *detail);
 uint64_t store_now_ns(void);
 
 /* Wraps an assembled image (set_seed 0) as a store of its own: no files, no agent. The memory is
@@ -138,6 +143,12 @@ void store_snapshot_fill(struct store_snapshot *s, uint64_t set_seed);
 bool store_agent_alive(const struct ffshm *ff);
 extern const struct image_control store_no_control;
 extern struct store_snapshot store_no_snapshot;
+
+/* ---- status.c ---- */
+
+/* What the agent last said about its sources. false, and *out zeroed: it died while it wrote.
+   Bounded work. */
+bool store_source_report(struct ffshm *ff, struct image_source_report *out);
 
 /* ---- store_fork.c ---- */
 
@@ -177,11 +188,18 @@ static inline const struct snapshot *store_enter(struct ffshm *ff)
     return &atomic_load_explicit(&ff->current, memory_order_acquire)->image;
 }
 
+/* Are there hooks? Then an evaluation takes another way. */
+static inline bool store_hooked(const struct ffshm *ff)
+{
+    return atomic_load_explicit(&ff->hooks, memory_order_relaxed) != NULL;
+}
+
 /* The same where nothing unusual is to be done; NULL (and no section) where it is: no function call
- * in it. */
+ * in it. rcu_registered is asked last: rcu_enter loads the same word again, and the compiler makes
+ * one load of the two only where no atomic one stands between them. */
 static inline const struct snapshot *store_enter_fast(struct ffshm *ff)
 {
-    if (__builtin_expect(store_is_news(ff) || !rcu_registered(), 0)) {
+    if (__builtin_expect(store_is_news(ff) || store_hooked(ff) || !rcu_registered(), 0)) {
         return NULL;
     }
     rcu_enter();

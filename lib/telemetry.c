@@ -2,6 +2,9 @@
  * telemetry.c - what a program tells: until agents of this version collect events, counted as
  * dropped.
  */
+#include "telemetry.h"
+
+#include "hooks.h"
 #include "store.h"
 
 static void drop(struct ffshm *ff)
@@ -13,20 +16,15 @@ static void drop(struct ffshm *ff)
 
 void ffshm_track(struct ffshm *ff, const char *event, const struct ffshm_context *c, double value)
 {
-    (void)event;
-    (void)c;
-    (void)value;
     drop(ff);
+    hooks_track(ff, event, c, &value, NULL);
 }
 
 void ffshm_track_data(struct ffshm *ff, const char *event, const struct ffshm_context *c,
                       const double *value, const char *json)
 {
-    (void)event;
-    (void)c;
-    (void)value;
-    (void)json;
     drop(ff);
+    hooks_track(ff, event, c, value, json);
 }
 
 void ffshm_identify(struct ffshm *ff, const struct ffshm_context *c)
@@ -38,4 +36,11 @@ void ffshm_identify(struct ffshm *ff, const struct ffshm_context *c)
 int ffshm_flush(struct ffshm *ff)
 {
     return ff ? FFSHM_OK : FFSHM_INVALID_ARGUMENT;
+}
+
+bool telemetry_migration(struct ffshm *ff, const struct telemetry_migration *m)
+{
+    (void)m;
+    drop(ff);
+    return false;
 }

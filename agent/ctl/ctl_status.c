@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "ctl.h"
 #include "ctl_files.h"
@@ -25,6 +26,9 @@ static const struct option options[] = {
 static const char interrupted[] =
     "the last load failed; the last good definitions stay in force; see the agent's log, or run "
     "ffctl lint";
+
+static const char unreachable[] =
+    "the last good definitions stay in force; the source's error and the agent's log tell more";
 
 static const char *const source_names[] = {"initializing", "valid", "interrupted", "off"};
 static const char *const agent_names[] = {"starting", "ready", "stopped", "moved"};
@@ -109,11 +113,56 @@ static void look_at_files(struct view *v)
     }
 }
 
+/* NULL: the source is well, or nothing of it is in force. A source that has told of an error is not
+   a file that ffctl lint could read, unless it is the data that is bad. */
+static const char *source_advice(const struct ffshm_status *s)
+{
+    if (!s->ready || s->source_state != FFSHM_SOURCE_INTERRUPTED) {
+        return NULL;
+    }
+    return s->source_error == FFSHM_SOURCE_NO_ERROR || s->source_error == FFSHM_SOURCE_INVALID_DATA
+               ? interrupted
+               : unreachable;
+}
+
+static void print_json_time(const char *name, uint64_t ms)
+{
+    printf(",\"%s\":", name);
+    if (ms > 0) {
+        printf("%" PRIu64, ms);
+    } else {
+        output_text("null");
+    }
+}
+
+/* Times are null where they are not known. */
+static void print_json_source(const struct ffshm_status *s)
+{
+    printf(",\"source\":\"%s\"", source_name(s->source_state));
+    print_json_time("source_since_ms", s->source_since_ms);
+    output_text(",\"source_error\":");
+    if (s->source_error == FFSHM_SOURCE_NO_ERROR) {
+        output_text("null");
+    } else {
+        printf("{\"kind\":\"%s\",\"status\":", ffshm_source_error_name(s->source_error));
+        if (s->source_error == FFSHM_SOURCE_ERROR_RESPONSE) {
+            printf("%d", s->source_error_status);
+        } else {
+            output_text("null");
+        }
+        print_json_time("at_ms", s->source_error_ms);
+        output_text(",\"text\":");
+        output_quoted(s->source_error_text);
+        output_text("}");
+    }
+    print_json_time("data_as_of_ms", s->data_as_of_ms);
+    printf(",\"telemetry\":%s", s->telemetry ? "true" : "false");
+}
+
 /* What is wrong, and what to do: null where all is well. */
 static void print_json_advice(const struct view *v)
 {
-    const bool stale = v->status.ready && v->status.source_state == FFSHM_SOURCE_INTERRUPTED;
-    const char *const hint = v->trouble.error ? v->trouble.hint : stale ? interrupted : NULL;
+    const char *const hint = v->trouble.error ? v->trouble.hint : source_advice(&v->status);
     output_text(",\"cause\":");
     if (v->trouble.error) {
         output_quoted(v->trouble.cause);
@@ -142,10 +191,10 @@ static void print_json(const struct view *v)
     }
     printf(",\"state\":\"%s\",\"silent_ms\":%" PRId64 "}",
            v->has_control ? agent_name(v->agent_state) : "unknown", s->agent_silent_ms);
-    printf(",\"source\":\"%s\",\"generation\":%" PRIu64 ",\"newest_generation\":%" PRIu64
-           ",\"age_ms\":%" PRId64 ",\"flags\":%" PRIu32 ",\"segments\":%" PRIu32,
-           source_name(s->source_state), s->generation, s->newest_generation, s->snapshot_age_ms,
-           s->flags, s->segments);
+    print_json_source(s);
+    printf(",\"generation\":%" PRIu64 ",\"newest_generation\":%" PRIu64 ",\"age_ms\":%" PRId64
+           ",\"flags\":%" PRIu32 ",\"segments\":%" PRIu32,
+           s->generation, s->newest_generation, s->snapshot_age_ms, s->flags, s->segments);
     if (v->has_head) {
         printf(",\"digest\":\"%s\",\"extents\":%" PRIu32 ",\"bytes\":%" PRIu64, v->digest,
                v->extents, v->bytes);
@@ -203,14 +252,57 @@ static void print_gone(const struct ctl *ctl, const struct view *v)
     }
 }
 
-static void print_source(const struct view *v)
+/* Of a time of the agent's until now. */
+static const char *age_of(uint64_t ms, char text[OUTPUT_SHORT])
 {
-    const struct ffshm_status *const s = &v->status;
-    printf("source       %s", source_name(s->source_state));
-    if (s->ready && s->source_state == FFSHM_SOURCE_INTERRUPTED) {
-        printf(": %s", interrupted);
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    const uint64_t now = (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+    return output_age(now > ms ? (int64_t)(now - ms) : 0, text);
+}
+
+/* It may quote what a server sent: nothing in it is to command the terminal. */
+static void print_plain(const char *text)
+{
+    for (; *text; text++) {
+        putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+    }
+}
+
+static void print_source_error(const struct ffshm_status *s)
+{
+    char age[OUTPUT_SHORT];
+    printf("source error %s", ffshm_source_error_name(s->source_error));
+    if (s->source_error == FFSHM_SOURCE_ERROR_RESPONSE) {
+        printf(" %d", s->source_error_status);
+    }
+    if (s->source_error_ms > 0) {
+        printf(", %s ago", age_of(s->source_error_ms, age));
+    }
+    if (*s->source_error_text) {
+        output_text(": ");
+        print_plain(s->source_error_text);
     }
     output_text("\n");
+}
+
+static void print_source(const struct view *v)
+{
+    char age[OUTPUT_SHORT];
+    const struct ffshm_status *const s = &v->status;
+    const char *const advice = source_advice(s);
+    printf("source       %s", source_name(s->source_state));
+    printf("%s%s\n", advice ? ": " : "", advice ? advice : "");
+    if (s->source_since_ms > 0) {
+        printf("since        %s\n", age_of(s->source_since_ms, age));
+    }
+    if (s->source_error != FFSHM_SOURCE_NO_ERROR) {
+        print_source_error(s);
+    }
+    if (s->data_as_of_ms > 0) {
+        printf("data         last known good, received %s ago\n", age_of(s->data_as_of_ms, age));
+    }
+    printf("telemetry    %s\n", s->telemetry ? "collected" : "not collected");
 }
 
 static void print_text(const struct ctl *ctl, const struct view *v)

@@ -113,6 +113,43 @@ refuses() { # CAUSE: verify, status and eval, with that cause and nothing else
     }
 }
 
+# poke OFFSET BYTES: into $spoilt's control page; BYTES as printf writes them.
+poke() {
+    # shellcheck disable=SC2059
+    printf "$2" | dd of="$spoilt/ctl" bs=1 seek="$1" conv=notrunc status=none
+}
+le64() { # NUMBER: as printf writes its eight bytes, the least significant first
+    local i
+    for ((i = 0; i < 8; i++)); do
+        printf '\\x%02x' $((($1 >> 8 * i) & 255))
+    done
+}
+
+step "what the agent says about its sources and of telemetry is told"
+spoilt true
+now=$(date +%s000)
+poke 268 '\x02'
+poke 332 '\x02\0\0\0\xf7\x01'
+poke 344 "$(le64 $((now - 3600000)))"
+poke 352 "$(le64 $((now - 300000)))"
+poke 360 "$(le64 $((now - 7200000)))"
+poke 368 'no "answer"\033[2J\0'
+ctl 0 status --text --dir "$spoilt"
+says 'source       interrupted: the last good definitions stay in force; the source' \
+    'since        60 min' 'source error ERROR_RESPONSE 503, 5 min ago: no "answer"?[2J' \
+    'data         last known good, received 2.0 h ago' 'telemetry    not collected'
+poke 136 '\x01'
+ctl 0 status --json --dir "$spoilt"
+says "\"source\":\"interrupted\",\"source_since_ms\":$((now - 3600000))" \
+    "\"source_error\":{\"kind\":\"ERROR_RESPONSE\",\"status\":503,\"at_ms\":$((now - 300000))," \
+    '"text":"no \"answer\"\u001b[2J"}' "\"data_as_of_ms\":$((now - 7200000)),\"telemetry\":true"
+poke 332 '\x01'
+ctl 0 status --json --dir "$spoilt"
+says '"source_error":{"kind":"NETWORK_ERROR","status":null,'
+spoilt true
+ctl 0 status --json --dir "$spoilt"
+says '"source_error":null,"data_as_of_ms":null,"telemetry":false'
+
 step "files that readers refuse are refused by verify, with the file and what is wrong with it"
 spoilt true
 ctl 0 snapshot verify --dir "$spoilt"
