@@ -30,6 +30,10 @@ struct launchdarkly_events_options {
     unsigned context_keys_capacity; /* 0: 1000 */
     int64_t context_keys_flush_ms;  /* 0: 5 min */
     uint64_t outbox_most_bytes;     /* 0: 64 MiB; then the oldest payload is dropped, and counted */
+    size_t payload_most_bytes;      /* before compression; 0: 5 MiB */
+    int64_t retry_ms;               /* from the first attempt to the second; 0: 1 s */
+    int64_t later_ms;               /* then, doubling ... 0: 30 s */
+    int64_t later_most_ms;          /* ... up to this; 0: 5 min */
     deliver_value_fn *value;
     /* Called when the context keys are forgotten, so that processes tell of contexts anew. */
     void (*contexts_forgotten)(void *arg);

@@ -20,8 +20,10 @@ USES = {
     "http": [],
     "storage": [],
 }
-# The vocabulary that all stages speak: values, models, what is wrong with them and where.
+# The vocabulary that all stages speak: values, models, what is wrong with them and where; and the
+# log.
 COMMON = {"agent/catalog/" + name for name in ("fault.h", "member.h", "model.h", "document.h")}
+COMMON.add("agent/log.h")
 STDLIB_ONLY = {"lib/image.h": {"stdint.h", "stdatomic.h"}}
 URCU = {"lib/rcu.h"}
 
