@@ -147,7 +147,7 @@ static int begin(struct client *c, const char *agent, bool loud, const json_t *c
         outcome_fail(outcome, 500, "the store cannot be opened");
         return -1;
     }
-    if (hooks_add(c, configuration, outcome)) {
+    if (client_hooks_add(c, configuration, outcome)) {
         return -1;
     }
     const int error = await_flags(c, wait_of(configuration));
@@ -219,7 +219,7 @@ void client_free(struct client *c)
         stop_agent(c);
     }
     ffshm_close(c->ff);
-    hooks_free(c);
+    client_hooks_free(c);
     if (c->dir[0]) {
         nftw(c->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     }

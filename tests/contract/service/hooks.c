@@ -144,7 +144,7 @@ static int add(struct client *c, json_t *settings)
     return ffshm_add_hook(c->ff, &callbacks);
 }
 
-int hooks_add(struct client *c, const json_t *configuration, struct outcome *outcome)
+int client_hooks_add(struct client *c, const json_t *configuration, struct outcome *outcome)
 {
     size_t i;
     json_t *settings;
@@ -159,7 +159,7 @@ int hooks_add(struct client *c, const json_t *configuration, struct outcome *out
     return 0;
 }
 
-void hooks_free(struct client *c)
+void client_hooks_free(struct client *c)
 {
     while (c->hooks) {
         struct hook *hook = c->hooks;

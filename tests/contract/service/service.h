@@ -66,9 +66,9 @@ void outcome_fail(struct outcome *outcome, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* hooks.c: adds the configured hooks to the client's store. -1 and *outcome. */
-int hooks_add(struct client *c, const json_t *configuration, struct outcome *outcome);
+int client_hooks_add(struct client *c, const json_t *configuration, struct outcome *outcome);
 /* After the store was closed. */
-void hooks_free(struct client *c);
+void client_hooks_free(struct client *c);
 
 /* post.c: POSTs the text; type is the whole Content-Type header. The status, or -1: no answer.
  *answer (if wanted) is the body, malloc'ed. */
