@@ -12,7 +12,7 @@ const char *const schema_migrations[] = {
     /* 1: last known good, what is counted, events.
 
        The bytes of a state lie apart from what is known of them: to change a column of a row,
-       SQLite writes the whole row. id of a mark: hex(id) is the name of the process's file. */
+       SQLite goes through the whole row. id of a mark: hex(id) is the name of the process's file. */
     "CREATE TABLE text ("
     "  name TEXT PRIMARY KEY NOT NULL,"
     "  text TEXT NOT NULL"
