@@ -57,7 +57,7 @@ static struct snapshot_blob next_flag(const struct all_flags *all, uint64_t *cur
             return where;
         }
     }
-    return (struct snapshot_blob){NULL, 0};
+    return (struct snapshot_blob){NULL, 0, 0};
 }
 
 static void put_key(struct json_text *out, const char **before, const struct image_flag *flag)
@@ -88,19 +88,6 @@ static void put_values(struct all_flags *all, const char **before)
 }
 
 /* ---- what is said about them ---- */
-
-static bool is_experiment(const struct evaluation *e)
-{
-    const struct image_flag *flag = e->flag;
-    if (e->in_experiment) {
-        return true;
-    }
-    if (e->reason == FFSHM_REASON_RULE_MATCH) {
-        const struct image_rule *rules = image_at(flag, flag->rules_offset);
-        return rules[e->rule_index].flags & IMAGE_RULE_TRACK_EVENTS;
-    }
-    return e->reason == FFSHM_REASON_FALLTHROUGH && flag->flags & IMAGE_FLAG_TRACK_FALLTHROUGH;
-}
 
 static void put_reason(struct json_text *out, const struct evaluation *e)
 {
@@ -186,7 +173,7 @@ static void put_metadata(struct all_flags *all, const struct evaluation *e)
 {
     struct json_text *out = &all->out;
     const struct image_flag *flag = e->flag;
-    const bool experiment = is_experiment(e);
+    const bool experiment = evaluation_is_experiment(e);
     const bool track = experiment || flag->flags & IMAGE_FLAG_TRACK_EVENTS;
     const bool details = !(all->options & FFSHM_ALL_FLAGS_DETAILS_ONLY_FOR_TRACKED) || track ||
                          flag->debug_until_ms > all->now_ms;

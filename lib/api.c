@@ -1,8 +1,9 @@
 /*
- * api.c - evaluation as programs call it: lookup, evaluate, hand the value over.
+ * api.c - evaluation as programs call it: lookup, evaluate, count, hand the value over.
  *
- * Each call is one read section. The plain functions take the shortest way to a variation (decide);
- * the _detail ones and the views have the whole story (judge).
+ * Each call is one read section. The plain functions take the shortest way to a variation; the
+ * _detail ones and the views have the whole story (judge). While the agent collects (`window`), all
+ * of them count what they served, and tell more where there is more to tell (telemetry.h).
  */
 #include <math.h>
 #include <string.h>
@@ -10,7 +11,7 @@
 #include "evaluate.h"
 #include "hooks.h"
 #include "migration.h"
-#include "store.h"
+#include "telemetry.h"
 
 static const char empty[] = "";
 
@@ -36,26 +37,25 @@ static inline const struct snapshot *enter(struct ffshm *ff)
 static inline struct snapshot_blob by_key(const struct snapshot *s, const char *key)
 {
     if (__builtin_expect(!key, 0)) {
-        return (struct snapshot_blob){NULL, 0};
+        return (struct snapshot_blob){NULL, 0, 0};
     }
     size_t length = text_length(key);
-    return snapshot_find(s, key, length, hash_bytes(key, length), NULL);
+    return snapshot_find(s, key, length, hash_bytes(key, length));
 }
 
 static __attribute__((noinline)) struct snapshot_blob resolve(const struct snapshot *s,
                                                               struct ffshm_flag *flag)
 {
     if (!flag->key) {
-        return (struct snapshot_blob){NULL, 0};
+        return (struct snapshot_blob){NULL, 0, 0};
     }
     size_t length = strlen(flag->key);
     uint64_t hash = hash_bytes(flag->key, length);
-    uint32_t slot;
-    struct snapshot_blob found = snapshot_find(s, flag->key, length, hash, &slot);
+    struct snapshot_blob found = snapshot_find(s, flag->key, length, hash);
     if (found.blob) {
         /* Threads may race here, with this store or another: whatever pair is read is checked
          * against the blob. */
-        __atomic_store_n(&flag->slot, slot, __ATOMIC_RELAXED);
+        __atomic_store_n(&flag->slot, found.slot, __ATOMIC_RELAXED);
         __atomic_store_n(&flag->hash, hash, __ATOMIC_RELAXED);
     }
     return found;
@@ -73,11 +73,11 @@ static inline struct snapshot_blob by_hint(const struct snapshot *s, const struc
         if (__builtin_expect(at.offset != 0, 1)) { /* of an empty slot the extent may be anything */
             const struct image_blob *blob = (const void *)(s->bases[at.extent] + at.offset);
             if (__builtin_expect(blob->key_hash == hash && blob->kind == IMAGE_FLAG, 1)) {
-                return (struct snapshot_blob){blob, at.extent};
+                return (struct snapshot_blob){blob, at.extent, (uint32_t)slot};
             }
         }
     }
-    return (struct snapshot_blob){NULL, 0};
+    return (struct snapshot_blob){NULL, 0, 0};
 }
 
 static inline struct snapshot_blob by_handle(const struct snapshot *s, struct ffshm_flag *flag)
@@ -107,24 +107,26 @@ static inline const struct image_variation *variation_at(const struct image_flag
     return &variations[i];
 }
 
-/* The variation to serve; NULL: the fallback. */
-static inline const struct image_variation *
-decide(const struct snapshot *s, struct snapshot_blob where, const struct ffshm_context *c)
+/* The outcome for a flag that is there and a valid context. */
+static inline void run(struct ffshm *ff, uint64_t window, const struct snapshot *s,
+                       struct snapshot_blob where, const struct ffshm_context *c, bool with_reason,
+                       struct evaluation *out)
 {
-    if (!where.blob || !valid(c)) {
-        return NULL;
+    const struct image_flag *flag = (const struct image_flag *)where.blob;
+    if (__builtin_expect(window != 0 && flag->steps & IMAGE_STEP_PREREQUISITES, 0)) {
+        telemetry_evaluate(ff, window, s, where, c, with_reason, out);
+    } else {
+        evaluate(s, where, c, out);
     }
-    struct evaluation e;
-    evaluate(s, where, c, &e);
-    return e.value;
 }
 
-/* The whole outcome; never without a reason. */
-static void judge(const struct snapshot *s, struct snapshot_blob where,
-                  const struct ffshm_context *c, struct evaluation *out)
+/* The outcome in any case; never without a reason. */
+static void judge(struct ffshm *ff, uint64_t window, const struct snapshot *s,
+                  struct snapshot_blob where, const struct ffshm_context *c, bool with_reason,
+                  struct evaluation *out)
 {
     if (where.blob && valid(c)) {
-        evaluate(s, where, c, out);
+        run(ff, window, s, where, c, with_reason, out);
         return;
     }
     *out = (struct evaluation){.variation = -1,
@@ -134,6 +136,16 @@ static void judge(const struct snapshot *s, struct snapshot_blob where,
                                         : valid(c) ? FFSHM_FLAG_NOT_FOUND
                                                    : FFSHM_INVALID_CONTEXT,
                                .flag = (const struct image_flag *)where.blob};
+}
+
+/* Counts what was served of a flag that is there, and nothing more. false: there is more to it. */
+static inline bool counted(struct ffshm *ff, uint64_t window, struct snapshot_blob where,
+                           const struct ffshm_context *c, const struct evaluation *e, bool fits)
+{
+    const struct image_flag *flag = (const struct image_flag *)where.blob;
+    return where.blob && e->error == FFSHM_OK && fits &&
+           telemetry_count(ff, window, where, c,
+                           e->variation >= 0 ? (uint32_t)e->variation : flag->variation_count);
 }
 
 static void wrong_type(struct evaluation *e)
@@ -226,30 +238,28 @@ static inline struct ffshm_result result_of(const struct snapshot *s, const stru
     };
 }
 
-/* The end of an evaluation with hooks: they see what the program gets. */
-static void conclude(struct hooked *h, const struct snapshot *s, const struct evaluation *e,
-                     struct ffshm_detail *detail)
-{
-    if (detail) {
-        describe(s, e, detail);
-    }
-    const struct ffshm_result result = result_of(s, e);
-    hooked_end(h, &result);
-}
-
 /* ---- the functions, one set for keys and one for handles ---- */
 
-/* The fast part: find the flag, serve its constant variation. No call but the tail calls. */
-#define FAST(find, take, go_on, general)                                                           \
+/* The fast part: find the flag, serve its constant variation, count it. No call but the tail
+ * calls. */
+#define FAST(find, wanted, take, go_on, general)                                                   \
     if (__builtin_expect(s != NULL, 1)) {                                                          \
         struct snapshot_blob where = find;                                                         \
         if (__builtin_expect(where.blob && valid(c), 1)) {                                         \
             const struct image_flag *at = (const struct image_flag *)where.blob;                   \
+            const uint64_t window = telemetry_window(ff);                                          \
             int32_t i = constant(at);                                                              \
             if (__builtin_expect(i < 0, 0)) {                                                      \
-                return go_on(s, where.blob, where.extent, c, fallback);                            \
+                return go_on(ff, s, where, c, fallback);                                           \
             }                                                                                      \
-            fallback = take(variation_at(at, i), fallback);                                        \
+            const struct image_variation *v = variation_at(at, i);                                 \
+            if (window != 0 &&                                                                     \
+                __builtin_expect(v->type != (wanted) ||                                            \
+                                     !telemetry_count(ff, window, where, c, (uint32_t)i),          \
+                                 0)) {                                                             \
+                return go_on(ff, s, where, c, fallback);                                           \
+            }                                                                                      \
+            fallback = take(v, fallback);                                                          \
             store_leave();                                                                         \
             return fallback;                                                                       \
         }                                                                                          \
@@ -257,43 +267,89 @@ static void conclude(struct hooked *h, const struct snapshot *s, const struct ev
     }                                                                                              \
     return general(ff, flag, c, fallback);
 
-/* name: of the functions. T: what they return. wanted: the variation's type. convert: v to a T. */
-#define SCALAR(name, T, wanted, convert)                                                           \
+/* What came of a call, with all that it was about. */
+#define TOLD(key_asked, value_type, member, with)                                                  \
+    (&(const struct telemetry_evaluation){.snapshot = s,                                           \
+                                          .where = where,                                          \
+                                          .key = (key_asked),                                      \
+                                          .c = c,                                                  \
+                                          .result = &e,                                            \
+                                          .fallback = {(value_type), {.member = fallback}},        \
+                                          .wrong_type = e.value && !fits,                          \
+                                          .with_reason = (with)})
+
+/* name: of the functions. T: what they return. wanted: the variation's type. convert: v to a T.
+   kind, member: T as a struct telemetry_value. */
+#define SCALAR(name, T, wanted, convert, kind, member)                                             \
     static inline T take_##name(const struct image_variation *v, T fallback)                       \
     {                                                                                              \
         return v && v->type == (wanted) ? (convert) : fallback;                                    \
     }                                                                                              \
+    static __attribute__((noinline, cold)) void tell_##name(                                       \
+        struct ffshm *ff, const struct snapshot *s, struct snapshot_blob where, const char *key,   \
+        const struct ffshm_context *c, T fallback, const struct evaluation *result,                \
+        bool with_reason)                                                                          \
+    {                                                                                              \
+        const struct evaluation e = *result;                                                       \
+        const bool fits = !e.value || e.value->type == (wanted);                                   \
+        telemetry_tell(ff, telemetry_window(ff), TOLD(key, kind, member, with_reason));            \
+    }                                                                                              \
     static __attribute__((noinline))                                                               \
-    T continue_##name(const struct snapshot *s, const struct image_blob *blob, uint32_t extent,    \
+    T continue_##name(struct ffshm *ff, const struct snapshot *s, struct snapshot_blob where,      \
                       const struct ffshm_context *c, T fallback)                                   \
     {                                                                                              \
-        T value = take_##name(decide(s, (struct snapshot_blob){blob, extent}, c), fallback);       \
+        const uint64_t window = telemetry_window(ff);                                              \
+        struct evaluation e;                                                                       \
+        run(ff, window, s, where, c, false, &e);                                                   \
+        const bool fits = !e.value || e.value->type == (wanted);                                   \
+        T value = take_##name(e.value, fallback);                                                  \
+        if (window != 0 && !counted(ff, window, where, c, &e, fits)) {                             \
+            tell_##name(ff, s, where, NULL, c, fallback, &e, false);                               \
+        }                                                                                          \
         store_leave();                                                                             \
         return value;                                                                              \
     }                                                                                              \
+    static T whole_##name(struct ffshm *ff, const struct snapshot *s, struct snapshot_blob where,  \
+                          const char *key, const struct ffshm_context *c, T fallback,              \
+                          bool with_reason, struct evaluation *e)                                  \
+    {                                                                                              \
+        const uint64_t window = telemetry_window(ff);                                              \
+        judge(ff, window, s, where, c, with_reason, e);                                            \
+        const bool fits = !e->value || e->value->type == (wanted);                                 \
+        if (window != 0 && !counted(ff, window, where, c, e, fits)) {                              \
+            tell_##name(ff, s, where, key, c, fallback, e, with_reason);                           \
+        }                                                                                          \
+        if (!fits) {                                                                               \
+            wrong_type(e);                                                                         \
+        }                                                                                          \
+        return take_##name(e->value, fallback);                                                    \
+    }                                                                                              \
     static __attribute__((noinline, cold))                                                         \
-    T hooked_##name##_value(struct ffshm *ff, const char *flag, const struct ffshm_context *c,     \
-                            T fallback, struct ffshm_detail *detail, const char *method)           \
+    T hooked_##name##_call(struct ffshm *ff, const char *flag, const struct ffshm_context *c,      \
+                           T fallback, struct ffshm_detail *detail, const char *method)            \
     {                                                                                              \
         struct hooked h = {.told = hooked_##name(fallback)};                                       \
         const struct snapshot *s = hooked_begin(&h, ff, flag, c, method);                          \
         struct evaluation e;                                                                       \
-        judge(s, by_key(s, flag), c, &e);                                                          \
-        if (e.value && e.value->type != (wanted)) {                                                \
-            wrong_type(&e);                                                                        \
+        rcu_enter();                                                                               \
+        T value = whole_##name(ff, s, by_key(s, flag), flag, c, fallback, detail != NULL, &e);     \
+        rcu_leave();                                                                               \
+        if (detail) {                                                                              \
+            describe(s, &e, detail);                                                               \
         }                                                                                          \
-        T value = take_##name(e.value, fallback);                                                  \
-        conclude(&h, s, &e, detail);                                                               \
+        const struct ffshm_result result = result_of(s, &e);                                       \
+        hooked_end(&h, &result);                                                                   \
         return value;                                                                              \
     }                                                                                              \
     static __attribute__((noinline)) T general_##name(struct ffshm *ff, const char *flag,          \
                                                       const struct ffshm_context *c, T fallback)   \
     {                                                                                              \
         if (__builtin_expect(store_hooked(ff), 0)) {                                               \
-            return hooked_##name##_value(ff, flag, c, fallback, NULL, "ffshm_" #name);             \
+            return hooked_##name##_call(ff, flag, c, fallback, NULL, "ffshm_" #name);              \
         }                                                                                          \
         const struct snapshot *s = enter(ff);                                                      \
-        T value = take_##name(decide(s, by_key(s, flag), c), fallback);                            \
+        struct evaluation e;                                                                       \
+        T value = whole_##name(ff, s, by_key(s, flag), flag, c, fallback, false, &e);              \
         store_leave();                                                                             \
         return value;                                                                              \
     }                                                                                              \
@@ -301,82 +357,96 @@ static void conclude(struct hooked *h, const struct snapshot *s, const struct ev
         struct ffshm *ff, struct ffshm_flag *flag, const struct ffshm_context *c, T fallback)      \
     {                                                                                              \
         if (__builtin_expect(store_hooked(ff), 0)) {                                               \
-            return hooked_##name##_value(ff, flag->key, c, fallback, NULL, "ffshm_flag_" #name);   \
+            return hooked_##name##_call(ff, flag->key, c, fallback, NULL, "ffshm_flag_" #name);    \
         }                                                                                          \
         const struct snapshot *s = enter(ff);                                                      \
-        T value = take_##name(decide(s, by_handle(s, flag), c), fallback);                         \
+        struct evaluation e;                                                                       \
+        T value = whole_##name(ff, s, by_handle(s, flag), flag->key, c, fallback, false, &e);      \
         store_leave();                                                                             \
         return value;                                                                              \
     }                                                                                              \
     T ffshm_##name(struct ffshm *ff, const char *flag, const struct ffshm_context *c, T fallback)  \
     {                                                                                              \
         const struct snapshot *s = store_enter_fast(ff);                                           \
-        FAST(by_key(s, flag), take_##name, continue_##name, general_##name)                        \
+        FAST(by_key(s, flag), wanted, take_##name, continue_##name, general_##name)                \
     }                                                                                              \
     T ffshm_flag_##name(struct ffshm *ff, struct ffshm_flag *flag, const struct ffshm_context *c,  \
                         T fallback)                                                                \
     {                                                                                              \
         const struct snapshot *s = store_enter_fast(ff);                                           \
-        FAST(by_hint(s, flag), take_##name, continue_##name, general_flag_##name)                  \
+        FAST(by_hint(s, flag), wanted, take_##name, continue_##name, general_flag_##name)          \
     }                                                                                              \
     T ffshm_##name##_detail(struct ffshm *ff, const char *flag, const struct ffshm_context *c,     \
                             T fallback, struct ffshm_detail *detail)                               \
     {                                                                                              \
         if (__builtin_expect(store_hooked(ff), 0)) {                                               \
-            return hooked_##name##_value(ff, flag, c, fallback, detail, "ffshm_" #name "_detail"); \
+            return hooked_##name##_call(ff, flag, c, fallback, detail, "ffshm_" #name "_detail");  \
         }                                                                                          \
         const struct snapshot *s = enter(ff);                                                      \
         struct evaluation e;                                                                       \
-        judge(s, by_key(s, flag), c, &e);                                                          \
-        if (e.value && e.value->type != (wanted)) {                                                \
-            wrong_type(&e);                                                                        \
-        }                                                                                          \
-        T value = take_##name(e.value, fallback);                                                  \
+        T value = whole_##name(ff, s, by_key(s, flag), flag, c, fallback, true, &e);               \
         describe(s, &e, detail);                                                                   \
         store_leave();                                                                             \
         return value;                                                                              \
     }
 
-SCALAR(bool, bool, IMAGE_BOOL, v->boolean != 0)
-SCALAR(int, int64_t, IMAGE_NUMBER, evaluate_to_int(v->number))
-SCALAR(double, double, IMAGE_NUMBER, v->number)
+SCALAR(bool, bool, IMAGE_BOOL, v->boolean != 0, TELEMETRY_BOOL, boolean)
+SCALAR(int, int64_t, IMAGE_NUMBER, evaluate_to_int(v->number), TELEMETRY_INT, integer)
+SCALAR(double, double, IMAGE_NUMBER, v->number, TELEMETRY_NUMBER, number)
 
-/* member: which of the variation's texts; fits: does a variation of this type have it? */
-#define TEXT(name, member, fits)                                                                   \
-    static size_t take_##name(struct snapshot_blob where, const struct image_variation *v,         \
-                              const char *fallback, char *buffer, size_t capacity)                 \
+/* member: which of the variation's texts; matches: does a variation of this type have it? kind: of
+   the fallback, as a struct telemetry_value. */
+#define TEXT(name, member, matches, kind)                                                          \
+    static size_t whole_##name(                                                                    \
+        struct ffshm *ff, const struct snapshot *s, struct snapshot_blob where, const char *key,   \
+        const struct ffshm_context *c, const char *fallback, char *buffer, size_t capacity,        \
+        struct ffshm_detail *detail, struct ffshm_result *result)                                  \
     {                                                                                              \
-        return v && (fits)                                                                         \
+        const uint64_t window = telemetry_window(ff);                                              \
+        struct evaluation e;                                                                       \
+        judge(ff, window, s, where, c, detail != NULL, &e);                                        \
+        const struct image_variation *v = e.value;                                                 \
+        const bool fits = !v || (matches);                                                         \
+        if (window != 0 && !counted(ff, window, where, c, &e, fits)) {                             \
+            telemetry_tell(ff, window, TOLD(key, kind, text, detail != NULL));                     \
+        }                                                                                          \
+        if (!fits) {                                                                               \
+            wrong_type(&e);                                                                        \
+        }                                                                                          \
+        if (detail) {                                                                              \
+            describe(s, &e, detail);                                                               \
+        }                                                                                          \
+        if (result) {                                                                              \
+            *result = result_of(s, &e);                                                            \
+        }                                                                                          \
+        return e.value                                                                             \
                    ? copy(image_text(where.blob, v->member), v->member.length, buffer, capacity)   \
                    : copy_fallback(fallback, buffer, capacity);                                    \
     }                                                                                              \
-    static __attribute__((noinline, cold)) size_t hooked_##name##_value(                           \
+    static __attribute__((noinline, cold)) size_t hooked_##name##_call(                            \
         struct ffshm *ff, const char *flag, const struct ffshm_context *c, const char *fallback,   \
         char *buffer, size_t capacity, struct ffshm_detail *detail, const char *method)            \
     {                                                                                              \
         struct hooked h = {.told = hooked_##name(fallback)};                                       \
         const struct snapshot *s = hooked_begin(&h, ff, flag, c, method);                          \
-        struct snapshot_blob where = by_key(s, flag);                                              \
-        struct evaluation e;                                                                       \
-        judge(s, where, c, &e);                                                                    \
-        const struct image_variation *v = e.value;                                                 \
-        if (v && !(fits)) {                                                                        \
-            wrong_type(&e);                                                                        \
-        }                                                                                          \
-        size_t length = take_##name(where, e.value, fallback, buffer, capacity);                   \
-        conclude(&h, s, &e, detail);                                                               \
+        struct ffshm_result result;                                                                \
+        rcu_enter();                                                                               \
+        size_t length = whole_##name(ff, s, by_key(s, flag), flag, c, fallback, buffer, capacity,  \
+                                     detail, &result);                                             \
+        rcu_leave();                                                                               \
+        hooked_end(&h, &result);                                                                   \
         return length;                                                                             \
     }                                                                                              \
     size_t ffshm_##name(struct ffshm *ff, const char *flag, const struct ffshm_context *c,         \
                         const char *fallback, char *buffer, size_t capacity)                       \
     {                                                                                              \
         if (__builtin_expect(store_hooked(ff), 0)) {                                               \
-            return hooked_##name##_value(ff, flag, c, fallback, buffer, capacity, NULL,            \
-                                         "ffshm_" #name);                                          \
+            return hooked_##name##_call(ff, flag, c, fallback, buffer, capacity, NULL,             \
+                                        "ffshm_" #name);                                           \
         }                                                                                          \
         const struct snapshot *s = enter(ff);                                                      \
-        struct snapshot_blob where = by_key(s, flag);                                              \
-        size_t length = take_##name(where, decide(s, where, c), fallback, buffer, capacity);       \
+        size_t length =                                                                            \
+            whole_##name(ff, s, by_key(s, flag), flag, c, fallback, buffer, capacity, NULL, NULL); \
         store_leave();                                                                             \
         return length;                                                                             \
     }                                                                                              \
@@ -385,12 +455,12 @@ SCALAR(double, double, IMAGE_NUMBER, v->number)
                              size_t capacity)                                                      \
     {                                                                                              \
         if (__builtin_expect(store_hooked(ff), 0)) {                                               \
-            return hooked_##name##_value(ff, flag->key, c, fallback, buffer, capacity, NULL,       \
-                                         "ffshm_flag_" #name);                                     \
+            return hooked_##name##_call(ff, flag->key, c, fallback, buffer, capacity, NULL,        \
+                                        "ffshm_flag_" #name);                                      \
         }                                                                                          \
         const struct snapshot *s = enter(ff);                                                      \
-        struct snapshot_blob where = by_handle(s, flag);                                           \
-        size_t length = take_##name(where, decide(s, where, c), fallback, buffer, capacity);       \
+        size_t length = whole_##name(ff, s, by_handle(s, flag), flag->key, c, fallback, buffer,    \
+                                     capacity, NULL, NULL);                                        \
         store_leave();                                                                             \
         return length;                                                                             \
     }                                                                                              \
@@ -399,39 +469,43 @@ SCALAR(double, double, IMAGE_NUMBER, v->number)
                                  char *buffer, size_t capacity, struct ffshm_detail *detail)       \
     {                                                                                              \
         if (__builtin_expect(store_hooked(ff), 0)) {                                               \
-            return hooked_##name##_value(ff, flag, c, fallback, buffer, capacity, detail,          \
-                                         "ffshm_" #name "_detail");                                \
+            return hooked_##name##_call(ff, flag, c, fallback, buffer, capacity, detail,           \
+                                        "ffshm_" #name "_detail");                                 \
         }                                                                                          \
         const struct snapshot *s = enter(ff);                                                      \
-        struct snapshot_blob where = by_key(s, flag);                                              \
-        struct evaluation e;                                                                       \
-        judge(s, where, c, &e);                                                                    \
-        const struct image_variation *v = e.value;                                                 \
-        if (v && !(fits)) {                                                                        \
-            wrong_type(&e);                                                                        \
-        }                                                                                          \
-        size_t length = take_##name(where, e.value, fallback, buffer, capacity);                   \
-        describe(s, &e, detail);                                                                   \
+        size_t length = whole_##name(ff, s, by_key(s, flag), flag, c, fallback, buffer, capacity,  \
+                                     detail, NULL);                                                \
         store_leave();                                                                             \
         return length;                                                                             \
     }
 
-TEXT(string, text, v->type == IMAGE_STRING)
-TEXT(json, json, true)
+TEXT(string, text, v->type == IMAGE_STRING, TELEMETRY_STRING)
+TEXT(json, json, true, TELEMETRY_JSON)
 
 /* ---- stages of migrations ---- */
 
-/* As a string is evaluated; one that is no stage has the wrong type. */
-static int judge_stage(const struct snapshot *s, const char *flag, const struct ffshm_context *c,
-                       int fallback, struct evaluation *e)
+/* As a string is evaluated, and counted; then one that is no stage has the wrong type. */
+static int judge_stage(struct ffshm *ff, const struct snapshot *s, const char *flag,
+                       const struct ffshm_context *c, int fallback, struct ffshm_migration *m,
+                       struct ffshm_result *result)
 {
-    judge(s, by_key(s, flag), c, e);
-    const struct image_variation *v = e->value;
-    int stage = v && v->type == IMAGE_STRING ? ffshm_stage_parse(image_text(e->flag, v->text)) : -1;
-    if (v && stage < 0) {
-        wrong_type(e);
+    char text[16]; /* longer than any stage */
+    struct snapshot_blob where = by_key(s, flag);
+    (void)whole_string(ff, s, where, flag, c, ffshm_stage_name(fallback), text, sizeof(text), NULL,
+                       result);
+    int stage = ffshm_stage_parse(text);
+    if (stage < 0) {
+        struct evaluation e = {.flag = (const struct image_flag *)where.blob,
+                               .big_segments = (uint8_t)result->big_segments};
+        wrong_type(&e);
+        *result = result_of(s, &e);
+        stage = fallback;
     }
-    return stage < 0 ? fallback : stage;
+    if (m) {
+        migration_begin(m, ff, flag, c, fallback, stage, (const struct image_flag *)where.blob,
+                        result);
+    }
+    return stage;
 }
 
 static __attribute__((noinline, cold)) int hooked_stage(struct ffshm *ff, const char *flag,
@@ -440,12 +514,11 @@ static __attribute__((noinline, cold)) int hooked_stage(struct ffshm *ff, const 
 {
     struct hooked h = {.told = hooked_string(ffshm_stage_name(fallback))};
     const struct snapshot *s = hooked_begin(&h, ff, flag, c, "ffshm_migration_stage");
-    struct evaluation e;
-    int stage = judge_stage(s, flag, c, fallback, &e);
-    if (m) {
-        migration_begin(m, ff, flag, c, fallback, stage, &e);
-    }
-    conclude(&h, s, &e, NULL);
+    struct ffshm_result result;
+    rcu_enter();
+    int stage = judge_stage(ff, s, flag, c, fallback, m, &result);
+    rcu_leave();
+    hooked_end(&h, &result);
     return stage;
 }
 
@@ -459,11 +532,8 @@ int ffshm_migration_stage(struct ffshm *ff, const char *flag, const struct ffshm
         return hooked_stage(ff, flag, c, fallback, m);
     }
     const struct snapshot *s = enter(ff);
-    struct evaluation e;
-    int stage = judge_stage(s, flag, c, fallback, &e);
-    if (m) {
-        migration_begin(m, ff, flag, c, fallback, stage, &e);
-    }
+    struct ffshm_result result;
+    int stage = judge_stage(ff, s, flag, c, fallback, m, &result);
     store_leave();
     return stage;
 }
@@ -493,6 +563,36 @@ void ffshm_unpin(struct ffshm_view *view)
     }
 }
 
+/* A view needs no read section for its snapshot, but what is told needs one. */
+static __attribute__((noinline)) void judge_and_tell(const struct ffshm_view *view, uint64_t window,
+                                                     const char *flag, struct snapshot_blob where,
+                                                     const struct ffshm_context *c,
+                                                     struct evaluation *e)
+{
+    const struct snapshot *s = view->snapshot;
+    rcu_enter();
+    judge(view->store, window, s, where, c, false, e);
+    if (!counted(view->store, window, where, c, e, true)) {
+        const struct telemetry_evaluation what = {
+            .snapshot = s, .where = where, .key = flag, .c = c, .result = e};
+        telemetry_tell(view->store, window, &what);
+    }
+    rcu_leave();
+}
+
+static inline void evaluate_view(const struct ffshm_view *view, const char *flag,
+                                 const struct ffshm_context *c, struct evaluation *e)
+{
+    const struct snapshot *s = view->snapshot ? view->snapshot : &store_no_snapshot.image;
+    const uint64_t window = view->store ? telemetry_window(view->store) : 0;
+    const struct snapshot_blob where = by_key(s, flag);
+    if (window != 0) {
+        judge_and_tell(view, window, flag, where, c, e);
+    } else {
+        judge(NULL, 0, s, where, c, false, e);
+    }
+}
+
 /* Hooks are told of no fallback: there is none. */
 static __attribute__((noinline, cold)) void hooked_evaluate(const struct ffshm_view *view,
                                                             const char *flag,
@@ -501,10 +601,9 @@ static __attribute__((noinline, cold)) void hooked_evaluate(const struct ffshm_v
 {
     struct hooked h = {.told = {.fallback_type = FFSHM_TYPE_NULL}};
     struct evaluation e;
-    const struct snapshot *s = view->snapshot;
     hooked_before(&h, view->store, flag, c, "ffshm_evaluate");
-    judge(s, by_key(s, flag), c, &e);
-    *out = result_of(s, &e);
+    evaluate_view(view, flag, c, &e);
+    *out = result_of(view->snapshot, &e);
     hooked_after(&h, out);
 }
 
@@ -518,7 +617,7 @@ struct ffshm_result ffshm_evaluate(const struct ffshm_view *view, const char *fl
         return result;
     }
     struct evaluation e;
-    judge(s, by_key(s, flag), c, &e);
+    evaluate_view(view, flag, c, &e);
     return result_of(s, &e);
 }
 

@@ -89,6 +89,8 @@ void ffshm_context_init(struct ffshm_context *c, const char *kind, const char *k
     c->attribute_count = 0;
     c->private_count = 0;
     c->error = FFSHM_OK;
+    c->kind_sum = 0;
+    c->identity = 0;
     if (is_user(kind)) {
         start_kind(c, 0, "user", 4, HASH_KIND_USER);
     } else {
@@ -105,6 +107,8 @@ void ffshm_context_init(struct ffshm_context *c, const char *kind, const char *k
     }
     c->kinds[0].key = key;
     c->kinds[0].key_length = (uint32_t)length;
+    c->kind_sum = c->kinds[0].kind_hash;
+    c->identity = context_identity(key, length, c->kind_sum);
 }
 
 /* ---- attributes ---------------------------------------------------------------------------- */
@@ -315,6 +319,8 @@ int ffshm_context_add(struct ffshm_context *multi, const struct ffshm_context *o
     for (unsigned i = 0; i < one->kind_count; i++) {
         multi->kinds[multi->kind_count++] = one->kinds[i];
     }
+    multi->kind_sum += one->kind_sum;
+    multi->identity += one->identity;
     for (unsigned i = 0; i < one->attribute_count; i++) {
         const unsigned to = multi->attribute_count++;
         multi->hashes[to] = one->hashes[i];

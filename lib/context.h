@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "ffshm.h"
+#include "hash.h"
 #include "image.h"
 
 enum context_type { /* of an attribute, as stored in the context and as handed out */
@@ -38,6 +39,12 @@ struct context_value {
 static inline bool context_valid(const struct ffshm_context *c)
 {
     return c && c->error == FFSHM_OK && c->kind_count > 0;
+}
+
+/* What a kind with its key adds to a context's identity. */
+static inline uint64_t context_identity(const char *key, size_t length, uint64_t kind_hash)
+{
+    return XXH3_64bits_withSeed(key, length, kind_hash);
 }
 
 /* The index of the kind, or -1. */

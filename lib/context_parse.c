@@ -360,6 +360,8 @@ int ffshm_context_parse(struct ffshm_context *c, const char *json, size_t length
     c->kind_count = 0;
     c->attribute_count = 0;
     c->private_count = 0;
+    c->kind_sum = 0;
+    c->identity = 0;
     c->error = FFSHM_INVALID_CONTEXT;
     if (!json || (!scratch && scratch_size > 0)) {
         return FFSHM_INVALID_ARGUMENT;
@@ -368,6 +370,11 @@ int ffshm_context_parse(struct ffshm_context *c, const char *json, size_t length
     const int error = parse(&p, json, length);
     if (error == FFSHM_OK) {
         c->error = FFSHM_OK;
+        for (unsigned i = 0; i < c->kind_count; i++) {
+            const uint64_t kind_hash = c->kinds[i].kind_hash;
+            c->kind_sum += kind_hash;
+            c->identity += context_identity(c->kinds[i].key, c->kinds[i].key_length, kind_hash);
+        }
     }
     return error;
 }

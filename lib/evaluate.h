@@ -25,6 +25,20 @@ struct evaluation {
     struct image_string prerequisite_key; /* relative to flag */
 };
 
+/* Is it an experiment, or to be told of like one? LaunchDarkly's rule. */
+static inline bool evaluation_is_experiment(const struct evaluation *e)
+{
+    const struct image_flag *flag = e->flag;
+    if (e->in_experiment) {
+        return true;
+    }
+    if (e->reason == FFSHM_REASON_RULE_MATCH) {
+        const struct image_rule *rules = image_at(flag, flag->rules_offset);
+        return rules[e->rule_index].flags & IMAGE_RULE_TRACK_EVENTS;
+    }
+    return e->reason == FFSHM_REASON_FALLTHROUGH && flag->flags & IMAGE_FLAG_TRACK_FALLTHROUGH;
+}
+
 /* Evaluates the flag blob at `where`. c must be valid (c->error == 0). */
 void evaluate(const struct snapshot *snapshot, struct snapshot_blob where,
               const struct ffshm_context *c, struct evaluation *out);
@@ -35,6 +49,16 @@ static inline int64_t evaluate_to_int(double number)
 {
     return number >= 0x1p63 ? INT64_MAX : number < -0x1p63 ? INT64_MIN : (int64_t)number;
 }
+
+/* Is told of each prerequisite that was evaluated, inner ones first; also of those that the
+   evaluation of `parent` was abandoned after. */
+struct recorder {
+    void (*prerequisite)(struct recorder *self, const struct image_flag *parent,
+                         struct snapshot_blob where, const struct evaluation *result);
+};
+void evaluate_recorded(const struct snapshot *snapshot, struct snapshot_blob where,
+                       const struct ffshm_context *c, struct evaluation *out,
+                       struct recorder *recorder);
 
 struct narrator; /* explain.h */
 

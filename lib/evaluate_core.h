@@ -24,6 +24,7 @@ struct run {
     const struct snapshot *snapshot;
     const struct ffshm_context *c;
     struct narrator *narrator;
+    struct recorder *recorder; /* NULL: none */
     unsigned depth;
     unsigned visits;
     uint8_t big_segments;
@@ -456,7 +457,8 @@ static enum verdict prerequisites_hold(struct run *run, const struct image_flag 
                     .note = "too many prerequisites and segments, counted by the ways to them");
             return ABANDON;
         }
-        struct evaluation result = {.variation = -1};
+        struct evaluation result = {
+            .flag = (const struct image_flag *)other.blob, .variation = -1, .rule_index = -1};
         if (other.blob) {
             DEEPER(1);
             run->depth++;
@@ -465,6 +467,9 @@ static enum verdict prerequisites_hold(struct run *run, const struct image_flag 
             SHALLOWER(1);
             if (v == ABANDON) {
                 return v;
+            }
+            if (run->recorder) {
+                run->recorder->prerequisite(run->recorder, flag, other, &result);
             }
         }
         bool off = other.blob && (((const struct image_flag *)other.blob)->steps & IMAGE_STEP_OFF);
@@ -578,7 +583,7 @@ static enum verdict flag_evaluate(struct run *run, struct snapshot_blob where,
 
 static inline void evaluate_run(const struct snapshot *snapshot, struct snapshot_blob where,
                                 const struct ffshm_context *c, struct evaluation *out,
-                                struct narrator *narrator)
+                                struct narrator *narrator, struct recorder *recorder)
 {
     const struct image_flag *flag = (const struct image_flag *)where.blob;
     *out = (struct evaluation){.flag = flag, .variation = -1, .rule_index = -1};
@@ -590,6 +595,7 @@ static inline void evaluate_run(const struct snapshot *snapshot, struct snapshot
     run.snapshot = snapshot;
     run.c = c;
     run.narrator = narrator;
+    run.recorder = recorder;
     run.depth = 0;
     run.visits = 0;
     run.big_segments = FFSHM_BIG_SEGMENTS_NONE;

@@ -5,5 +5,5 @@ void evaluate_narrated(const struct snapshot *snapshot, struct snapshot_blob whe
                        const struct ffshm_context *c, struct evaluation *out,
                        struct narrator *narrator)
 {
-    evaluate_run(snapshot, where, c, out, narrator);
+    evaluate_run(snapshot, where, c, out, narrator, NULL);
 }

@@ -11,9 +11,9 @@
 #include <string.h>
 
 #include "context.h"
-#include "sample.h"
 #include "store.h"
 #include "telemetry.h"
+#include "telemetry_tell.h"
 
 #define BOTH (FFSHM_ORIGIN_OLD | FFSHM_ORIGIN_NEW)
 
@@ -41,31 +41,21 @@ int ffshm_stage_parse(const char *name)
 /* ---- at the evaluation --------------------------------------------------------------------- */
 
 /* Whole or not at all: half a key names something else. */
-static bool copy_whole(char *buffer, size_t capacity, const char *text, size_t length)
+static void copy_whole(char *buffer, size_t capacity, const char *text)
 {
+    const size_t length = strlen(text);
     const size_t n = length < capacity ? length : 0;
     memcpy(buffer, text, n);
     buffer[n] = '\0';
-    return n == length;
 }
 
-static void copy_cause(struct ffshm_migration *m, const struct evaluation *e)
-{
-    const struct image_string cause =
-        e->reason == FFSHM_REASON_RULE_MATCH ? e->rule_id : e->prerequisite_key;
-    m->cause[0] = '\0';
-    if (cause.length) {
-        (void)copy_whole(m->cause, sizeof m->cause, image_text(e->flag, cause), cause.length);
-    }
-}
-
-void migration_begin(struct ffshm_migration *m, struct ffshm *ff, const char *flag,
+void migration_begin(struct ffshm_migration *m, struct ffshm *ff, const char *key,
                      const struct ffshm_context *c, int fallback, int stage,
-                     const struct evaluation *e)
+                     const struct image_flag *found, const struct ffshm_result *result)
 {
     m->store = ff;
     m->context = c;
-    m->flag_version = e->flag ? e->flag->blob.version : -1;
+    m->flag_version = found ? found->blob.version : -1;
     m->invoked = 0;
     m->errors = 0;
     m->latencies = 0;
@@ -73,19 +63,21 @@ void migration_begin(struct ffshm_migration *m, struct ffshm *ff, const char *fl
     m->operation = 0;
     m->stage = stage;
     m->fallback = fallback;
-    m->variation = e->variation;
-    m->reason = e->reason;
-    m->error = e->error;
-    m->big_segments = e->big_segments;
-    m->rule_index = e->rule_index;
-    m->sampling_ratio = e->flag ? e->flag->sampling_ratio : 1;
-    m->check_ratio = e->flag ? e->flag->migration_check_ratio : 1;
+    m->variation = result->variation;
+    m->reason = result->reason;
+    m->error = result->error;
+    m->big_segments = result->big_segments;
+    m->rule_index = result->rule_index;
+    m->sampling_ratio = found ? found->sampling_ratio : 1;
+    m->check_ratio = found ? found->migration_check_ratio : 1;
     m->check = CHECK_UNDECIDED;
     m->consistent = -1;
-    m->in_experiment = e->in_experiment;
+    m->in_experiment = result->in_experiment;
     m->tracked = false;
-    (void)copy_whole(m->flag, sizeof m->flag, flag ? flag : "", flag ? strlen(flag) : 0);
-    copy_cause(m, e);
+    copy_whole(m->flag, sizeof m->flag, key ? key : "");
+    copy_whole(m->cause, sizeof m->cause,
+               result->reason == FFSHM_REASON_RULE_MATCH ? result->rule_id
+                                                         : result->prerequisite_key);
 }
 
 /* ---- what the program tells ---------------------------------------------------------------- */
@@ -139,7 +131,7 @@ void ffshm_migration_latency(struct ffshm_migration *m, int origin, double milli
 bool ffshm_migration_wants_check(struct ffshm_migration *m)
 {
     if (m->check == CHECK_UNDECIDED) {
-        m->check = sample_one_in(m->check_ratio) ? CHECK_WANTED : CHECK_NOT_WANTED;
+        m->check = telemetry_drawn(m->check_ratio) ? CHECK_WANTED : CHECK_NOT_WANTED;
     }
     return m->check == CHECK_WANTED;
 }

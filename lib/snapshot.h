@@ -31,10 +31,11 @@ struct snapshot {
     const struct regexes *regexes[IMAGE_MAX_EXTENTS]; /* NULL where an extent has none */
 };
 
-/* A blob and the extent that holds it. */
+/* A blob, the extent that holds it, and its slot. Two words: it travels in registers. */
 struct snapshot_blob {
     const struct image_blob *blob; /* NULL: none */
     uint32_t extent;
+    uint32_t slot;
 };
 
 static inline const void *image_at(const void *blob, uint32_t offset)
@@ -51,7 +52,7 @@ static inline const char *image_text(const void *blob, struct image_string s)
 static inline struct snapshot_blob snapshot_slot(const struct snapshot *s, uint32_t slot,
                                                  uint32_t kind)
 {
-    struct snapshot_blob none = {NULL, 0};
+    struct snapshot_blob none = {NULL, 0, 0};
     if (slot >= s->slot_count) {
         return none;
     }
@@ -59,15 +60,15 @@ static inline struct snapshot_blob snapshot_slot(const struct snapshot *s, uint3
     if (at.offset == 0) {
         return none;
     }
-    struct snapshot_blob found = {(const void *)(s->bases[at.extent] + at.offset), at.extent};
+    struct snapshot_blob found = {(const void *)(s->bases[at.extent] + at.offset), at.extent, slot};
     return found.blob->kind == kind ? found : none;
 }
 
-/* Looks a flag up by key. *slot, when not NULL, receives its slot. */
+/* Looks a flag up by key. */
 static inline struct snapshot_blob snapshot_find(const struct snapshot *s, const char *key,
-                                                 size_t length, uint64_t hash, uint32_t *slot)
+                                                 size_t length, uint64_t hash)
 {
-    struct snapshot_blob none = {NULL, 0};
+    struct snapshot_blob none = {NULL, 0, 0};
     uint32_t tag = (uint32_t)(hash >> 32);
     /* Ends: the index has an empty entry (verified). */
     for (uint64_t i = hash & s->index_mask;; i = (i + 1) & s->index_mask) {
@@ -81,9 +82,6 @@ static inline struct snapshot_blob snapshot_find(const struct snapshot *s, const
         struct snapshot_blob found = snapshot_slot(s, e.slot, IMAGE_FLAG);
         if (found.blob && found.blob->key_hash == hash && found.blob->key.length == length &&
             text_equal(image_text(found.blob, found.blob->key), key, length)) {
-            if (slot) {
-                *slot = e.slot;
-            }
             return found;
         }
     }

@@ -26,6 +26,7 @@
 #include "hooks.h"
 #include "image_verify.h"
 #include "regex.h"
+#include "telemetry.h"
 #include "test_point.h"
 
 #define BACKOFF_FIRST_NS 10000000ull  /* 10 ms */
@@ -120,6 +121,15 @@ void store_drop(struct store_snapshot *s, enum store_caller caller)
     store_snapshot_free(s);
 }
 
+static void free_telemetry(struct telemetry *list)
+{
+    while (list) {
+        struct telemetry *next = list->next;
+        telemetry_free(list);
+        list = next;
+    }
+}
+
 static void drop_retired(struct ffshm *ff, enum store_caller caller)
 {
     struct store_snapshot *s = ff->retired;
@@ -134,13 +144,18 @@ static void drop_retired(struct ffshm *ff, enum store_caller caller)
 
 static void reclaim(struct ffshm *ff, enum store_caller caller)
 {
-    if (!ff->retired || (caller == STORE_EVALUATION && ff->retired_count < STORE_MAX_RETIRED) ||
+    const unsigned count = ff->retired_count +
+                           atomic_load_explicit(&ff->retired_telemetry_count, memory_order_relaxed);
+    if (count == 0 || (caller == STORE_EVALUATION && count < STORE_MAX_RETIRED) ||
         !store_may_wait(ff) || rcu_inside()) {
         return;
     }
+    struct telemetry *telemetry =
+        telemetry_take_retired(ff); /* what is retired from now on stays */
     FFSHM_TEST_POINT(104);
     rcu_wait();
     drop_retired(ff, caller);
+    free_telemetry(telemetry);
 }
 
 /* ---- refresh ---- */
@@ -303,6 +318,9 @@ static struct ffshm *store_new(const struct ffshm_options *options)
     memset(ff, 0, sizeof(*ff));
     atomic_init(&ff->control, &store_no_control);
     atomic_init(&ff->current, &store_no_snapshot);
+    atomic_init(&ff->window, &store_no_control.telemetry_window);
+    atomic_init(&ff->telemetry, &telemetry_none.zero);
+    ff->no_telemetry = o.no_telemetry;
     ff->mode = o.refresh;
     ff->verify = o.verify;
     ff->log = o.log;
@@ -362,6 +380,8 @@ void ffshm_close(struct ffshm *ff)
     /* No evaluation uses the store any more (the contract): nothing to wait for. */
     drop_retired(ff, STORE_EXPLICIT);
     store_drop(atomic_load_explicit(&ff->current, memory_order_relaxed), STORE_EXPLICIT);
+    telemetry_retire(ff, NULL);
+    free_telemetry(telemetry_take_retired(ff));
     const struct image_control *control = atomic_load_explicit(&ff->control, memory_order_relaxed);
     if (control != &store_no_control && ff->dir) {
         munmap((void *)(uintptr_t)control, sizeof(*control));

@@ -58,6 +58,8 @@ struct ffshm {
     _Atomic uint64_t seen;                    /* generation last looked at, good or refused */
     _Atomic(struct store_snapshot *) current; /* never NULL: the empty snapshot */
     _Atomic(struct hooks *) hooks;            /* NULL: none. hooks.h */
+    _Atomic(const _Atomic uint64_t *) window; /* the control page's telemetry_window, or a zero */
+    _Atomic(struct telemetry *) telemetry;    /* never NULL: telemetry_none (telemetry.h) */
 
     /* Written by refreshes only; under `refreshing`. */
     _Alignas(128) _Atomic uintptr_t refreshing; /* who refreshes (store_self), 0: nobody */
@@ -85,6 +87,14 @@ struct ffshm {
     _Atomic uint64_t dropped_events;
     _Atomic uint64_t log_next_ns;        /* no line before */
     _Atomic uint64_t misuse_log_next_ns; /* of store_log_misuse */
+
+    /* What is told to the agent: telemetry_map.c. */
+    bool no_telemetry;
+    _Atomic(struct telemetry *) retired_telemetry; /* newest first */
+    _Atomic unsigned retired_telemetry_count;
+    _Atomic uint64_t telemetry_next_try_ns; /* CLOCK_MONOTONIC: no attempt to make a file before */
+    _Atomic uint64_t telemetry_backoff_ns;
+
     ffshm_log_fn *log;
     void *log_arg;
 
@@ -141,6 +151,9 @@ void store_extents_free(struct ffshm *ff);
 /* Fills in s->image from s->head and s->extents. */
 void store_snapshot_fill(struct store_snapshot *s, uint64_t set_seed);
 bool store_agent_alive(const struct ffshm *ff);
+/* Maps a whole file of the store that can be trusted, of at least so many bytes. NULL and *why. */
+const void *store_map_file(int dir_fd, const char *name, size_t least, size_t *length,
+                           const char **why);
 extern const struct image_control store_no_control;
 extern struct store_snapshot store_no_snapshot;
 

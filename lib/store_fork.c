@@ -15,7 +15,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "store.h"
+#include "telemetry.h"
 
 static pthread_mutex_t stores_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct ffshm *stores;
@@ -57,6 +57,7 @@ static void before_fork(void)
         while (ff->locked_for_fork && !store_try_lock(ff)) {
             sched_yield();
         }
+        telemetry_before_fork(ff);
     }
     rcu_before_fork();
 }
@@ -81,7 +82,9 @@ static void after_fork_parent(void)
 static void after_fork_child(void)
 {
     rcu_after_fork_child();
+    telemetry_stripes_after_fork_child();
     for (struct ffshm *ff = stores; ff; ff = ff->next) {
+        telemetry_after_fork_child(ff);
         ff->forked_pid = getpid();
         if (ff->has_thread) {
             ff->has_thread = false;

@@ -16,7 +16,7 @@
 
 #include "image_verify.h"
 #include "regex.h"
-#include "store.h"
+#include "telemetry.h"
 
 #define OVERFLOW_UID 65534 /* how a foreign owner shows inside a user namespace */
 #define HEARTBEAT_MS 5000  /* an agent that has been silent for so long is taken for dead */
@@ -136,8 +136,8 @@ static bool trustworthy(int dir_fd, const char *name, const struct stat *file)
 }
 
 /* Maps a whole file of between `least` and IMAGE_MAX_FILE bytes. NULL and *why. */
-static const void *map_file(int dir_fd, const char *name, size_t least, size_t *length,
-                            const char **why)
+const void *store_map_file(int dir_fd, const char *name, size_t least, size_t *length,
+                           const char **why)
 {
     /* O_NONBLOCK: were it a pipe, open would wait for its writer. */
     int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -216,6 +216,10 @@ static bool take_control(struct ffshm *ff, int dir_fd, const void *page)
     const struct image_control *old = atomic_load_explicit(&ff->control, memory_order_relaxed);
     if (old == &store_no_control) {
         atomic_store_explicit(&ff->dir_fd, dir_fd, memory_order_relaxed);
+        if (!ff->no_telemetry) {
+            const struct image_control *control = page;
+            atomic_store_explicit(&ff->window, &control->telemetry_window, memory_order_release);
+        }
         /* pairs with store_enter */
         atomic_store_explicit(&ff->control, page, memory_order_release);
         return true;
@@ -226,6 +230,7 @@ static bool take_control(struct ffshm *ff, int dir_fd, const void *page)
         return false;
     }
     close(dir_fd);
+    telemetry_retire(ff, NULL); /* what it told was told to the agent of the store before */
     return true;
 }
 
@@ -271,7 +276,7 @@ int store_map_control(struct ffshm *ff, const char **why)
         close(dir_fd);
         return error;
     }
-    const void *bytes = map_file(dir_fd, "ctl", sizeof(struct image_control), &length, why);
+    const void *bytes = store_map_file(dir_fd, "ctl", sizeof(struct image_control), &length, why);
     if (!bytes) {
         close(dir_fd);
         return FFSHM_BAD_FILE;
@@ -351,7 +356,8 @@ static int map_extent(struct ffshm *ff, const struct image_extent_ref *ref,
         return FFSHM_NO_MEMORY;
     }
     *out = e; /* from here on the snapshot owns it */
-    const void *bytes = map_file(ff->dir_fd, name, sizeof(struct image_extent), &e->length, why);
+    const void *bytes =
+        store_map_file(ff->dir_fd, name, sizeof(struct image_extent), &e->length, why);
     if (!bytes) {
         return FFSHM_BAD_FILE;
     }
@@ -382,7 +388,8 @@ static int map_head(struct ffshm *ff, uint64_t generation, struct store_snapshot
     char name[20];
     hex_name(name, 's', generation);
     s->borrowed = true;
-    const void *bytes = map_file(ff->dir_fd, name, sizeof(struct image_head), &s->head_length, why);
+    const void *bytes =
+        store_map_file(ff->dir_fd, name, sizeof(struct image_head), &s->head_length, why);
     if (!bytes) {
         return FFSHM_BAD_FILE;
     }

@@ -1,46 +1,419 @@
 /*
- * telemetry.c - what a program tells: until agents of this version collect events, counted as
- * dropped.
+ * telemetry.c - what there is to tell of an evaluation, when it is more than one more count.
+ *
+ * In this order, so that the agent, which reads counters before rings, never finds a count whose
+ * SEEN it has not: the context (INDEX), the flag in this window (SEEN), the whole evaluation
+ * (EVALUATION), the count, the error.
  */
 #include "telemetry.h"
 
-#include "hooks.h"
-#include "store.h"
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
 
-static void drop(struct ffshm *ff)
+#include "telemetry_block.h"
+#include "telemetry_error.h"
+#include "telemetry_map.h"
+#include "telemetry_pack.h"
+#include "telemetry_ring.h"
+#include "telemetry_stripe.h"
+#include "telemetry_tell.h"
+
+#define UNKNOWN_SEED 0x756e6b6e6f776e20u /* keeps tags of unknown keys apart from key hashes */
+
+/* ---- a call -------------------------------------------------------------------------------- */
+
+void telemetry_begin(struct telemetry_teller *teller, struct ffshm *ff, uint64_t window)
 {
-    if (ff) {
-        atomic_fetch_add_explicit(&ff->dropped_events, 1, memory_order_relaxed);
+    const struct image_control *control = atomic_load_explicit(&ff->control, memory_order_acquire);
+    *teller = (struct telemetry_teller){
+        .ff = ff,
+        .window = window,
+        .events = atomic_load_explicit(&control->telemetry_wants, memory_order_relaxed) &
+                  IMAGE_WANTS_EVENTS,
+    };
+    teller->t = telemetry_get(ff, &teller->without);
+}
+
+int64_t telemetry_now(struct telemetry_teller *teller)
+{
+    if (teller->now_ms == 0) {
+        struct timespec t;
+        clock_gettime(CLOCK_REALTIME, &t);
+        teller->now_ms = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    }
+    return teller->now_ms;
+}
+
+__thread uint64_t telemetry_draw_state;
+
+bool telemetry_drawn(int32_t ratio)
+{
+    if (ratio <= 1) {
+        return ratio == 1;
+    }
+    uint64_t state = telemetry_draw_state;
+    if (state == 0) {
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        state = ((uint64_t)t.tv_nsec << 32 ^ (uint64_t)t.tv_sec ^ (uintptr_t)&state) | 1;
+    }
+    state ^= state << 13; /* xorshift64 */
+    state ^= state >> 7;
+    state ^= state << 17;
+    telemetry_draw_state = state;
+    return (state >> 32) % (uint32_t)ratio == 0;
+}
+
+static void lose_count(struct telemetry_teller *teller)
+{
+    struct telemetry *t = teller->t ? teller->t : teller->without;
+    if (t) {
+        struct telemetry_header *file = atomic_load_explicit(&t->file, memory_order_acquire);
+        atomic_fetch_add_explicit(file ? &file->dropped_counts : &t->lost_counts, 1,
+                                  memory_order_relaxed);
     }
 }
 
-void ffshm_track(struct ffshm *ff, const char *event, const struct ffshm_context *c, double value)
+static void lose_event(struct telemetry_teller *teller)
 {
-    drop(ff);
-    hooks_track(ff, event, c, &value, NULL);
+    if (teller->without) {
+        atomic_fetch_add_explicit(&teller->without->lost_events, 1, memory_order_relaxed);
+    }
+    atomic_fetch_add_explicit(&teller->ff->dropped_events, 1, memory_order_relaxed);
 }
 
-void ffshm_track_data(struct ffshm *ff, const char *event, const struct ffshm_context *c,
-                      const double *value, const char *json)
+/* ---- contexts ------------------------------------------------------------------------------ */
+
+void telemetry_know_context(struct telemetry_teller *teller, const struct ffshm_context *c)
 {
-    drop(ff);
-    hooks_track(ff, event, c, value, json);
+    atomic_store_explicit(&teller->t->known[c->identity % TELEMETRY_KNOWN],
+                          telemetry_known(c, teller->window), memory_order_relaxed);
 }
 
-void ffshm_identify(struct ffshm *ff, const struct ffshm_context *c)
+void telemetry_tell_context(struct telemetry_teller *teller, const struct ffshm_context *c)
 {
-    (void)c;
-    drop(ff);
+    if (atomic_load_explicit(&teller->t->known[c->identity % TELEMETRY_KNOWN],
+                             memory_order_relaxed) == telemetry_known(c, teller->window)) {
+        return;
+    }
+    if (teller->events) {
+        const struct telemetry_context_record record = {telemetry_now(teller), c};
+        if (!telemetry_push_event(teller->ff, teller->t, TELEMETRY_INDEX, 0, telemetry_pack_context,
+                                  &record)) {
+            return; /* perhaps the next time */
+        }
+    }
+    telemetry_know_context(teller, c);
 }
 
-int ffshm_flush(struct ffshm *ff)
+/* ---- SEEN ---------------------------------------------------------------------------------- */
+
+/* The number of a set of kinds; -1: there are too many sets. */
+static int kind_set(struct telemetry *t, uint64_t sum)
 {
-    return ff ? FFSHM_OK : FFSHM_INVALID_ARGUMENT;
+    _Atomic uint64_t *place = &t->kind_sets[sum % TELEMETRY_KIND_SETS];
+    const uint64_t word = atomic_load_explicit(place, memory_order_relaxed);
+    if ((word ^ sum) >> 5 == 0) {
+        return (int)(word & 31);
+    }
+    for (unsigned i = 0; i < TELEMETRY_KIND_SETS_MOST; i++) {
+        uint64_t found = atomic_load_explicit(&t->kind_list[i], memory_order_relaxed);
+        if (found == 0 &&
+            atomic_compare_exchange_strong_explicit(&t->kind_list[i], &found, sum,
+                                                    memory_order_relaxed, memory_order_relaxed)) {
+            found = sum;
+        }
+        if (found == sum) {
+            atomic_store_explicit(place, (sum & ~(uint64_t)31) | i, memory_order_relaxed);
+            return (int)i;
+        }
+    }
+    return -1;
 }
 
-bool telemetry_migration(struct ffshm *ff, const struct telemetry_migration *m)
+static void mark_seen(_Atomic uint64_t *seen, uint64_t window, uint64_t bit)
 {
-    (void)m;
-    drop(ff);
-    return false;
+    uint64_t old = atomic_load_explicit(seen, memory_order_relaxed);
+    uint64_t new;
+    do {
+        new = (old >> 32 == (uint32_t)window ? old : window << 32) | bit;
+    } while (!atomic_compare_exchange_weak_explicit(seen, &old, new, memory_order_release,
+                                                    memory_order_relaxed));
+}
+
+/* true: the agent was told that the flag is evaluated with contexts of these kinds. Threads that
+   come here at once may tell it twice; none goes on before it is told. */
+static bool tell_seen(struct telemetry_teller *teller, struct telemetry_node *node,
+                      const struct telemetry_subject *subject,
+                      const struct telemetry_evaluation *what)
+{
+    const int set = kind_set(teller->t, what->c->kind_sum);
+    if (set < 0) {
+        return false;
+    }
+    const uint64_t bit = (uint64_t)1 << set;
+    const uint64_t seen = atomic_load_explicit(&node->seen, memory_order_acquire);
+    if (seen >> 32 == (uint32_t)teller->window && seen & bit) {
+        return true;
+    }
+    if (teller->events) {
+        const struct telemetry_seen_record record = {
+            .key = {subject->key, subject->key_length},
+            .version = subject->kind == TELEMETRY_FLAG ? &subject->version : NULL,
+            .fallback = what->fallback,
+            .c = what->c,
+        };
+        if (!telemetry_push(teller->ff, teller->t, TELEMETRY_SEEN, 0, telemetry_pack_seen,
+                            &record)) {
+            return false; /* perhaps the next time */
+        }
+    }
+    mark_seen(&node->seen, teller->window, bit);
+    return true;
+}
+
+/* ---- the count ----------------------------------------------------------------------------- */
+
+static struct telemetry_subject flag_subject(const struct image_flag *flag)
+{
+    return (struct telemetry_subject){
+        .tag = telemetry_tag(flag),
+        .kind = TELEMETRY_FLAG,
+        .key = image_text(flag, flag->blob.key),
+        .key_length = flag->blob.key.length,
+        .version = flag->blob.version,
+        .counter_count = flag->variation_count + 1,
+    };
+}
+
+static struct telemetry_subject unknown_subject(const char *key)
+{
+    const size_t length = strlen(key);
+    return (struct telemetry_subject){
+        .tag = XXH3_64bits_withSeed(key, length, UNKNOWN_SEED),
+        .kind = TELEMETRY_UNKNOWN,
+        .key = key,
+        .key_length = length,
+        .counter_count = 1,
+    };
+}
+
+/* Where there is no room ever again, it goes on in another struct telemetry. */
+static struct telemetry_block *block_of(struct telemetry_teller *teller, uint32_t stripe,
+                                        const struct telemetry_subject *subject,
+                                        struct telemetry_node **node)
+{
+    struct telemetry_block *block = telemetry_block(teller->ff, teller->t, stripe, subject, node);
+    if (!block && atomic_load_explicit(&teller->t->used_up, memory_order_relaxed) &&
+        telemetry_replace(teller->ff, teller->t)) {
+        struct telemetry *next = telemetry_get(teller->ff, &teller->without);
+        if (next) {
+            teller->t = next;
+            block = telemetry_block(teller->ff, next, stripe, subject, node);
+        }
+    }
+    return block;
+}
+
+/* From now on telemetry_count does it. An old view's flag would take the place of the current one,
+   again and again: it stays where it is. */
+static void install(struct telemetry_teller *teller, uint32_t stripe,
+                    const struct telemetry_evaluation *what, struct telemetry_node *node,
+                    struct telemetry_block *block)
+{
+    struct telemetry *t = teller->t;
+    const struct store_snapshot *current =
+        atomic_load_explicit(&teller->ff->current, memory_order_relaxed);
+    if (what->snapshot != &current->image) {
+        return;
+    }
+    if (what->where.slot > t->mask) {
+        telemetry_replace(teller->ff, t); /* by one that has more slots */
+        return;
+    }
+    struct telemetry_entry *entry = telemetry_entry(t, stripe, what->where.slot);
+    const int64_t distance = (int64_t)((uintptr_t)block - (uintptr_t)t);
+    if (atomic_load_explicit(&entry->block, memory_order_relaxed) != distance) {
+        atomic_store_explicit(&entry->seen, 0, memory_order_relaxed);
+        atomic_store_explicit(&entry->block, distance, memory_order_release);
+    }
+    atomic_store_explicit(&entry->seen, atomic_load_explicit(&node->seen, memory_order_acquire),
+                          memory_order_release);
+}
+
+/* ---- whole evaluations --------------------------------------------------------------------- */
+
+static struct telemetry_text text_of(const struct image_flag *flag, struct image_string s)
+{
+    return (struct telemetry_text){s.length ? image_text(flag, s) : NULL, s.length};
+}
+
+/* A value of the wrong type counts as no value; that it was an experiment still counts. */
+static struct telemetry_reason reason_of(const struct telemetry_evaluation *what)
+{
+    const struct evaluation *e = what->result;
+    if (what->wrong_type) {
+        return (struct telemetry_reason){.kind = FFSHM_REASON_ERROR,
+                                         .error = FFSHM_WRONG_TYPE,
+                                         .big_segments = e->big_segments,
+                                         .rule_index = -1};
+    }
+    return (struct telemetry_reason){
+        .kind = e->reason,
+        .error = e->error,
+        .big_segments = e->big_segments,
+        .rule_index = e->rule_index,
+        .rule_id = text_of(e->flag, e->rule_id),
+        .prerequisite_key = text_of(e->flag, e->prerequisite_key),
+        .in_experiment = e->in_experiment,
+    };
+}
+
+static void tell_evaluation(struct telemetry_teller *teller,
+                            const struct telemetry_evaluation *what,
+                            const struct image_flag *parent)
+{
+    const struct evaluation *e = what->result;
+    const struct image_flag *flag = e->flag;
+    const bool experiment = evaluation_is_experiment(e);
+    unsigned flags = 0;
+    if ((experiment || flag->flags & IMAGE_FLAG_TRACK_EVENTS) &&
+        telemetry_drawn(flag->sampling_ratio)) {
+        flags |= TELEMETRY_FEATURE;
+    }
+    if (flag->debug_until_ms > 0 && flag->debug_until_ms > telemetry_now(teller) &&
+        telemetry_drawn(flag->sampling_ratio)) {
+        flags |= TELEMETRY_DEBUG;
+    }
+    if (flags == 0) {
+        return;
+    }
+    const struct telemetry_reason reason = reason_of(what);
+    const struct telemetry_evaluation_record record = {
+        .time_ms = telemetry_now(teller),
+        .key = text_of(flag, flag->blob.key),
+        .version = flag->blob.version,
+        .variation = what->wrong_type ? -1 : e->variation,
+        .value = e->value ? text_of(flag, e->value->json) : (struct telemetry_text){NULL, 0},
+        .fallback = what->fallback,
+        .prerequisite_of =
+            parent ? text_of(parent, parent->blob.key) : (struct telemetry_text){NULL, 0},
+        .reason = what->with_reason || experiment ? &reason : NULL,
+        .sampling_ratio = flag->sampling_ratio,
+        .debug_until_ms = flag->debug_until_ms,
+        .c = what->c,
+    };
+    telemetry_push_event(teller->ff, teller->t, TELEMETRY_EVALUATION, flags,
+                         telemetry_pack_evaluation, &record);
+}
+
+/* ---- an evaluation ------------------------------------------------------------------------- */
+
+/* true: the flag is one whose next evaluations telemetry_count may count. */
+static void tell_count(struct telemetry_teller *teller, const struct telemetry_evaluation *what,
+                       const struct telemetry_subject *subject, const struct image_flag *parent)
+{
+    const struct image_flag *flag = (const struct image_flag *)what->where.blob;
+    const bool more = flag && flag->flags & IMAGE_FLAG_COUNTS_MORE;
+    const uint32_t stripe = telemetry_stripe_claim(teller->window);
+    struct telemetry_node *node = NULL;
+    struct telemetry_block *block = NULL;
+    bool seen = false;
+    const bool counted = !flag || !(flag->flags & IMAGE_FLAG_NO_SUMMARY);
+    if (counted) {
+        block = block_of(teller, stripe, subject, &node);
+        seen = block && tell_seen(teller, node, subject, what);
+    }
+    if (more && teller->events) {
+        tell_evaluation(teller, what, parent);
+    }
+    if (block) {
+        const int32_t variation = what->wrong_type ? -1 : what->result->variation;
+        atomic_thread_fence(memory_order_release); /* the count after what it counts on */
+        telemetry_add(&block->counters[flag && variation >= 0 ? (uint32_t)variation
+                                                              : subject->counter_count - 1],
+                      stripe);
+    } else if (counted) {
+        lose_count(teller);
+    }
+    if (seen && flag && !more) {
+        install(teller, stripe, what, node, block);
+    }
+}
+
+static void tell_error(struct telemetry_teller *teller, const struct telemetry_evaluation *what,
+                       const char *key, size_t length)
+{
+    const int error = what->wrong_type ? FFSHM_WRONG_TYPE : what->result->error;
+    if (error != FFSHM_OK && error != FFSHM_NOT_READY) {
+        telemetry_error(teller->t, error, key, length, telemetry_now(teller));
+    }
+}
+
+/* parent: the flag whose prerequisite it was; NULL: the caller asked for it. */
+static void tell(struct telemetry_teller *teller, const struct telemetry_evaluation *what,
+                 const struct image_flag *parent)
+{
+    const struct image_flag *flag = (const struct image_flag *)what->where.blob;
+    const bool valid = what->c && what->c->error == FFSHM_OK;
+    const char *key = what->key ? what->key : "";
+    const struct telemetry_subject subject = flag ? flag_subject(flag) : unknown_subject(key);
+    if (!teller->t) {
+        if (valid) {
+            lose_count(teller);
+        }
+        if (valid && flag && flag->flags & IMAGE_FLAG_COUNTS_MORE && teller->events &&
+            (flag->flags & IMAGE_FLAG_TRACK_EVENTS || evaluation_is_experiment(what->result))) {
+            lose_event(teller);
+        }
+        return;
+    }
+    if (valid) {
+        telemetry_tell_context(teller, what->c);
+        tell_count(teller, what, &subject, parent);
+    }
+    tell_error(teller, what, subject.key, subject.key_length);
+}
+
+void telemetry_tell(struct ffshm *ff, uint64_t window, const struct telemetry_evaluation *what)
+{
+    const int saved_errno = errno;
+    struct telemetry_teller teller;
+    telemetry_begin(&teller, ff, window);
+    tell(&teller, what, NULL);
+    errno = saved_errno;
+}
+
+/* ---- prerequisites ------------------------------------------------------------------------- */
+
+struct prerequisites {
+    struct recorder recorder;
+    struct telemetry_teller teller;
+    struct telemetry_evaluation common;
+};
+
+static void tell_prerequisite(struct recorder *recorder, const struct image_flag *parent,
+                              struct snapshot_blob where, const struct evaluation *result)
+{
+    struct prerequisites *p = (struct prerequisites *)recorder; /* its first member */
+    struct telemetry_evaluation what = p->common;
+    what.where = where;
+    what.result = result;
+    tell(&p->teller, &what, parent);
+}
+
+void telemetry_evaluate(struct ffshm *ff, uint64_t window, const struct snapshot *s,
+                        struct snapshot_blob where, const struct ffshm_context *c, bool with_reason,
+                        struct evaluation *out)
+{
+    const int saved_errno = errno;
+    struct prerequisites p = {
+        .recorder = {tell_prerequisite},
+        .common = {.snapshot = s, .c = c, .with_reason = with_reason},
+    };
+    telemetry_begin(&p.teller, ff, window);
+    evaluate_recorded(s, where, c, out, &p.recorder);
+    errno = saved_errno;
 }

@@ -305,9 +305,28 @@ static void place_tags(struct blob_builder *b, const json_t *tags, struct image_
     }
 }
 
+static bool is_experiment(const struct model_serve *serve)
+{
+    return serve->has_rollout && serve->rollout.experiment;
+}
+
+/* May an evaluation tell more than its count? Then readers take their slower way at once. */
+static bool counts_more(const struct model_flag *flag)
+{
+    for (size_t i = 0; i < flag->rule_count; i++) {
+        if (flag->rules[i].track_events || is_experiment(&flag->rules[i].serve)) {
+            return true;
+        }
+    }
+    return flag->track_events || flag->track_events_fallthrough || flag->debug_until_ms != 0 ||
+           flag->prerequisite_count > 0 || flag->exclude_from_summaries ||
+           flag->sampling_ratio != 1 || is_experiment(&flag->fallthrough);
+}
+
 static uint32_t flags_of(const struct model_flag *flag)
 {
-    return (flag->track_events ? IMAGE_FLAG_TRACK_EVENTS : 0) |
+    return (counts_more(flag) ? IMAGE_FLAG_COUNTS_MORE : 0) |
+           (flag->track_events ? IMAGE_FLAG_TRACK_EVENTS : 0) |
            (flag->track_events_fallthrough ? IMAGE_FLAG_TRACK_FALLTHROUGH : 0) |
            (flag->client_side_id ? IMAGE_FLAG_CLIENT_SIDE_ID : 0) |
            (flag->mobile_key ? IMAGE_FLAG_MOBILE_KEY : 0) |

@@ -45,7 +45,7 @@ static void narrate(const struct ctl *ctl, const struct ffshm_view *view, const 
     const struct snapshot *const snapshot = view->snapshot;
     const size_t length = strlen(flag);
     const struct snapshot_blob where =
-        snapshot_find(snapshot, flag, length, hash_bytes(flag, length), NULL);
+        snapshot_find(snapshot, flag, length, hash_bytes(flag, length));
     struct narrate n = {.narrator.step = ctl->json ? narrate_json : narrate_text, .ctl = ctl};
     struct evaluation outcome;
     if (where.blob) {

@@ -187,7 +187,7 @@ static void narrate(const struct ffshm_view *view, const char *key, const struct
     const struct snapshot *snapshot = view->snapshot;
     const size_t length = strlen(key);
     const struct snapshot_blob flag =
-        snapshot_find(snapshot, key, length, hash_bytes(key, length), NULL);
+        snapshot_find(snapshot, key, length, hash_bytes(key, length));
     if (!flag.blob || c->error != FFSHM_OK) {
         return;
     }

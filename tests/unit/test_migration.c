@@ -13,7 +13,7 @@
 
 #include "ffshm.h"
 #include "live_store.h"
-#include "sample.h"
+#include "telemetry_tell.h"
 
 static struct live_store store;
 static struct ffshm *ff;
@@ -403,16 +403,16 @@ static void one_in_so_many_is_drawn_at_random(void **state)
     unsigned pairs = 0;
     bool before = false;
     for (unsigned i = 0; i < 100000; i++) {
-        const bool hit = sample_one_in(10);
+        const bool hit = telemetry_drawn(10);
         hits += hit;
         pairs += hit && before;
         before = hit;
     }
     assert_in_range(hits, 9400, 10600);
     assert_in_range(pairs, 800, 1200); /* and not by turns */
-    assert_true(sample_one_in(1));
-    assert_false(sample_one_in(0));
-    assert_false(sample_one_in(-3));
+    assert_true(telemetry_drawn(1));
+    assert_false(telemetry_drawn(0));
+    assert_false(telemetry_drawn(-3));
 }
 
 /* ---- threads ------------------------------------------------------------------------------- */
