@@ -124,9 +124,10 @@ static void create(struct service *s, struct evhttp_request *request, struct out
 
 static struct client **find(struct service *s, const char *path)
 {
+    static const char prefix[] = "/clients/";
     struct client **c = &s->clients;
-    unsigned id = 0;
-    sscanf(path, "/clients/%u", &id);
+    const bool has_id = strncmp(path, prefix, sizeof prefix - 1) == 0;
+    const unsigned long id = has_id ? strtoul(path + sizeof prefix - 1, NULL, 10) : 0;
     while (*c && (*c)->id != id) {
         c = &(*c)->next;
     }
@@ -202,7 +203,7 @@ static void on_stdin(evutil_socket_t fd, short what, void *arg)
 static int listen_on(struct evhttp *http, uint16_t port)
 {
     struct evhttp_bound_socket *bound = evhttp_bind_socket_with_handle(http, "127.0.0.1", port);
-    struct sockaddr_in address;
+    struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t length = sizeof address;
     if (!bound ||
         getsockname(evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&address, &length)) {

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 
 #include "service.h"
@@ -66,12 +67,18 @@ static void ask_both_at_once(struct asking *first, struct asking *second)
     }
 }
 
+static bool toss_coin(void)
+{
+    unsigned char byte = 0;
+    return getrandom(&byte, sizeof byte, 0) == 1 && byte % 2;
+}
+
 static void read_both(struct asking *first, struct asking *second, const char *order)
 {
     struct operation *o = first->operation;
     if (strcmp(order, "concurrent") == 0) {
         ask_both_at_once(first, second);
-    } else if (strcmp(order, "random") == 0 && rand() % 2) {
+    } else if (strcmp(order, "random") == 0 && toss_coin()) {
         ask(second);
         ask(first);
     } else {
