@@ -13,11 +13,16 @@
 #include <unistd.h>
 
 #include "ffshm.h"
+#include "launchdarkly_client.h"
 #include "notify.h"
 #include "pipeline.h"
 #include "source/file.h"
 
 #define SIGNALS 3
+
+/* How long the end waits for what programs have told to be delivered. What is not is kept. */
+#define FINISH_MOST_MS 3000
+#define FINISH_LOOK_MS 5
 
 /* Where programs look that nobody has told a directory. */
 #define DIR_OF_READERS "/run/ffshm/default"
@@ -28,9 +33,12 @@ struct agent {
     struct event_base *base;
     struct publisher *publisher;
     struct pipeline *pipeline;
-    struct source_file *source;
+    struct source_file *source;         /* NULL: no flag files */
+    struct launchdarkly_client *client; /* NULL: LaunchDarkly is not in use */
     struct event *signals[SIGNALS];
     struct event *watchdog;
+    struct event *finish; /* pending: the end waits for deliveries */
+    unsigned finish_looks;
     bool adopted;       /* an earlier agent's snapshot is there */
     bool ready;         /* and the service manager was told */
     bool gone;          /* the store was removed or replaced */
@@ -151,12 +159,34 @@ static void on_gone(void *arg)
 
 /* ---- signals ------------------------------------------------------------------------------ */
 
+static void on_finish(evutil_socket_t fd, short what, void *arg)
+{
+    struct agent *a = arg;
+    (void)fd, (void)what;
+    const struct timeval soon = {0, FINISH_LOOK_MS * 1000};
+    if (launchdarkly_client_finished(a->client) ||
+        ++a->finish_looks > FINISH_MOST_MS / FINISH_LOOK_MS || event_add(a->finish, &soon) != 0) {
+        event_base_loopbreak(a->base);
+    }
+}
+
+/* A second signal does not wait for deliveries. */
 static void on_stop(evutil_socket_t number, short what, void *arg)
 {
-    const struct agent *a = arg;
+    struct agent *a = arg;
     (void)what;
     LOG_EVENT(LOG_LEVEL_INFO, "stopping", log_text("signal", number == SIGINT ? "INT" : "TERM"));
-    event_base_loopbreak(a->base);
+    if (!a->client || a->finish) {
+        event_base_loopbreak(a->base);
+        return;
+    }
+    launchdarkly_client_finish(a->client);
+    a->finish = evtimer_new(a->base, on_finish, a);
+    if (a->finish) {
+        on_finish(-1, 0, a);
+    } else {
+        event_base_loopbreak(a->base);
+    }
 }
 
 static void on_reload(evutil_socket_t number, short what, void *arg)
@@ -167,7 +197,7 @@ static void on_reload(evutil_socket_t number, short what, void *arg)
     if (a->ready) {
         notify_reloading();
     }
-    if (source_file_load(a->source) == 0) {
+    if (a->source && source_file_load(a->source) == 0) {
         pipeline_publish(a->pipeline);
     }
     if (a->ready) { /* the manager waits for READY, whatever came of it */
@@ -275,19 +305,31 @@ static int make_stages(struct agent *a)
         return -1;
     }
     pipeline_on_gone(a->pipeline, on_gone);
-    say_state(a, a->adopted ? IMAGE_SOURCE_INTERRUPTED : IMAGE_SOURCE_INITIALIZING, NULL);
-    a->source = source_file_new(a->base, a->config->flag_paths, a->config->flag_count, &owner);
-    return a->source ? 0 : -1;
+    if (a->config->flag_count > 0) {
+        say_state(a, a->adopted ? IMAGE_SOURCE_INTERRUPTED : IMAGE_SOURCE_INITIALIZING, NULL);
+        a->source = source_file_new(a->base, a->config->flag_paths, a->config->flag_count, &owner);
+        if (!a->source) {
+            return -1;
+        }
+    }
+    if (a->config->sdk_key) {
+        a->client = launchdarkly_client_new(a->base, a->config, a->pipeline, a->publisher);
+        return a->client ? 0 : -1;
+    }
+    return 0;
 }
 
-/* The first load and publish. -1: there is no point in going on. */
+/* The first load and publish: of the files, and of what LaunchDarkly last said, before any network.
+   -1: there is no point in going on. */
 static int serve_first(struct agent *a)
 {
-    if (source_file_load(a->source) != 0) {
+    const bool loaded = a->source && source_file_load(a->source) == 0;
+    const bool restored = a->client && launchdarkly_client_restored(a->client);
+    if (!loaded && !restored) {
         if (a->adopted) {
             tell_ready(a); /* readers have the last good snapshot */
         }
-        return a->config->once ? -1 : 0; /* the source goes on trying */
+        return a->config->once ? -1 : 0; /* the sources go on trying */
     }
     if (pipeline_publish(a->pipeline) != 0) {
         return a->config->once || !a->adopted ? -1 : 0;
@@ -299,6 +341,7 @@ static void stop(struct agent *a)
 {
     notify_send("STOPPING=1");
     source_file_free(a->source);
+    launchdarkly_client_free(a->client);
     pipeline_free(a->pipeline);
     if (a->publisher) {
         publisher_close(a->publisher);
@@ -310,6 +353,9 @@ static void stop(struct agent *a)
     }
     if (a->watchdog) {
         event_free(a->watchdog);
+    }
+    if (a->finish) {
+        event_free(a->finish);
     }
     if (a->base) {
         event_base_free(a->base);
@@ -338,7 +384,16 @@ static int start(struct agent *a)
         LOG_EVENT(LOG_LEVEL_ERROR, "start-failed", log_text("cause", "out of memory"));
         return -1;
     }
-    return serve_first(a);
+    if (serve_first(a) != 0) {
+        return -1;
+    }
+    if (a->config->once) {
+        return 0;
+    }
+    if (!a->client || !launchdarkly_client_collects(a->client)) {
+        publisher_telemetry_window(a->publisher, 0); /* an earlier agent may have collected */
+    }
+    return a->client ? launchdarkly_client_start(a->client) : 0;
 }
 
 int loop_run(const struct config *c)

@@ -241,7 +241,7 @@ struct ffshm_context {
     uint16_t kind_count;
     uint16_t attribute_count;
     uint16_t private_count;
-    uint16_t error; /* enum ffshm_error: why the context is invalid */
+    uint16_t error;    /* enum ffshm_error: why the context is invalid */
     uint64_t kind_sum; /* of the kinds' hashes: the same for the same set of kinds */
     uint64_t identity; /* the same for the same kinds and keys */
     struct {

@@ -12,8 +12,10 @@
 
 #define JSON_MAX_DEPTH 64
 
-/* The symbol's name: jansson, which the agent links beside us, has another function json_string. */
+/* The symbols' names: jansson, which the agent links beside us, has other functions json_string and
+   json_equal. */
 #define json_string ffshm_json_string
+#define json_equal ffshm_json_equal
 
 enum json_type {
     JSON_END,

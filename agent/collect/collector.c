@@ -418,9 +418,6 @@ void collector_free(struct collector *c)
     if (!c) {
         return;
     }
-    if (c->window & UINT32_MAX) { /* it had begun */
-        c->options.set_window(c->options.arg, 0);
-    }
     free_event(c->ring_timer);
     free_event(c->flush_timer);
     free_event(c->look_timer);

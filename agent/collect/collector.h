@@ -34,7 +34,8 @@ struct collector_options {
 struct collector *collector_new(struct event_base *base, struct storage *storage,
                                 struct deliver *deliver, const struct collector_options *options,
                                 struct fault *fault);
-/* Leaves window 0 (nobody collects). Reads nothing more. */
+/* Leaves the window open: programs go on counting, and the next agent finds what they counted.
+   Reads nothing more. */
 void collector_free(struct collector *c);
 
 /* Collects and flushes now: what every process had stored before the call is in a payload (or

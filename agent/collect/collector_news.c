@@ -56,8 +56,7 @@ void collector_tell_refused(struct collector *c, enum telemetry_refusal why, uid
 
 static void tell_dropped(struct collector *c, int64_t now_ms)
 {
-    if ((c->news.events > 0 || c->news.counts > 0) &&
-        now_ms - c->news.dropped_told_ms >= TELL_MS) {
+    if ((c->news.events > 0 || c->news.counts > 0) && now_ms - c->news.dropped_told_ms >= TELL_MS) {
         LOG_EVENT(LOG_LEVEL_WARNING, "events-dropped",
                   log_number("events", (int64_t)c->news.events),
                   log_number("counts", (int64_t)c->news.counts),
@@ -72,8 +71,7 @@ static void tell_errors(struct collector *c, int64_t now_ms)
 {
     if (c->news.errors > 0 && now_ms - c->news.errors_told_ms >= TELL_MS) {
         LOG_EVENT(LOG_LEVEL_WARNING, "evaluation-errors",
-                  log_number("count", (int64_t)c->news.errors),
-                  log_text("flag", c->news.error_key),
+                  log_number("count", (int64_t)c->news.errors), log_text("flag", c->news.error_key),
                   log_text("error", ffshm_error_name(c->news.error)),
                   log_text("hint", ffshm_error_hint(c->news.error)));
         c->news.errors = 0;

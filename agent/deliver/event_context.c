@@ -411,7 +411,7 @@ static char *key_of_one(const char *kind, const json_t *one, size_t *length)
     if (!text) {
         return NULL;
     }
-    char *to = text;
+    char *to;
     if (strcmp(kind, "user") == 0) {
         to = mempcpy(text, json_string_value(key), json_string_length(key));
     } else {

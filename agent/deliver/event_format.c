@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "event_utf8.h"
+
 #define EXACT 9007199254740992.0 /* 2^53: integers up to here are exact in a double */
 
 /* Of each kind: its name, and what of the context is not shown. */
@@ -22,18 +24,6 @@ static const struct {
 
 /* ---- is it well-formed? ------------------------------------------------------------------- */
 
-/* Text of other processes may be anything. What cannot be checked for want of memory will be told
-   to be so by event_format. */
-bool event_text_valid(const char *text)
-{
-    json_t *const checked = json_string(text);
-    json_t *const unchecked = json_string_nocheck(text);
-    const bool bad = !checked && unchecked;
-    json_decref(checked);
-    json_decref(unchecked);
-    return !bad;
-}
-
 bool event_well_formed(const struct deliver_event *event)
 {
     if (!event_context_valid(event->context)) {
@@ -44,13 +34,13 @@ bool event_well_formed(const struct deliver_event *event)
     case DELIVER_IDENTIFY:
         return true;
     case DELIVER_CUSTOM:
-        return event->key && event_text_valid(event->key);
+        return event->key && event_utf8(event->key);
     case DELIVER_MIGRATION:
-        return event->key && event_text_valid(event->key) && event->operation &&
-               event_text_valid(event->operation);
+        return event->key && event_utf8(event->key) && event->operation &&
+               event_utf8(event->operation);
     case DELIVER_EVALUATION:
-        return event->key && event_text_valid(event->key) &&
-               (!event->prereq_of || event_text_valid(event->prereq_of));
+        return event->key && event_utf8(event->key) &&
+               (!event->prereq_of || event_utf8(event->prereq_of));
     }
     return false;
 }

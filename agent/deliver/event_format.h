@@ -33,9 +33,6 @@ bool event_well_formed(const struct deliver_event *event);
 int event_format(const struct event_rules *rules, const struct deliver_event *event,
                  enum event_kind kind, char **text);
 
-/* Is it UTF-8? */
-bool event_text_valid(const char *text);
-
 /* A number as JSON: an integer where it is one. NULL: no memory, or not finite. */
 json_t *event_number(double number);
 

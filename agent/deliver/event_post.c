@@ -40,7 +40,7 @@ int event_target_init(struct event_target *target, struct http *http, const char
 
 void event_target_free(struct event_target *target)
 {
-    for (size_t i = 0; i < target->header_count; i++) {
+    for (size_t i = 0; target->headers && i < target->header_count; i++) {
         free(target->headers[i]);
     }
     free(target->headers);

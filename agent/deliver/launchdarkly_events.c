@@ -14,16 +14,16 @@
 
 #define CAPACITY 10000u
 #define KEYS 1000u
-#define KEYS_FLUSH_MS (5 * 60 * 1000)
-#define DIAGNOSTIC_MS (15 * 60 * 1000)
-#define DIAGNOSTIC_LEAST_MS (60 * 1000)
+#define KEYS_FLUSH_MS INT64_C(300000)
+#define DIAGNOSTIC_MS INT64_C(900000)
+#define DIAGNOSTIC_LEAST_MS INT64_C(60000)
 #define OUTBOX_BYTES (64u << 20)
 #define PAYLOAD_BYTES (5u << 20)
-#define RETRY_MS 1000
-#define LATER_MS (30 * 1000)
-#define LATER_MOST_MS (5 * 60 * 1000)
-#define FORGET_MS (10 * 60 * 1000) /* a flag that is not evaluated any more */
-#define TELL_MS 60000              /* between lines about the same trouble */
+#define RETRY_MS INT64_C(1000)
+#define LATER_MS INT64_C(30000)
+#define LATER_MOST_MS INT64_C(300000)
+#define FORGET_MS INT64_C(600000) /* a flag that is not evaluated any more */
+#define TELL_MS 60000             /* between lines about the same trouble */
 
 #define SPOOL_EVENTS "events"
 #define SPOOL_SUMMARY "summary"
@@ -262,61 +262,58 @@ static int load_spooled(void *arg, int64_t number, const char *label, const void
 
 /* ---- flushing ----------------------------------------------------------------------------- */
 
-/* One payload of the next events, and of the summary (which may be NULL) when they were the last.
- */
-static int make_payload(struct deliver *d, size_t *first, char **summary, struct fault *fault)
+/* How many of the texts (the summary is the last one, or NULL) go into one payload. */
+static size_t fit(const struct deliver *d, char *const *texts, size_t events, bool summary)
 {
-    const size_t left = d->buffer.count - *first;
-    char **const events = left > 0 ? &d->buffer.events[*first] : NULL;
-    struct payload_body body;
-    size_t count = payload_fit(events, left, d->payload_most_bytes);
-    const bool last = count == left;
-    const size_t all = count + (last && *summary);
-    char **const texts = malloc((all + 1) * sizeof *texts);
-    if (!texts) {
-        return -1;
+    const size_t count = payload_fit(texts, events, d->payload_most_bytes);
+    const size_t all = events + summary;
+    if (count < events || !summary) {
+        return count;
     }
-    if (count > 0) {
-        memcpy(texts, events, count * sizeof *texts);
-    }
-    if (all > count) {
-        texts[count] = *summary;
-        if (count > 0 && payload_fit(texts, all, d->payload_most_bytes) < all) {
-            texts[count] = NULL; /* in one of its own, next time */
+    return events == 0 || payload_fit(texts, all, d->payload_most_bytes) == all ? all : events;
+}
+
+/* Everything that waits, in as many payloads as it takes. */
+static int add_payloads(struct deliver *d, char *const *texts, size_t events, bool summary,
+                        struct fault *fault)
+{
+    while (events > 0 || summary) {
+        struct payload_body body;
+        const size_t count = fit(d, texts, events, summary);
+        if (payload_join(texts, count, d->gzip, &body) != 0 ||
+            outbox_add(d->outbox, &body, fault) != 0) {
+            return -1;
         }
+        summary = summary && count <= events;
+        events -= count <= events ? count : events;
+        texts += count;
     }
-    const bool with_summary = all > count && texts[count];
-    const int joined = payload_join(texts, count + with_summary, d->gzip, &body);
-    free(texts);
-    if (joined != 0) {
-        return -1;
-    }
-    *first += count;
-    if (with_summary) {
-        free(*summary);
-        *summary = NULL;
-    }
-    return outbox_add(d->outbox, &body, fault);
+    return 0;
 }
 
 static int make_payloads(struct deliver *d, struct fault *fault)
 {
     const int64_t now = clock_ms(CLOCK_REALTIME);
     const int64_t end = now > d->now.flush_ms ? now : d->now.flush_ms;
-    size_t first = d->buffer.taken;
-    char *summary;
-    if (event_summary_take(d->summary, d->now.flush_ms, end, &summary) != 0) {
-        return -1;
-    }
-    const size_t batch = d->buffer.count - first + (summary != NULL);
-    int result = 0;
-    while (result == 0 && (first < d->buffer.count || summary)) {
-        result = make_payload(d, &first, &summary, fault);
+    const size_t first = d->buffer.taken;
+    const size_t events = d->buffer.count - first;
+    char *summary = NULL;
+    char **const texts = malloc((events + 1) * sizeof *texts);
+    int result = -1;
+    if (texts && event_summary_take(d->summary, d->now.flush_ms, end, &summary) == 0) {
+        for (size_t i = 0; i < events; i++) {
+            texts[i] = d->buffer.events[first + i];
+        }
+        texts[events] = summary;
+        result = add_payloads(d, texts, events, summary != NULL, fault);
+        if (events > 0 || summary) {
+            d->now.last_batch = events + (summary != NULL);
+        }
     }
     free(summary);
+    free(texts);
     event_buffer_take(&d->buffer);
     d->now.flush_ms = end;
-    d->now.last_batch = batch > 0 ? batch : d->now.last_batch;
     return result;
 }
 

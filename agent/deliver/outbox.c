@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -16,7 +15,7 @@
 #define PARKED 2      /* failures after which a payload is parked */
 
 struct post {
-    TAILQ_ENTRY(post) link;
+    struct post *next; /* younger */
     struct outbox *outbox;
     struct http_request *request; /* NULL: not under way */
     struct payload_body body;
@@ -27,7 +26,11 @@ struct post {
     bool to_blame;
     char id[PAYLOAD_ID];
 };
-TAILQ_HEAD(posts, post);
+
+struct posts {
+    struct post *first;
+    struct post **end;
+};
 
 struct outbox {
     struct storage *storage;
@@ -69,26 +72,56 @@ static void post_free(struct post *p)
     free(p);
 }
 
+static void put_last(struct posts *posts, struct post *p)
+{
+    p->next = NULL;
+    *posts->end = p;
+    posts->end = &p->next;
+}
+
 static void free_all(struct posts *posts)
 {
-    struct post *p;
-    while ((p = TAILQ_FIRST(posts))) {
-        TAILQ_REMOVE(posts, p, link);
+    struct post *p = posts->first;
+    posts->first = NULL;
+    posts->end = &posts->first;
+    while (p) {
+        struct post *const next = p->next;
         post_free(p);
+        p = next;
     }
 }
 
-/* Out of memory and storage. What stays in storage is sent again after a restart, with the same
-   id: it is not counted twice. */
-static void forget(struct outbox *o, struct post *p)
+/* What stays in storage is sent again after a restart, with the same id: it is not counted twice.
+ */
+static void delete_stored(struct outbox *o, const struct post *p)
 {
     struct fault fault = {0};
     if (storage_queue_delete(o->storage, STORAGE_OUTBOX, OUTBOX_SINK, p->number, &fault) != 0) {
         log_fault(LOG_LEVEL_WARNING, "event-payload-not-deleted", &fault);
     }
-    TAILQ_REMOVE(&o->posts, p, link);
+}
+
+/* What the link leads to goes, out of memory and storage. */
+static void forget(struct outbox *o, struct post **link)
+{
+    struct post *const p = *link;
+    delete_stored(o, p);
+    *link = p->next;
+    if (o->posts.end == &p->next) {
+        o->posts.end = link;
+    }
     o->stats.bytes -= p->body.length;
     post_free(p);
+}
+
+/* Near the beginning, as a rule: the oldest go first. */
+static struct post **link_of(struct outbox *o, const struct post *p)
+{
+    struct post **link = &o->posts.first;
+    while (*link != p) {
+        link = &(*link)->next;
+    }
+    return link;
 }
 
 static void tell_dropped(struct outbox *o, const struct post *p, const char *cause)
@@ -106,14 +139,14 @@ static void tell_dropped(struct outbox *o, const struct post *p, const char *cau
 /* The newest is never dropped, nor what is under way. */
 static void keep_bounds(struct outbox *o)
 {
-    struct post *p = TAILQ_FIRST(&o->posts);
-    while (p && o->stats.bytes > o->most_bytes) {
-        struct post *const next = TAILQ_NEXT(p, link);
-        if (next && !p->request) {
-            tell_dropped(o, p, "the outbox is full");
-            forget(o, p);
+    struct post **link = &o->posts.first;
+    while (*link && (*link)->next && o->stats.bytes > o->most_bytes) {
+        if ((*link)->request) {
+            link = &(*link)->next;
+        } else {
+            tell_dropped(o, *link, "the outbox is full");
+            forget(o, link);
         }
-        p = next;
     }
 }
 
@@ -150,8 +183,7 @@ static struct post *next_probe(const struct outbox *o)
 {
     struct post *best = NULL;
     struct post *p;
-    TAILQ_FOREACH(p, &o->posts, link)
-    {
+    for (p = o->posts.first; p; p = p->next) {
         if (!p->request && is_parked(p) && (!best || p->failures < best->failures)) {
             best = p;
         }
@@ -163,8 +195,7 @@ static void set_timer(struct outbox *o, int64_t now)
 {
     const struct post *p;
     int64_t due = NEVER;
-    TAILQ_FOREACH(p, &o->posts, link)
-    {
+    for (p = o->posts.first; p; p = p->next) {
         const int64_t mine = is_parked(p) ? o->probe_ms : p->due_ms;
         due = !p->request && mine < due ? mine : due;
     }
@@ -214,7 +245,7 @@ static void accepted(struct outbox *o, struct post *p)
     o->misses = 0;
     o->flowing = true;
     o->probe_ms = NEVER;
-    forget(o, p);
+    forget(o, link_of(o, p));
 }
 
 static void on_head(void *arg, struct http_request *request, long status)
@@ -251,7 +282,7 @@ static void on_done(void *arg, const struct http_result *result)
         break;
     case EVENT_TOO_LARGE:
         tell_dropped(o, p, "the server says that it is too large");
-        forget(o, p);
+        forget(o, link_of(o, p));
         o->probe_ms = probed ? 0 : o->probe_ms; /* the next one, at once */
         break;
     case EVENT_REFUSED:
@@ -281,8 +312,7 @@ static void pump(struct outbox *o)
 {
     const int64_t now = now_ms();
     struct post *p;
-    TAILQ_FOREACH(p, &o->posts, link)
-    {
+    for (p = o->posts.first; p; p = p->next) {
         if (o->under_way >= OUTBOX_AT_ONCE) {
             return; /* the end of one comes back here */
         }
@@ -316,8 +346,8 @@ struct outbox *outbox_new(struct event_base *base, struct http *http, struct sto
     if (!o) {
         return NULL;
     }
-    TAILQ_INIT(&o->posts);
-    TAILQ_INIT(&o->added);
+    o->posts.end = &o->posts.first;
+    o->added.end = &o->added.first;
     o->storage = storage;
     o->flowing = true;
     o->probe_ms = NEVER;
@@ -390,7 +420,7 @@ static int load_one(void *arg, int64_t number, const char *label, const void *by
     memcpy(p->body.bytes, bytes, length);
     p->body.length = length;
     o->stats.bytes += length;
-    TAILQ_INSERT_TAIL(&o->posts, p, link);
+    put_last(&o->posts, p);
     return 0;
 }
 
@@ -422,18 +452,20 @@ int outbox_add(struct outbox *o, struct payload_body *body, struct fault *fault)
         post_free(p);
         return -1;
     }
-    TAILQ_INSERT_TAIL(&o->added, p, link);
+    put_last(&o->added, p);
     return 0;
 }
 
 void outbox_commit(struct outbox *o)
 {
-    const struct post *p;
-    TAILQ_FOREACH(p, &o->added, link)
-    {
+    for (const struct post *p = o->added.first; p; p = p->next) {
         o->stats.bytes += p->body.length;
     }
-    TAILQ_CONCAT(&o->posts, &o->added, link);
+    if (o->added.first) {
+        *o->posts.end = o->added.first;
+        o->posts.end = o->added.end;
+        o->added = (struct posts){.end = &o->added.first};
+    }
     keep_bounds(o);
     pump(o);
 }
@@ -445,19 +477,20 @@ void outbox_revert(struct outbox *o)
 
 void outbox_stop(struct outbox *o)
 {
+    for (const struct post *p = o->posts.first; p; p = p->next) {
+        o->stats.dropped_payloads++;
+        delete_stored(o, p);
+    }
+    free_all(&o->posts);
+    o->stats.bytes = 0;
     o->stats.stopped = true;
     o->under_way = 0;
-    struct post *p;
-    while ((p = TAILQ_FIRST(&o->posts))) {
-        o->stats.dropped_payloads++;
-        forget(o, p);
-    }
     event_del(o->timer);
 }
 
 bool outbox_idle(const struct outbox *o)
 {
-    return TAILQ_EMPTY(&o->posts);
+    return !o->posts.first;
 }
 
 int64_t outbox_server_ms(const struct outbox *o)

@@ -37,5 +37,16 @@ if readelf --wide --segments "$library" | grep -E 'GNU_STACK.* RWE'; then
     echo "$library: has an executable stack"
     failed=1
 fi
+# What the static library calls its own functions is seen by whoever links it, the agent first: a
+# name that a library beside it has, too, would take that one's place.
+nm --defined-only "$FFSHM_BUILD_DIR/lib/libffshm.a" 2>/dev/null | awk '$2 ~ /[TDBR]/ { print $3 }' |
+    sort -u >"$work/inside"
+ldd "$FFSHM_BUILD_DIR/agent/ffagent" | awk '$3 ~ /^\// { print $3 }' |
+    xargs -r nm -D --defined-only 2>/dev/null | awk 'NF == 3 { sub(/@.*/, "", $3); print $3 }' |
+    sort -u >"$work/beside"
+if comm -12 "$work/inside" "$work/beside" | grep .; then
+    echo "libffshm.a: these names are also those of a library that the agent links"
+    failed=1
+fi
 [ $failed = 0 ] && echo "$(wc -l <"$work/declared") functions, all of the header and no other"
 exit $failed

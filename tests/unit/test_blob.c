@@ -60,7 +60,7 @@ static void members_for_events_are_carried_over(void **state)
     const struct image_flag *f = flag_of(&b);
     assert_int_equal(f->flags, IMAGE_FLAG_TRACK_EVENTS | IMAGE_FLAG_TRACK_FALLTHROUGH |
                                    IMAGE_FLAG_CLIENT_SIDE_ID | IMAGE_FLAG_NO_SUMMARY |
-                                   IMAGE_FLAG_MIGRATION);
+                                   IMAGE_FLAG_MIGRATION | IMAGE_FLAG_COUNTS_MORE);
     assert_int_equal(f->sampling_ratio, INT32_MAX);
     assert_int_equal(f->migration_check_ratio, 1);
     assert_true(f->debug_until_ms == 1500000000000);

@@ -8,7 +8,6 @@
 
 #include <event2/buffer.h>
 #include <malloc.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 
 #include "http/http.h"
 #include "loopback.h"
+#include "tls_server.h"
 
 #define WAIT_MS 10000
 
@@ -805,71 +805,21 @@ static void a_proxy_that_refuses_is_a_network_error(void **state)
     assert_null(strstr(o.error, "pw"));
 }
 
-/* ---- TLS: `openssl s_server`, with certificates made here ---------------------------------- */
+/* ---- TLS ---------------------------------------------------------------------------------- */
 
-struct tls {
-    char dir[64];
-    FILE *output; /* of the server */
-    pid_t pid;
-    unsigned port;
-};
-
-static void make_certificates(const struct tls *t)
-{
-    char command[2048];
-    (void)snprintf(command, sizeof command,
-                   "cd '%s' && exec 2>/dev/null && "
-                   "key='-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2' && "
-                   "openssl req -x509 $key -keyout ca.key -out ca.pem -subj /CN=ca && "
-                   "openssl req -x509 $key -keyout other.key -out other.pem -subj /CN=other && "
-                   "openssl req $key -keyout key.pem -out csr.pem -subj /CN=localhost && "
-                   "echo subjectAltName=DNS:localhost >ext && "
-                   "openssl x509 -req -in csr.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 "
-                   "-extfile ext -out cert.pem",
-                   t->dir);
-    assert_int_equal(system(command), 0);
-}
-
-static void start_server(struct tls *t)
-{
-    char command[512];
-    char line[256];
-    (void)snprintf(command, sizeof command,
-                   "cd '%s' && echo $$ && exec openssl s_server -accept 127.0.0.1:0 -cert cert.pem "
-                   "-key key.pem -www 2>/dev/null",
-                   t->dir);
-    t->output = popen(command, "r");
-    assert_non_null(t->output);
-    assert_non_null(fgets(line, sizeof line, t->output));
-    t->pid = (pid_t)atoi(line);
-    while (t->port == 0 && fgets(line, sizeof line, t->output) != NULL) {
-        (void)sscanf(line, "ACCEPT 127.0.0.1:%u", &t->port);
-    }
-    assert_int_not_equal(t->port, 0);
-}
-
-static void stop_server(struct tls *t)
-{
-    char command[128];
-    (void)kill(t->pid, SIGTERM);
-    (void)pclose(t->output);
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", t->dir);
-    assert_int_equal(system(command), 0);
-}
-
-static struct outcome fetch_tls(struct fixture *f, const struct tls *t, const char *host)
+static struct outcome fetch_tls(struct fixture *f, const struct tls_server *t, const char *host)
 {
     char text[128];
-    (void)snprintf(text, sizeof text, "https://%s:%u/", host, t->port);
+    (void)snprintf(text, sizeof text, "https://%s:%u/", host, tls_server_port(t));
     return fetch_with(f, (struct http_spec){.url = text});
 }
 
-static void check_trust(struct fixture *f, const struct tls *t)
+static void check_trust(struct fixture *f, const struct tls_server *t)
 {
     char ca[96];
     char other[96];
-    (void)snprintf(ca, sizeof ca, "%s/ca.pem", t->dir);
-    (void)snprintf(other, sizeof other, "%s/other.pem", t->dir);
+    (void)snprintf(ca, sizeof ca, "%s/ca.pem", tls_server_dir(t));
+    (void)snprintf(other, sizeof other, "%s/other.pem", tls_server_dir(t));
     assert_int_equal(fetch_tls(f, t, "localhost").outcome, HTTP_CERTIFICATE);
     renew(f, &(struct http_options){.ca_file = ca});
     struct outcome o = fetch_tls(f, t, "localhost");
@@ -887,15 +837,15 @@ static void check_trust(struct fixture *f, const struct tls *t)
     assert_int_equal(fetch_tls(f, t, "127.0.0.1").outcome, HTTP_DONE);
 }
 
-static void check_tunnel(struct fixture *f, const struct tls *t)
+static void check_tunnel(struct fixture *f, const struct tls_server *t)
 {
     char ca[96];
     char proxy[64];
-    (void)snprintf(ca, sizeof ca, "%s/ca.pem", t->dir);
+    (void)snprintf(ca, sizeof ca, "%s/ca.pem", tls_server_dir(t));
     proxy_options(f, "", proxy, sizeof proxy);
     renew(f, &(struct http_options){.ca_file = ca, .proxy = proxy});
     f->serve = serve_proxy;
-    f->value = t->port;
+    f->value = tls_server_port(t);
     const char *const headers[] = {"Authorization: sdk-1", NULL};
     const struct outcome o =
         fetch_with(f, (struct http_spec){.url = "https://localhost:4443/", .headers = headers});
@@ -909,18 +859,14 @@ static void check_tunnel(struct fixture *f, const struct tls *t)
 static void certificates_are_verified_as_told(void **state)
 {
     struct fixture *f = *state;
-    struct tls t = {0};
-    if (system("openssl version >/dev/null 2>&1") != 0) {
+    struct tls_server *t = tls_server_start();
+    if (t == NULL) {
         print_message("skipped: there is no openssl command\n");
         skip();
     }
-    (void)snprintf(t.dir, sizeof t.dir, "/tmp/ffshm-http-XXXXXX");
-    assert_non_null(mkdtemp(t.dir));
-    make_certificates(&t);
-    start_server(&t);
-    check_trust(f, &t);
-    check_tunnel(f, &t);
-    stop_server(&t);
+    check_trust(f, t);
+    check_tunnel(f, t);
+    tls_server_stop(t);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -1,0 +1,528 @@
+#include "launchdarkly_client.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "collect/collector.h"
+#include "deliver/launchdarkly_events.h"
+#include "ffshm.h"
+#include "http/http.h"
+#include "launchdarkly_diagnostics.h"
+#include "launchdarkly_headers.h"
+#include "source/launchdarkly.h"
+#include "storage/storage.h"
+
+#define POLL_LEAST_MS 30000
+#define STATE_NAME 96
+
+struct launchdarkly_client {
+    struct event_base *base;
+    const struct config *config;
+    struct pipeline *pipeline;
+    struct publisher *publisher;
+    struct storage *storage; /* in memory where nothing is to be kept */
+    struct http *http;
+    struct launchdarkly_headers headers;
+    struct launchdarkly *source;
+    struct deliver *events;
+    struct collector *collector;
+    char state_name[STATE_NAME]; /* of this environment's definitions in storage */
+    char trouble[256];           /* what the source said last that is wrong; "": nothing is */
+    bool restored;
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool is_offline(const struct launchdarkly_client *c)
+{
+    return config_bool(c->config, CONFIG_OFFLINE);
+}
+
+static bool has_mode(const struct launchdarkly_client *c, const char *mode)
+{
+    return strcasecmp(config_text(c->config, CONFIG_LD_MODE), mode) == 0;
+}
+
+static bool has_events(const struct launchdarkly_client *c)
+{
+    return config_bool(c->config, CONFIG_EVENTS_ENABLED) && !is_offline(c);
+}
+
+static void state_failed(const char *event, const struct fault *fault)
+{
+    log_fault(LOG_LEVEL_ERROR, event, fault);
+}
+
+/* ---- last known good ---------------------------------------------------------------------- */
+
+/* The definitions of one SDK key and filter must never be served for another. The key itself is not
+   written down. */
+static int name_state(struct launchdarkly_client *c)
+{
+    struct ffshm_context who;
+    char hash[65];
+    const char *filter = config_text(c->config, CONFIG_LD_FILTER);
+    ffshm_context_init(&who, "ffshm-state", *filter ? filter : "all");
+    if (ffshm_secure_mode_hash(secret_text(c->config->sdk_key), &who, hash) != FFSHM_OK) {
+        return -1;
+    }
+    snprintf(c->state_name, sizeof c->state_name, "launchdarkly/%s", hash);
+    return 0;
+}
+
+/* What is kept, while it is read. */
+struct restoring {
+    struct launchdarkly_client *c;
+    int64_t newest_ms;
+    size_t items;
+};
+
+static int restore_all(struct restoring *r, const void *bytes, size_t length)
+{
+    struct model_item **items;
+    size_t count;
+    struct fault fault = {0};
+    if (launchdarkly_parse_state(bytes, length, &items, &count, &fault) != 0) {
+        state_failed("state-unreadable", &fault);
+        return -1;
+    }
+    r->items += count;
+    const int result = pipeline_replace(r->c->pipeline, CATALOG_LAUNCHDARKLY, items, count);
+    free(items);
+    return result;
+}
+
+static int restore_one(const struct restoring *r, const char *path, const void *bytes,
+                       size_t length)
+{
+    struct fault fault = {0};
+    struct model_item *item = launchdarkly_parse_item(path, bytes, length, &fault);
+    if (!item) {
+        state_failed("state-unreadable", &fault);
+        return -1;
+    }
+    return pipeline_put(r->c->pipeline, CATALOG_LAUNCHDARKLY, item);
+}
+
+static int restore(void *arg, const char *path, const void *bytes, size_t length,
+                   int64_t received_ms)
+{
+    struct restoring *r = arg;
+    r->newest_ms = received_ms > r->newest_ms ? received_ms : r->newest_ms;
+    return path ? restore_one(r, path, bytes, length) : restore_all(r, bytes, length);
+}
+
+static void restore_state(struct launchdarkly_client *c)
+{
+    struct restoring r = {c, 0, 0};
+    struct fault fault = {0};
+    if (storage_state_load(c->storage, c->state_name, restore, &r, &fault) != 0) {
+        if (fault.cause[0]) {
+            state_failed("state-unreadable", &fault);
+        }
+        return;
+    }
+    if (r.newest_ms == 0) {
+        return; /* nothing is kept */
+    }
+    const struct source_state state = {.state = IMAGE_SOURCE_INTERRUPTED};
+    c->restored = true;
+    pipeline_data_as_of(c->pipeline, CATALOG_LAUNCHDARKLY, (uint64_t)r.newest_ms);
+    pipeline_source_state(c->pipeline, CATALOG_LAUNCHDARKLY, &state);
+    LOG_EVENT(LOG_LEVEL_INFO, "restored", log_text("source", "launchdarkly"),
+              log_number("items", (int64_t)r.items),
+              log_number("age_s", (now_ms() - r.newest_ms) / 1000));
+}
+
+/* ---- what the source says ------------------------------------------------------------------ */
+
+static int on_put(void *arg, struct model_item **items, size_t count, const char *json,
+                  size_t length)
+{
+    struct launchdarkly_client *c = arg;
+    struct fault fault = {0};
+    if (storage_state_put(c->storage, c->state_name, json, length, now_ms(), &fault) != 0) {
+        state_failed("state-not-kept", &fault);
+    }
+    LOG_EVENT(LOG_LEVEL_INFO, "received", log_text("source", "launchdarkly"),
+              log_number("items", (int64_t)count), log_number("bytes", (int64_t)length));
+    if (pipeline_replace(c->pipeline, CATALOG_LAUNCHDARKLY, items, count) != 0) {
+        return -1;
+    }
+    pipeline_data_as_of(c->pipeline, CATALOG_LAUNCHDARKLY, 0);
+    return 0;
+}
+
+static int on_patch(void *arg, struct model_item *item, const char *path, const char *json,
+                    size_t length)
+{
+    struct launchdarkly_client *c = arg;
+    struct fault fault = {0};
+    const struct model_item *old = pipeline_item(c->pipeline, CATALOG_LAUNCHDARKLY, item->kind,
+                                                 item->key.text, item->key.length);
+    if (old && old->version >= item->version) {
+        model_free(item); /* late: what is there is newer */
+        return 0;
+    }
+    if (storage_state_patch(c->storage, c->state_name, path, json, length, now_ms(), &fault) != 0) {
+        state_failed("state-not-kept", &fault);
+    }
+    return pipeline_put(c->pipeline, CATALOG_LAUNCHDARKLY, item);
+}
+
+/* One line when something goes wrong, and one when it is right again; the same again only for who
+   wants to know everything. */
+static void tell_state(struct launchdarkly_client *c, const struct source_state *told)
+{
+    char trouble[sizeof c->trouble] = "";
+    if (told->error != IMAGE_SOURCE_NO_ERROR) {
+        snprintf(trouble, sizeof trouble, "%d %s", told->error_status,
+                 told->error_text ? told->error_text : "");
+        const bool repeated = strcmp(trouble, c->trouble) == 0;
+        const bool is_off = told->state == IMAGE_SOURCE_OFF;
+        LOG_EVENT(repeated ? LOG_LEVEL_DEBUG
+                  : is_off ? LOG_LEVEL_ERROR
+                           : LOG_LEVEL_WARNING,
+                  is_off ? "source-stopped" : "source-interrupted",
+                  log_text("source", "launchdarkly"), log_number("status", told->error_status),
+                  log_text("cause", told->error_text),
+                  log_text("effect", "the last definitions stay in force"));
+    } else if (told->state == IMAGE_SOURCE_VALID && c->trouble[0]) {
+        LOG_EVENT(LOG_LEVEL_INFO, "source-valid", log_text("source", "launchdarkly"));
+    } else if (told->state != IMAGE_SOURCE_VALID) {
+        return;
+    }
+    memcpy(c->trouble, trouble, sizeof trouble);
+}
+
+static void on_state(void *arg, enum image_source_state state, enum image_source_error error,
+                     long status, const char *text)
+{
+    struct launchdarkly_client *c = arg;
+    const struct source_state told = {
+        /* What an earlier run received is served: no longer initializing. */
+        .state =
+            state == IMAGE_SOURCE_INITIALIZING && c->restored ? IMAGE_SOURCE_INTERRUPTED : state,
+        .error = error,
+        .error_status = (int32_t)status,
+        .error_text = text,
+    };
+    tell_state(c, &told);
+    pipeline_source_state(c->pipeline, CATALOG_LAUNCHDARKLY, &told);
+}
+
+static void on_environment(void *arg, const char *id)
+{
+    struct launchdarkly_client *c = arg;
+    pipeline_environment_id(c->pipeline, id);
+}
+
+static void on_connected(void *arg, int64_t time_ms, bool failed, int64_t duration_ms)
+{
+    struct launchdarkly_client *c = arg;
+    if (c->events) {
+        launchdarkly_events_stream_init(c->events, time_ms, failed, duration_ms);
+    }
+}
+
+static void on_told(void *arg, bool error, const char *event, const char *text)
+{
+    (void)arg;
+    LOG_EVENT(error ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, event, log_text("source", "launchdarkly"),
+              log_text("text", text));
+}
+
+/* ---- the way back -------------------------------------------------------------------------- */
+
+static json_t *on_value(void *arg, const char *key, int64_t version, int64_t variation)
+{
+    const struct launchdarkly_client *c = arg;
+    return pipeline_value(c->pipeline, key, version, variation);
+}
+
+static void on_contexts_forgotten(void *arg)
+{
+    const struct launchdarkly_client *c = arg;
+    if (c->collector) {
+        collector_forget_contexts(c->collector);
+    }
+}
+
+static void on_window(void *arg, uint64_t window)
+{
+    const struct launchdarkly_client *c = arg;
+    publisher_telemetry_window(c->publisher, window);
+}
+
+static const char **list_of(const struct config_values *v)
+{
+    const char **list = calloc(v->count + 1, sizeof *list);
+    for (size_t i = 0; list && i < v->count; i++) {
+        list[i] = v->values[i].text;
+    }
+    return list;
+}
+
+static int start_events(struct launchdarkly_client *c)
+{
+    const struct config *config = c->config;
+    const char *key = secret_text(config->sdk_key);
+    const size_t length = strlen(key);
+    const char **private_attributes = list_of(&config->settings[CONFIG_EVENTS_PRIVATE_ATTRIBUTES]);
+    json_t *init = launchdarkly_diagnostics(config);
+    struct fault fault = {0};
+    const struct launchdarkly_events_options options = {
+        .base_uri = config_text(config, CONFIG_LD_EVENTS_URI),
+        .headers = c->headers.list,
+        .capacity = (unsigned)config_number(config, CONFIG_EVENTS_CAPACITY),
+        .all_private = config_bool(config, CONFIG_EVENTS_ALL_PRIVATE),
+        .private_attributes = private_attributes,
+        .omit_anonymous = config_bool(config, CONFIG_EVENTS_OMIT_ANONYMOUS),
+        .gzip = config_bool(config, CONFIG_EVENTS_GZIP),
+        .diagnostics = config_bool(config, CONFIG_EVENTS_DIAGNOSTICS),
+        .diagnostic_init = init,
+        .sdk_key_suffix = length > 6 ? key + length - 6 : "",
+        .value = on_value,
+        .contexts_forgotten = on_contexts_forgotten,
+        .arg = c,
+    };
+    if (private_attributes && init) {
+        c->events = launchdarkly_events_new(c->base, c->http, c->storage, &options, &fault);
+    }
+    free(private_attributes);
+    json_decref(init);
+    if (!c->events) {
+        state_failed("events-failed", &fault);
+    }
+    return c->events ? 0 : -1;
+}
+
+/* The least power of two that is not smaller. */
+static uint32_t round_up(uint32_t bytes)
+{
+    uint32_t power = 1;
+    while (power < bytes) {
+        power *= 2;
+    }
+    return power;
+}
+
+static int start_collector(struct launchdarkly_client *c)
+{
+    const uint32_t ring =
+        round_up((uint32_t)config_number(c->config, CONFIG_EVENTS_RING_KIB) * 1024);
+    struct fault fault = {0};
+    const struct collector_options options = {
+        .dir = config_text(c->config, CONFIG_DIR),
+        .store_epoch = publisher_epoch(c->publisher),
+        .flush_ms = config_number(c->config, CONFIG_EVENTS_FLUSH_MS),
+        .has_events = true,
+        .ring_bytes = ring,
+        .set_window = on_window,
+        .arg = c,
+    };
+    publisher_telemetry(c->publisher, IMAGE_WANTS_EVENTS, ring);
+    c->collector = collector_new(c->base, c->storage, c->events, &options, &fault);
+    if (!c->collector) {
+        state_failed("collect-failed", &fault);
+    }
+    return c->collector ? 0 : -1;
+}
+
+/* ---- the source ---------------------------------------------------------------------------- */
+
+/* LaunchDarkly's three services go together: a relay that has one has all. */
+static void check_uris(const struct launchdarkly_client *c)
+{
+    static const enum config_setting uris[] = {CONFIG_LD_STREAM_URI, CONFIG_LD_POLL_URI,
+                                               CONFIG_LD_EVENTS_URI};
+    const bool poll = has_mode(c, "poll");
+    unsigned given = 0;
+    unsigned used = 0;
+    for (size_t i = 0; i < sizeof uris / sizeof *uris; i++) {
+        const bool is_used = uris[i] == CONFIG_LD_EVENTS_URI
+                                 ? config_bool(c->config, CONFIG_EVENTS_ENABLED)
+                                 : (uris[i] == CONFIG_LD_POLL_URI) == poll;
+        used += is_used;
+        given += is_used && c->config->settings[uris[i]].layer != CONFIG_BY_DEFAULT;
+    }
+    if (given > 0 && given < used) {
+        LOG_EVENT(LOG_LEVEL_WARNING, "uris",
+                  log_text("text", "only some of LaunchDarkly's services have an address of their "
+                                   "own; the others are asked at LaunchDarkly's"));
+    }
+}
+
+/* LaunchDarkly: letters, digits, '.', '_' and '-', the first a letter or digit. */
+static const char *filter_of(const struct launchdarkly_client *c)
+{
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    const char *filter = config_text(c->config, CONFIG_LD_FILTER);
+    if (!*filter) {
+        return NULL;
+    }
+    if (!strchr("._-", filter[0]) && strspn(filter, letters) == strlen(filter)) {
+        return filter;
+    }
+    LOG_EVENT(LOG_LEVEL_ERROR, "setting-ignored", log_text("setting", "launchdarkly.filter"),
+              log_text("cause", "a filter's key has letters, digits, '.', '_' and '-', the first a "
+                                "letter or digit; everything is asked for instead"));
+    return NULL;
+}
+
+static int64_t poll_interval(const struct launchdarkly_client *c)
+{
+    const int64_t ms = config_number(c->config, CONFIG_LD_POLL_INTERVAL_MS);
+    if (ms < POLL_LEAST_MS && has_mode(c, "poll")) {
+        LOG_EVENT(LOG_LEVEL_WARNING, "setting-raised",
+                  log_text("setting", "launchdarkly.poll_interval_ms"),
+                  log_number("to", POLL_LEAST_MS));
+    }
+    return ms < POLL_LEAST_MS ? POLL_LEAST_MS : ms;
+}
+
+static int start_source(struct launchdarkly_client *c)
+{
+    const struct launchdarkly_owner owner = {on_put,       on_patch, on_state, on_environment,
+                                             on_connected, on_told,  c};
+    const bool poll = has_mode(c, "poll");
+    const struct launchdarkly_options options = {
+        .base_uri = config_text(c->config, poll ? CONFIG_LD_POLL_URI : CONFIG_LD_STREAM_URI),
+        .headers = c->headers.list,
+        .filter = filter_of(c),
+        .polling = poll,
+        .accept_gzip = true,
+        .poll_interval_ms = poll_interval(c),
+        .initial_delay_ms = config_number(c->config, CONFIG_LD_INITIAL_RETRY_MS),
+        .never_stop = strcasecmp(config_text(c->config, CONFIG_LD_ON_REFUSAL), "slow") == 0,
+    };
+    c->source = launchdarkly_new(c->base, c->http, &options, &owner);
+    return c->source ? 0 : -1;
+}
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+static int open_state(struct launchdarkly_client *c)
+{
+    const char *path = config_text(c->config, CONFIG_STATE);
+    struct fault fault = {0};
+    if (*path && strcmp(path, CONFIG_NO_STATE) != 0) {
+        c->storage = storage_open(path, &fault);
+        if (c->storage) {
+            return 0;
+        }
+        log_fault(LOG_LEVEL_ERROR, "state-failed", &fault);
+        LOG_EVENT(LOG_LEVEL_WARNING, "nothing-kept",
+                  log_text("text", "after a restart there are no definitions before LaunchDarkly "
+                                   "answers, and events that are not delivered by then are lost"));
+    }
+    c->storage = storage_open(":memory:", &fault);
+    return c->storage ? 0 : -1;
+}
+
+static int make(struct launchdarkly_client *c)
+{
+    const char *proxy = config_text(c->config, CONFIG_LD_PROXY);
+    const char *ca_file = config_text(c->config, CONFIG_LD_CA_FILE);
+    const struct http_options options = {
+        .user_agent = "FfshmAgent/" FFSHM_VERSION,
+        .proxy = *proxy ? proxy : NULL,
+        .ca_file = *ca_file ? ca_file : NULL,
+        .skip_verify = config_bool(c->config, CONFIG_LD_SKIP_VERIFY),
+    };
+    if (launchdarkly_headers_make(&c->headers, c->config) != 0 || name_state(c) != 0 ||
+        pipeline_keep_values(c->pipeline) != 0) {
+        return -1;
+    }
+    c->http = http_new(c->base, &options);
+    return c->http ? 0 : -1;
+}
+
+struct launchdarkly_client *launchdarkly_client_new(struct event_base *base,
+                                                    const struct config *config,
+                                                    struct pipeline *pipeline,
+                                                    struct publisher *publisher)
+{
+    struct launchdarkly_client *c = calloc(1, sizeof *c);
+    if (!c) {
+        return NULL;
+    }
+    c->base = base;
+    c->config = config;
+    c->pipeline = pipeline;
+    c->publisher = publisher;
+    if (make(c) != 0 || open_state(c) != 0) {
+        LOG_EVENT(LOG_LEVEL_ERROR, "start-failed", log_text("cause", "out of memory"));
+        launchdarkly_client_free(c);
+        return NULL;
+    }
+    if (!has_mode(c, "off") || is_offline(c)) {
+        pipeline_expect(pipeline, CATALOG_LAUNCHDARKLY);
+        restore_state(c);
+    }
+    return c;
+}
+
+bool launchdarkly_client_collects(const struct launchdarkly_client *c)
+{
+    return has_events(c);
+}
+
+int launchdarkly_client_start(struct launchdarkly_client *c)
+{
+    if (is_offline(c)) {
+        LOG_EVENT(LOG_LEVEL_WARNING, "offline",
+                  log_text("text", c->restored ? "serving what LaunchDarkly last said"
+                                               : "nothing is known of LaunchDarkly's flags"));
+        const struct source_state off = {.state = IMAGE_SOURCE_OFF};
+        pipeline_source_state(c->pipeline, CATALOG_LAUNCHDARKLY, &off);
+        return 0;
+    }
+    check_uris(c);
+    if (has_events(c) && (start_events(c) != 0 || start_collector(c) != 0)) {
+        return -1;
+    }
+    return has_mode(c, "off") ? 0 : start_source(c);
+}
+
+void launchdarkly_client_finish(struct launchdarkly_client *c)
+{
+    launchdarkly_free(c->source);
+    c->source = NULL;
+    if (c->collector) {
+        collector_flush(c->collector);
+    }
+}
+
+bool launchdarkly_client_finished(const struct launchdarkly_client *c)
+{
+    return !c->events || launchdarkly_events_idle(c->events);
+}
+
+bool launchdarkly_client_restored(const struct launchdarkly_client *c)
+{
+    return c->restored;
+}
+
+void launchdarkly_client_free(struct launchdarkly_client *c)
+{
+    if (!c) {
+        return;
+    }
+    launchdarkly_free(c->source);
+    collector_free(c->collector);
+    launchdarkly_events_free(c->events);
+    http_free(c->http);
+    storage_close(c->storage);
+    launchdarkly_headers_free(&c->headers);
+    free(c);
+}

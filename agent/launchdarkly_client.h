@@ -1,0 +1,40 @@
+/*
+ * launchdarkly_client.h - the agent as a client of LaunchDarkly: the source of definitions, what is
+ * kept of them over restarts, and the way back of what programs evaluate and track.
+ *
+ * Only glue: source/ -> pipeline, collect/ -> deliver/, with storage/ and http/ below.
+ */
+#ifndef FFSHM_AGENT_LAUNCHDARKLY_CLIENT_H
+#define FFSHM_AGENT_LAUNCHDARKLY_CLIENT_H
+
+#include <event2/event.h>
+
+#include "config.h"
+#include "pipeline.h"
+
+struct launchdarkly_client;
+
+/* Opens the state file and hands the last known good definitions to the pipeline, marked with their
+   age; no network yet. Borrows everything. NULL: logged why. Without a state file that can be
+   opened it goes on, and says so. */
+struct launchdarkly_client *launchdarkly_client_new(struct event_base *base,
+                                                    const struct config *config,
+                                                    struct pipeline *pipeline,
+                                                    struct publisher *publisher);
+void launchdarkly_client_free(struct launchdarkly_client *c);
+
+/* Definitions of an earlier run were found. */
+bool launchdarkly_client_restored(const struct launchdarkly_client *c);
+
+/* Will it collect what programs tell? */
+bool launchdarkly_client_collects(const struct launchdarkly_client *c);
+
+/* Connects, and collects events. 0, or -1: logged why. */
+int launchdarkly_client_start(struct launchdarkly_client *c);
+
+/* The agent is about to stop: collects what programs have told and begins to send it. */
+void launchdarkly_client_finish(struct launchdarkly_client *c);
+/* Is everything sent, or nothing going to be? */
+bool launchdarkly_client_finished(const struct launchdarkly_client *c);
+
+#endif
