@@ -99,8 +99,9 @@ static json_t *settings_of(const struct client *c, const json_t *configuration)
     char store[CLIENT_PATH + 16], state[CLIENT_PATH + 16];
     snprintf(store, sizeof store, "%s/store", c->dir);
     snprintf(state, sizeof state, "%s/state.db", c->dir);
-    return json_pack("{s:s, s:s, s:s, s:o, s:o}", "dir", store, "state", state, "sdk_key",
-                     c->sdk_key, "launchdarkly", launchdarkly_settings(configuration), "events",
+    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "dir", store, "state", state, "log_level",
+                     "debug", "sdk_key", c->sdk_key, "launchdarkly",
+                     launchdarkly_settings(configuration), "events",
                      events_settings(configuration));
 }
 

@@ -79,24 +79,54 @@ static int start_agent(struct client *c, const char *agent, bool loud, const cha
     return 0;
 }
 
-/* The end of what the agent logged, on one line. */
-static void tail_of_log(const struct client *c, char *text, size_t capacity)
+#define MOST_LOG (1u << 20) /* bytes that are looked at; the rest is cut off */
+
+/* What the agent logged; malloc'ed. NULL: nothing, or it went to stderr. */
+static char *log_of(const struct client *c)
 {
     char path[CLIENT_PATH + 16];
     snprintf(path, sizeof path, "%s/agent.log", c->dir);
     FILE *file = fopen(path, "re");
-    text[0] = '\0';
-    if (!file) {
-        return;
+    char *text = file ? malloc(MOST_LOG) : NULL;
+    if (text) {
+        text[fread(text, 1, MOST_LOG - 1, file)] = '\0';
     }
-    fseek(file, 0, SEEK_END);
-    const long size = ftell(file);
-    fseek(file, size > (long)capacity - 1 ? size - ((long)capacity - 1) : 0, SEEK_SET);
-    text[fread(text, 1, capacity - 1, file)] = '\0';
-    fclose(file);
-    for (char *p = text; (p = strpbrk(p, "\r\n"));) {
+    if (file) {
+        fclose(file);
+    }
+    return text;
+}
+
+/* The end of it, on one line. */
+static void tail_of_log(const struct client *c, char *tail, size_t capacity)
+{
+    char *text = log_of(c);
+    const size_t length = text ? strlen(text) : 0;
+    snprintf(tail, capacity, "%s",
+             text ? text + (length >= capacity ? length - (capacity - 1) : 0) : "");
+    for (char *p = tail; (p = strpbrk(p, "\r\n"));) {
         *p = ' ';
     }
+    free(text);
+}
+
+/* The SDK key is a secret, also for logs. */
+static bool log_is_good(const struct client *c)
+{
+    char *text = log_of(c);
+    const bool good = !text || !strstr(text, c->sdk_key);
+    if (!good) {
+        fprintf(stderr, "contract_service: client %u: its agent logs the SDK key\n", c->id);
+    }
+    free(text);
+    return good;
+}
+
+static void print_log(const struct client *c)
+{
+    char *text = log_of(c);
+    fprintf(stderr, "contract_service: client %u: its agent said\n%s", c->id, text ? text : "");
+    free(text);
 }
 
 /* Has it ended? Then nobody needs to wait for it any more. */
@@ -188,21 +218,35 @@ struct client *client_new(unsigned id, const char *agent, bool loud, const json_
     return NULL;
 }
 
-/* An agent that does not end by itself is killed, and the service says so. */
-static void stop_agent(struct client *c)
+/* Before it has said anything SIGTERM may still kill it. */
+static bool ended_well(const struct client *c, int status)
+{
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGTERM) {
+        return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    }
+    char *text = log_of(c);
+    const bool silent = text && !*text;
+    free(text);
+    return silent;
+}
+
+/* Has it ended as it should? An agent that does not end by itself is killed. */
+static bool stop_agent(struct client *c)
 {
     const int fd = (int)syscall(SYS_pidfd_open, c->agent, 0);
     struct pollfd ended = {.fd = fd, .events = POLLIN};
+    int status = 0;
     kill(c->agent, SIGTERM);
     if (fd >= 0 && poll(&ended, 1, STOP_MS) == 0) {
         fprintf(stderr, "contract_service: client %u: its agent does not stop\n", c->id);
         kill(c->agent, SIGKILL);
     }
-    waitpid(c->agent, NULL, 0);
+    waitpid(c->agent, &status, 0);
     if (fd >= 0) {
         close(fd);
     }
     c->agent = 0;
+    return ended_well(c, status);
 }
 
 static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *place)
@@ -213,10 +257,11 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
     return remove(path);
 }
 
-void client_free(struct client *c)
+bool client_free(struct client *c)
 {
-    if (c->agent) {
-        stop_agent(c);
+    const bool good = c->agent && stop_agent(c) && log_is_good(c);
+    if (!good) {
+        print_log(c);
     }
     ffshm_close(c->ff);
     client_hooks_free(c);
@@ -225,4 +270,5 @@ void client_free(struct client *c)
     }
     free(c->sdk_key);
     free(c);
+    return good;
 }

@@ -134,11 +134,11 @@ static struct client **find(struct service *s, const char *path)
     return c;
 }
 
-static void remove_client(struct client **place)
+static bool remove_client(struct client **place)
 {
     struct client *c = *place;
     *place = c->next;
-    client_free(c);
+    return client_free(c);
 }
 
 static void on_client(struct service *s, struct evhttp_request *request, const char *path,
@@ -149,7 +149,9 @@ static void on_client(struct service *s, struct evhttp_request *request, const c
     if (!*c) {
         outcome_fail(outcome, 404, "no such client");
     } else if (method == EVHTTP_REQ_DELETE) {
-        remove_client(c);
+        if (!remove_client(c)) {
+            outcome_fail(outcome, 500, "the agent did not end as it should; its log is on stderr");
+        }
     } else if (method == EVHTTP_REQ_POST) {
         json_t *body = body_of(request, outcome);
         if (body) {

@@ -42,8 +42,10 @@ struct outcome {
  *outcome. `agent` is the path of ffagent; loud: what agents log goes to stderr. */
 struct client *client_new(unsigned id, const char *agent, bool loud, const json_t *configuration,
                           struct outcome *outcome);
-/* Stops the agent with SIGTERM, waits for it, closes the store, removes the directory. */
-void client_free(struct client *c);
+/* Stops the agent with SIGTERM, waits for it, closes the store, removes the directory. false: the
+   agent had ended before, did not end, or not with 0, or it logged the SDK key; its log is then on
+   stderr. */
+bool client_free(struct client *c);
 
 /* agent_config.c: the configuration file of a client's agent, in its directory, which holds the SDK
    key and so is its owner's alone. -1 and *outcome. */
