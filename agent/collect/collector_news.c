@@ -42,7 +42,7 @@ void collector_tell_refused(struct collector *c, enum telemetry_refusal why, uid
         break;
     case TELEMETRY_UNREADABLE:
         fault_set(&fault, "",
-                  "run those programs with a umask that lets the group read, or the agent as root",
+                  "see that the directory has the agent's group and mode 3733, or run it as root",
                   "telemetry of uid %lu cannot be read", (unsigned long)uid);
         break;
     default:
