@@ -134,7 +134,7 @@ static void *write_reports(void *arg)
 {
     atomic_bool *const done = arg;
     for (unsigned i = 0; i < 200000; i++) {
-        report(1 + i % 2, (int)(1 + i % 2), 10 * (1 + i % 2), i % 2 ? "two" : "one", "e");
+        report(1 + i % 2, (int)(1 + i % 2), i % 2 ? 20 : 10, i % 2 ? "two" : "one", "e");
     }
     atomic_store(done, true);
     return NULL;
