@@ -51,8 +51,7 @@ static void report(uint32_t error, int32_t status, uint64_t ms, const char *text
 {
     struct image_source_report *const r = &page->source;
     const uint32_t sequence = atomic_load(&r->sequence);
-    atomic_store_explicit(&r->sequence, sequence + 1, memory_order_relaxed);
-    atomic_thread_fence(memory_order_release);
+    atomic_exchange(&r->sequence, sequence + 1); /* before all that follows */
     r->error = error;
     r->error_status = status;
     r->since_ms = ms;
