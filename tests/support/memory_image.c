@@ -186,8 +186,7 @@ static void narrate(const struct ffshm_view *view, const char *key, const struct
 {
     const struct snapshot *snapshot = view->snapshot;
     const size_t length = strlen(key);
-    const struct snapshot_blob flag =
-        snapshot_find(snapshot, key, length, hash_bytes(key, length));
+    const struct snapshot_blob flag = snapshot_find(snapshot, key, length, hash_bytes(key, length));
     if (!flag.blob || c->error != FFSHM_OK) {
         return;
     }
