@@ -672,7 +672,11 @@ static void more_requests_than_connections_wait_their_turn(void **state)
     for (size_t i = 0; i < REQUESTS; i++) {
         start(f, (struct http_spec){.url = url(f, "/")}, &outcomes[i]);
     }
-    loopback_pass(f->base, 100);
+    for (unsigned i = 0; i < 1000 && loopback_requests(f->server) < CONNECTIONS; i++) {
+        loopback_pass(f->base, 5);
+    }
+    loopback_pass(f->base, 50);
+    assert_int_equal(loopback_requests(f->server), CONNECTIONS);
     assert_int_equal(loopback_accepted(f->server), CONNECTIONS);
     f->serve = answer_hello;
     for (size_t i = 0; i < CONNECTIONS; i++) {
