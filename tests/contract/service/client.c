@@ -42,7 +42,7 @@ static void agent_environment(const char *variables[MOST_VARIABLES])
     variables[count] = NULL;
 }
 
-/* In the child. */
+/* In the child, with all signals blocked: the service's handlers would take them for its own. */
 _Noreturn static void become_agent(const char *agent, const char *config, const char *log)
 {
     const char *variables[MOST_VARIABLES];
@@ -54,9 +54,12 @@ _Noreturn static void become_agent(const char *agent, const char *config, const 
         dup2(out, STDERR_FILENO) < 0) {
         _exit(126);
     }
-    sigset_t all;
-    sigemptyset(&all);
-    sigprocmask(SIG_SETMASK, &all, NULL);
+    sigset_t none;
+    sigemptyset(&none);
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGPIPE, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     agent_environment(variables);
     execle(agent, agent, "--config", config, (char *)NULL, variables);
     _exit(127);
@@ -66,11 +69,15 @@ static int start_agent(struct client *c, const char *agent, bool loud, const cha
                        struct outcome *outcome)
 {
     char log[CLIENT_PATH + 16];
+    sigset_t all, before;
     snprintf(log, sizeof log, "%s/agent.log", c->dir);
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before);
     const pid_t pid = fork();
     if (pid == 0) {
         become_agent(agent, config, loud ? NULL : log);
     }
+    sigprocmask(SIG_SETMASK, &before, NULL);
     if (pid < 0) {
         outcome_fail(outcome, 500, "fork: %s", strerror(errno));
         return -1;
@@ -225,7 +232,7 @@ static bool ended_well(const struct client *c, int status)
         return WIFEXITED(status) && WEXITSTATUS(status) == 0;
     }
     char *text = log_of(c);
-    const bool silent = text && !*text;
+    const bool silent = !text || !*text;
     free(text);
     return silent;
 }
