@@ -271,6 +271,38 @@ static const char **list_of(const struct config_values *v)
     return list;
 }
 
+/* Events that an earlier agent could not deliver are of its SDK key's environment, and must not go
+   to another one. */
+static int keep_environments_apart(struct launchdarkly_client *c, struct fault *fault)
+{
+    static const char name[] = "events-of";
+    char *of = NULL;
+    if (storage_get(c->storage, name, &of, fault) != 0) {
+        return -1;
+    }
+    const bool same = of && strcmp(of, c->state_name) == 0;
+    const bool other = of && !same;
+    free(of);
+    if (same) {
+        return 0;
+    }
+    if (storage_begin(c->storage, fault) != 0) {
+        return -1;
+    }
+    if ((other && launchdarkly_events_forget(c->storage, fault) != 0) ||
+        storage_set(c->storage, name, c->state_name, fault) != 0 ||
+        storage_commit(c->storage, fault) != 0) {
+        storage_rollback(c->storage);
+        return -1;
+    }
+    if (other) {
+        LOG_EVENT(
+            LOG_LEVEL_WARNING, "sdk-key-changed",
+            log_text("effect", "events that were not delivered with the old key are dropped"));
+    }
+    return 0;
+}
+
 static int start_events(struct launchdarkly_client *c)
 {
     const struct config *config = c->config;
@@ -294,7 +326,7 @@ static int start_events(struct launchdarkly_client *c)
         .contexts_forgotten = on_contexts_forgotten,
         .arg = c,
     };
-    if (private_attributes && init) {
+    if (private_attributes && init && keep_environments_apart(c, &fault) == 0) {
         c->events = launchdarkly_events_new(c->base, c->http, c->storage, &options, &fault);
     }
     free(private_attributes);

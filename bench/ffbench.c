@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench_collector.h"
 #include "ffshm.h"
 
 #define CALLS 100000 /* a round: a few milliseconds */
@@ -30,6 +31,8 @@ static struct ffshm_flag off = FFSHM_FLAG("bench-off");
 static struct ffshm_flag fixed = FFSHM_FLAG("bench-fallthrough");
 static struct ffshm_flag rollout = FFSHM_FLAG("bench-rollout");
 static struct ffshm_flag rules = FFSHM_FLAG("bench-rules");
+static struct ffshm_flag tracked = FFSHM_FLAG("bench-tracked");
+static struct ffshm_context crowd[4096]; /* more than a process remembers having told of */
 static struct ffshm_view view;
 static char (*random_keys)[24];
 static unsigned random_mask;
@@ -163,26 +166,85 @@ static void run_context(unsigned n)
     }
 }
 
+/* A few of them, which are all remembered. */
+static void run_contexts(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        sink += ffshm_flag_bool(ff, &fixed, &crowd[i % 16], false);
+    }
+}
+
+/* So many that each is told of anew. */
+static void run_crowd(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        sink += ffshm_flag_bool(ff, &fixed, &crowd[i % 4096], false);
+        if (i % 1024 == 0) {
+            bench_collector_read();
+        }
+    }
+}
+
+static void run_tracked(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        sink += ffshm_flag_bool(ff, &tracked, &who, false);
+        if (i % 1024 == 0) {
+            bench_collector_read();
+        }
+    }
+}
+
+static void run_track(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        ffshm_track(ff, "bought", &who, 42.5);
+        if (i % 1024 == 0) {
+            bench_collector_read();
+        }
+    }
+}
+
+/* counted: while the agent collects. */
 static const struct {
     const char *name;
     void (*run)(unsigned n);
+    bool counted;
 } cases[] = {
-    {"bool-off by handle", run_handle_off},
-    {"bool-fallthrough by handle", run_handle_fallthrough},
-    {"bool-off by key", run_key_off},
-    {"bool-fallthrough by key", run_key_fallthrough},
-    {"bool-fallthrough by key, random flags", run_key_random},
-    {"unknown key", run_key_unknown},
-    {"rollout by key", run_key_rollout},
-    {"rollout by handle", run_handle_rollout},
-    {"rollout by key, 32-character salt (two SHA-1 blocks)", run_key_rollout_32},
-    {"rules (5, the fifth matches) by key", run_key_rules},
-    {"rules (5, the fifth matches) by handle", run_handle_rules},
-    {"rules by key, with detail", run_detail},
-    {"string by key, copied", run_string},
-    {"bool-fallthrough by key in a pinned view", run_view},
-    {"targets (10,000 keys, miss) by key", run_target},
-    {"context of four attributes", run_context},
+    {"bool-off by handle", run_handle_off, false},
+    {"bool-fallthrough by handle", run_handle_fallthrough, false},
+    {"bool-off by key", run_key_off, false},
+    {"bool-fallthrough by key", run_key_fallthrough, false},
+    {"bool-fallthrough by key, random flags", run_key_random, false},
+    {"unknown key", run_key_unknown, false},
+    {"rollout by key", run_key_rollout, false},
+    {"rollout by handle", run_handle_rollout, false},
+    {"rollout by key, 32-character salt (two SHA-1 blocks)", run_key_rollout_32, false},
+    {"rules (5, the fifth matches) by key", run_key_rules, false},
+    {"rules (5, the fifth matches) by handle", run_handle_rules, false},
+    {"rules by key, with detail", run_detail, false},
+    {"string by key, copied", run_string, false},
+    {"bool-fallthrough by key in a pinned view", run_view, false},
+    {"targets (10,000 keys, miss) by key", run_target, false},
+    {"context of four attributes", run_context, false},
+    {"bool-off by handle, counted", run_handle_off, true},
+    {"bool-fallthrough by handle, counted", run_handle_fallthrough, true},
+    {"bool-fallthrough by key, counted", run_key_fallthrough, true},
+    {"bool-fallthrough by key, random flags, counted", run_key_random, true},
+    {"unknown key, counted", run_key_unknown, true},
+    {"rollout by handle, counted", run_handle_rollout, true},
+    {"rollout by key, counted", run_key_rollout, true},
+    {"rules (5, the fifth matches) by handle, counted", run_handle_rules, true},
+    {"rules (5, the fifth matches) by key, counted", run_key_rules, true},
+    {"string by key, copied, counted", run_string, true},
+    {"bool-fallthrough by key in a pinned view, counted", run_view, true},
+    {"bool-fallthrough by handle, 16 contexts in turn", run_contexts, false},
+    {"bool-fallthrough by handle, 16 contexts in turn, counted", run_contexts, true},
+    {"bool-fallthrough by handle, 4096 contexts in turn", run_crowd, false},
+    {"bool-fallthrough by handle, 4096 contexts in turn, counted and told", run_crowd, true},
+    {"tracked flag by handle", run_tracked, false},
+    {"tracked flag by handle, the whole event told", run_tracked, true},
+    {"ffshm_track, told", run_track, true},
 };
 
 /* ---- the flags ---- */
@@ -210,6 +272,8 @@ static void write_flags(FILE *f)
             "{\"flags\":{\n\"bench-off\":{\"version\":1,\"on\":false,\"variations\":[true,false],"
             "\"offVariation\":0,\"fallthrough\":{\"variation\":1}},\n");
     fprintf(f, "\"bench-fallthrough\":{%s\"fallthrough\":{\"variation\":0}},\n", head);
+    fprintf(f, "\"bench-tracked\":{%s\"trackEvents\":true,\"fallthrough\":{\"variation\":0}},\n",
+            head);
     fprintf(f, "\"bench-string\":{\"version\":1,\"on\":true,\"variations\":[\"a value\"],"
                "\"fallthrough\":{\"variation\":0}},\n");
     fprintf(f, "\"bench-rollout\":{\"version\":1,\"on\":true,\"salt\":\"bench-rollout\","
@@ -229,7 +293,7 @@ static void write_flags(FILE *f)
     fprintf(f, "]}]},\n\"bench-rules\":{%s", head);
     write_rules(f);
     fprintf(f, "\"fallthrough\":{\"variation\":1}}");
-    for (unsigned i = 7; i < flag_count; i++) {
+    for (unsigned i = 8; i < flag_count; i++) {
         fprintf(f, ",\n\"flag-%06u\":{%s\"fallthrough\":{\"variation\":%u}}", i, head, i & 1);
     }
     fprintf(f, "}}\n");
@@ -272,10 +336,12 @@ static double ns[CASES][MAX_ROUNDS];
 static void measure_all(void)
 {
     for (size_t i = 0; i < CASES; i++) {
+        bench_collector_window(cases[i].counted);
         cases[i].run(CALLS / 10);
     }
     for (unsigned r = 0; r < rounds; r++) {
         for (size_t i = 0; i < CASES; i++) {
+            bench_collector_window(cases[i].counted);
             double start = now_ns();
             cases[i].run(CALLS);
             ns[i][r] = (now_ns() - start) / CALLS;
@@ -288,8 +354,9 @@ static void report_all(void)
     for (size_t i = 0; i < CASES; i++) {
         qsort(ns[i], rounds, sizeof(ns[i][0]), ascending);
         printf("{\"bench\":\"eval\",\"case\":\"%s\",\"flags\":%u,\"min_ns\":%.2f,"
-               "\"median_ns\":%.2f,\"rounds\":%u,\"telemetry\":\"off\"}\n",
-               cases[i].name, flag_count, ns[i][0], ns[i][rounds / 2], rounds);
+               "\"median_ns\":%.2f,\"rounds\":%u,\"telemetry\":\"%s\"}\n",
+               cases[i].name, flag_count, ns[i][0], ns[i][rounds / 2], rounds,
+               cases[i].counted ? "on" : "off");
     }
 }
 
@@ -313,6 +380,15 @@ static void describe_machine(void)
            model, u.release, __VERSION__, FFSHM_VERSION);
 }
 
+static void make_crowd(void)
+{
+    static char keys[4096][24];
+    for (unsigned i = 0; i < 4096; i++) {
+        snprintf(keys[i], sizeof(keys[i]), "user-key-%06u", i);
+        ffshm_context_init(&crowd[i], "user", keys[i]);
+    }
+}
+
 static void choose_random_keys(void)
 {
     random_mask = 4095;
@@ -323,7 +399,7 @@ static void choose_random_keys(void)
     srandom(1);
     for (unsigned i = 0; i <= random_mask; i++) {
         snprintf(random_keys[i], sizeof(random_keys[i]), "flag-%06u",
-                 7 + (unsigned)random() % (flag_count - 7));
+                 8 + (unsigned)random() % (flag_count - 8));
     }
 }
 
@@ -367,9 +443,14 @@ int main(int argc, char **argv)
         fclose(f);
     }
     int failed = publish(ffagent, store, file);
+    if (failed == 0 && !bench_collector_open(store)) {
+        perror(store);
+        failed = 1;
+    }
     if (failed == 0) {
         describe_machine();
         choose_random_keys();
+        make_crowd();
         build(&who);
         ff = ffshm_open(store, NULL);
         ffshm_pin(ff, &view);

@@ -139,13 +139,19 @@ static void judge(struct ffshm *ff, uint64_t window, const struct snapshot *s,
 }
 
 /* Counts what was served of a flag that is there, and nothing more. false: there is more to it. */
-static inline bool counted(struct ffshm *ff, uint64_t window, struct snapshot_blob where,
+static inline bool counted(struct ffshm *ff, struct snapshot_blob where,
                            const struct ffshm_context *c, const struct evaluation *e, bool fits)
 {
     const struct image_flag *flag = (const struct image_flag *)where.blob;
-    return where.blob && e->error == FFSHM_OK && fits &&
-           telemetry_count(ff, window, where, c,
-                           e->variation >= 0 ? (uint32_t)e->variation : flag->variation_count);
+    if (__builtin_expect(!flag || e->error != FFSHM_OK || !fits, 0)) {
+        return false;
+    }
+    struct telemetry_block *block = telemetry_ready(ff, flag, where.slot, c);
+    if (__builtin_expect(!block, 0)) {
+        return false;
+    }
+    telemetry_add(block, e->variation >= 0 ? (uint32_t)e->variation : flag->variation_count);
+    return true;
 }
 
 static void wrong_type(struct evaluation *e)
@@ -240,26 +246,21 @@ static inline struct ffshm_result result_of(const struct snapshot *s, const stru
 
 /* ---- the functions, one set for keys and one for handles ---- */
 
-/* The fast part: find the flag, serve its constant variation, count it. No call but the tail
- * calls. */
-#define FAST(find, wanted, take, go_on, general)                                                   \
+/* The fast part: find the flag, serve its constant variation. No call but the tail calls, which all
+   take the same arguments: they cost a jump. */
+#define FAST(find, take, go_on, count, general)                                                    \
     if (__builtin_expect(s != NULL, 1)) {                                                          \
         struct snapshot_blob where = find;                                                         \
         if (__builtin_expect(where.blob && valid(c), 1)) {                                         \
             const struct image_flag *at = (const struct image_flag *)where.blob;                   \
-            const uint64_t window = telemetry_window(ff);                                          \
+            if (telemetry_window(ff) != 0) {                                                       \
+                return count(ff, s, at, where.slot, c, fallback);                                  \
+            }                                                                                      \
             int32_t i = constant(at);                                                              \
             if (__builtin_expect(i < 0, 0)) {                                                      \
-                return go_on(ff, s, where, c, fallback);                                           \
+                return go_on(ff, s, at, where.slot, c, fallback);                                  \
             }                                                                                      \
-            const struct image_variation *v = variation_at(at, i);                                 \
-            if (window != 0 &&                                                                     \
-                __builtin_expect(v->type != (wanted) ||                                            \
-                                     !telemetry_count(ff, window, where, c, (uint32_t)i),          \
-                                 0)) {                                                             \
-                return go_on(ff, s, where, c, fallback);                                           \
-            }                                                                                      \
-            fallback = take(v, fallback);                                                          \
+            fallback = take(variation_at(at, i), fallback);                                        \
             store_leave();                                                                         \
             return fallback;                                                                       \
         }                                                                                          \
@@ -294,20 +295,41 @@ static inline struct ffshm_result result_of(const struct snapshot *s, const stru
         const bool fits = !e.value || e.value->type == (wanted);                                   \
         telemetry_tell(ff, telemetry_window(ff), TOLD(key, kind, member, with_reason));            \
     }                                                                                              \
+    /* What FAST leaves: evaluates, and counts. */                                                 \
     static __attribute__((noinline))                                                               \
-    T continue_##name(struct ffshm *ff, const struct snapshot *s, struct snapshot_blob where,      \
-                      const struct ffshm_context *c, T fallback)                                   \
+    T continue_##name(struct ffshm *ff, const struct snapshot *s, const struct image_flag *flag,   \
+                      uint32_t slot, const struct ffshm_context *c, T fallback)                    \
     {                                                                                              \
+        const struct snapshot_blob where = {&flag->blob, s->slots[slot].extent, slot};             \
         const uint64_t window = telemetry_window(ff);                                              \
         struct evaluation e;                                                                       \
         run(ff, window, s, where, c, false, &e);                                                   \
         const bool fits = !e.value || e.value->type == (wanted);                                   \
         T value = take_##name(e.value, fallback);                                                  \
-        if (window != 0 && !counted(ff, window, where, c, &e, fits)) {                             \
+        if (window != 0 && !counted(ff, where, c, &e, fits)) {                                     \
             tell_##name(ff, s, where, NULL, c, fallback, &e, false);                               \
         }                                                                                          \
         store_leave();                                                                             \
         return value;                                                                              \
+    }                                                                                              \
+    /* Counts the constant variation. */                                                           \
+    static __attribute__((noinline))                                                               \
+    T count_##name(struct ffshm *ff, const struct snapshot *s, const struct image_flag *flag,      \
+                   uint32_t slot, const struct ffshm_context *c, T fallback)                       \
+    {                                                                                              \
+        const int32_t i = constant(flag);                                                          \
+        if (__builtin_expect(i < 0, 0)) {                                                          \
+            return continue_##name(ff, s, flag, slot, c, fallback);                                \
+        }                                                                                          \
+        struct telemetry_block *block = telemetry_ready(ff, flag, slot, c);                        \
+        const struct image_variation *v = variation_at(flag, i);                                   \
+        if (__builtin_expect(!block, 0) || __builtin_expect(v->type != (wanted), 0)) {             \
+            return continue_##name(ff, s, flag, slot, c, fallback);                                \
+        }                                                                                          \
+        fallback = (convert);                                                                      \
+        telemetry_add(block, (uint32_t)i);                                                         \
+        store_leave();                                                                             \
+        return fallback;                                                                           \
     }                                                                                              \
     static T whole_##name(struct ffshm *ff, const struct snapshot *s, struct snapshot_blob where,  \
                           const char *key, const struct ffshm_context *c, T fallback,              \
@@ -316,7 +338,7 @@ static inline struct ffshm_result result_of(const struct snapshot *s, const stru
         const uint64_t window = telemetry_window(ff);                                              \
         judge(ff, window, s, where, c, with_reason, e);                                            \
         const bool fits = !e->value || e->value->type == (wanted);                                 \
-        if (window != 0 && !counted(ff, window, where, c, e, fits)) {                              \
+        if (window != 0 && !counted(ff, where, c, e, fits)) {                                      \
             tell_##name(ff, s, where, key, c, fallback, e, with_reason);                           \
         }                                                                                          \
         if (!fits) {                                                                               \
@@ -368,13 +390,13 @@ static inline struct ffshm_result result_of(const struct snapshot *s, const stru
     T ffshm_##name(struct ffshm *ff, const char *flag, const struct ffshm_context *c, T fallback)  \
     {                                                                                              \
         const struct snapshot *s = store_enter_fast(ff);                                           \
-        FAST(by_key(s, flag), wanted, take_##name, continue_##name, general_##name)                \
+        FAST(by_key(s, flag), take_##name, continue_##name, count_##name, general_##name)          \
     }                                                                                              \
     T ffshm_flag_##name(struct ffshm *ff, struct ffshm_flag *flag, const struct ffshm_context *c,  \
                         T fallback)                                                                \
     {                                                                                              \
         const struct snapshot *s = store_enter_fast(ff);                                           \
-        FAST(by_hint(s, flag), wanted, take_##name, continue_##name, general_flag_##name)          \
+        FAST(by_hint(s, flag), take_##name, continue_##name, count_##name, general_flag_##name)    \
     }                                                                                              \
     T ffshm_##name##_detail(struct ffshm *ff, const char *flag, const struct ffshm_context *c,     \
                             T fallback, struct ffshm_detail *detail)                               \
@@ -407,7 +429,7 @@ SCALAR(double, double, IMAGE_NUMBER, v->number, TELEMETRY_NUMBER, number)
         judge(ff, window, s, where, c, detail != NULL, &e);                                        \
         const struct image_variation *v = e.value;                                                 \
         const bool fits = !v || (matches);                                                         \
-        if (window != 0 && !counted(ff, window, where, c, &e, fits)) {                             \
+        if (window != 0 && !counted(ff, where, c, &e, fits)) {                                     \
             telemetry_tell(ff, window, TOLD(key, kind, text, detail != NULL));                     \
         }                                                                                          \
         if (!fits) {                                                                               \
@@ -419,9 +441,9 @@ SCALAR(double, double, IMAGE_NUMBER, v->number, TELEMETRY_NUMBER, number)
         if (result) {                                                                              \
             *result = result_of(s, &e);                                                            \
         }                                                                                          \
-        return e.value                                                                             \
-                   ? copy(image_text(where.blob, v->member), v->member.length, buffer, capacity)   \
-                   : copy_fallback(fallback, buffer, capacity);                                    \
+        v = e.value;                                                                               \
+        return v ? copy(image_text(where.blob, v->member), v->member.length, buffer, capacity)     \
+                 : copy_fallback(fallback, buffer, capacity);                                      \
     }                                                                                              \
     static __attribute__((noinline, cold)) size_t hooked_##name##_call(                            \
         struct ffshm *ff, const char *flag, const struct ffshm_context *c, const char *fallback,   \
@@ -572,7 +594,7 @@ static __attribute__((noinline)) void judge_and_tell(const struct ffshm_view *vi
     const struct snapshot *s = view->snapshot;
     rcu_enter();
     judge(view->store, window, s, where, c, false, e);
-    if (!counted(view->store, window, where, c, e, true)) {
+    if (!counted(view->store, where, c, e, true)) {
         const struct telemetry_evaluation what = {
             .snapshot = s, .where = where, .key = flag, .c = c, .result = e};
         telemetry_tell(view->store, window, &what);
@@ -584,7 +606,7 @@ static inline void evaluate_view(const struct ffshm_view *view, const char *flag
                                  const struct ffshm_context *c, struct evaluation *e)
 {
     const struct snapshot *s = view->snapshot ? view->snapshot : &store_no_snapshot.image;
-    const uint64_t window = view->store ? telemetry_window(view->store) : 0;
+    const uint64_t window = view->snapshot ? telemetry_window(view->store) : 0;
     const struct snapshot_blob where = by_key(s, flag);
     if (window != 0) {
         judge_and_tell(view, window, flag, where, c, e);

@@ -80,7 +80,7 @@ static bool values_equal(const struct context_value *a, const struct context_val
     if (a->type == CONTEXT_JSON) {
         const struct json_slice x = container(a);
         const struct json_slice y = container(b);
-        return json_equal(&x, &y);
+        return json_same(&x, &y);
     }
     return a->as.number == b->as.number;
 }

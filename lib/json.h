@@ -12,10 +12,9 @@
 
 #define JSON_MAX_DEPTH 64
 
-/* The symbols' names: jansson, which the agent links beside us, has other functions json_string and
-   json_equal. */
+/* The symbol's name: jansson, which the agent links beside us, has another function json_string
+   (and a json_equal, which is why json_same is called that). */
 #define json_string ffshm_json_string
-#define json_equal ffshm_json_equal
 
 enum json_type {
     JSON_END,
@@ -69,7 +68,7 @@ bool json_equals(const struct json_slice *string, const char *text, size_t lengt
    order of their members (the last one of a name counts; quadratic in members that are ordered
    differently). Strings with escapes must have at most FFSHM_JSON_ESCAPED bytes. Recurses into
    containers: JSON_MAX_DEPTH. */
-bool json_equal(const struct json_slice *a, const struct json_slice *b);
+bool json_same(const struct json_slice *a, const struct json_slice *b);
 
 /* The number, correctly rounded, in any locale. Overflow gives infinity. */
 double json_number(const struct json_slice *number);

@@ -24,6 +24,19 @@
 
 /* ---- a call -------------------------------------------------------------------------------- */
 
+/* A new epoch: nobody is known. Whoever is the first in it forgets; others who look meanwhile may
+   still take somebody for known, for this once. */
+static void forget_contexts(struct telemetry *t, uint32_t epoch)
+{
+    uint32_t old = atomic_load_explicit(&t->epoch, memory_order_relaxed);
+    if (old != epoch && atomic_compare_exchange_strong_explicit(
+                            &t->epoch, &old, epoch, memory_order_relaxed, memory_order_relaxed)) {
+        for (unsigned i = 0; i < TELEMETRY_KNOWN; i++) {
+            atomic_store_explicit(&t->known[i], 0, memory_order_relaxed);
+        }
+    }
+}
+
 void telemetry_begin(struct telemetry_teller *teller, struct ffshm *ff, uint64_t window)
 {
     const struct image_control *control = atomic_load_explicit(&ff->control, memory_order_acquire);
@@ -34,6 +47,9 @@ void telemetry_begin(struct telemetry_teller *teller, struct ffshm *ff, uint64_t
                   IMAGE_WANTS_EVENTS,
     };
     teller->t = telemetry_get(ff, &teller->without);
+    if (teller->t) {
+        forget_contexts(teller->t, (uint32_t)(window >> 32));
+    }
 }
 
 int64_t telemetry_now(struct telemetry_teller *teller)
@@ -86,52 +102,61 @@ static void lose_event(struct telemetry_teller *teller)
 
 /* ---- contexts ------------------------------------------------------------------------------ */
 
-void telemetry_know_context(struct telemetry_teller *teller, const struct ffshm_context *c)
+/* The number of a set of kinds; TELEMETRY_KIND_SETS: there are too many sets. */
+static unsigned kind_set(struct telemetry *t, uint64_t sum)
 {
-    atomic_store_explicit(&teller->t->known[c->identity % TELEMETRY_KNOWN],
-                          telemetry_known(c, teller->window), memory_order_relaxed);
+    for (unsigned i = 0; i < TELEMETRY_KIND_SETS; i++) {
+        uint64_t found = atomic_load_explicit(&t->kind_sets[i], memory_order_relaxed);
+        if (found == 0) {
+            atomic_compare_exchange_strong_explicit(&t->kind_sets[i], &found, sum,
+                                                    memory_order_relaxed, memory_order_relaxed);
+            found = atomic_load_explicit(&t->kind_sets[i], memory_order_relaxed);
+        }
+        if (found == sum) {
+            return i;
+        }
+    }
+    return TELEMETRY_KIND_SETS;
 }
 
-void telemetry_tell_context(struct telemetry_teller *teller, const struct ffshm_context *c)
+/* What `known` has for a context that was told of, whose set of kinds has no number: nothing that
+   telemetry_ready would take for it. */
+static uint64_t known_without_set(const struct ffshm_context *c)
 {
-    if (atomic_load_explicit(&teller->t->known[c->identity % TELEMETRY_KNOWN],
-                             memory_order_relaxed) == telemetry_known(c, teller->window)) {
-        return;
+    return ~c->identity;
+}
+
+unsigned telemetry_know_context(struct telemetry_teller *teller, const struct ffshm_context *c)
+{
+    const unsigned set = kind_set(teller->t, c->kind_sum);
+    atomic_store_explicit(telemetry_place(teller->t, c),
+                          set < TELEMETRY_KIND_SETS ? telemetry_known(c, set)
+                                                    : known_without_set(c),
+                          memory_order_relaxed);
+    return set;
+}
+
+unsigned telemetry_tell_context(struct telemetry_teller *teller, const struct ffshm_context *c)
+{
+    const uint64_t known =
+        atomic_load_explicit(telemetry_place(teller->t, c), memory_order_relaxed);
+    if ((known ^ c->identity) / TELEMETRY_KIND_SETS == 0) {
+        return known % TELEMETRY_KIND_SETS;
+    }
+    if (known == known_without_set(c)) {
+        return TELEMETRY_KIND_SETS;
     }
     if (teller->events) {
         const struct telemetry_context_record record = {telemetry_now(teller), c};
         if (!telemetry_push_event(teller->ff, teller->t, TELEMETRY_INDEX, 0, telemetry_pack_context,
                                   &record)) {
-            return; /* perhaps the next time */
+            return kind_set(teller->t, c->kind_sum); /* perhaps the next time */
         }
     }
-    telemetry_know_context(teller, c);
+    return telemetry_know_context(teller, c);
 }
 
 /* ---- SEEN ---------------------------------------------------------------------------------- */
-
-/* The number of a set of kinds; -1: there are too many sets. */
-static int kind_set(struct telemetry *t, uint64_t sum)
-{
-    _Atomic uint64_t *place = &t->kind_sets[sum % TELEMETRY_KIND_SETS];
-    const uint64_t word = atomic_load_explicit(place, memory_order_relaxed);
-    if ((word ^ sum) >> 5 == 0) {
-        return (int)(word & 31);
-    }
-    for (unsigned i = 0; i < TELEMETRY_KIND_SETS_MOST; i++) {
-        uint64_t found = atomic_load_explicit(&t->kind_list[i], memory_order_relaxed);
-        if (found == 0 &&
-            atomic_compare_exchange_strong_explicit(&t->kind_list[i], &found, sum,
-                                                    memory_order_relaxed, memory_order_relaxed)) {
-            found = sum;
-        }
-        if (found == sum) {
-            atomic_store_explicit(place, (sum & ~(uint64_t)31) | i, memory_order_relaxed);
-            return (int)i;
-        }
-    }
-    return -1;
-}
 
 static void mark_seen(_Atomic uint64_t *seen, uint64_t window, uint64_t bit)
 {
@@ -145,12 +170,11 @@ static void mark_seen(_Atomic uint64_t *seen, uint64_t window, uint64_t bit)
 
 /* true: the agent was told that the flag is evaluated with contexts of these kinds. Threads that
    come here at once may tell it twice; none goes on before it is told. */
-static bool tell_seen(struct telemetry_teller *teller, struct telemetry_node *node,
+static bool tell_seen(struct telemetry_teller *teller, struct telemetry_node *node, unsigned set,
                       const struct telemetry_subject *subject,
                       const struct telemetry_evaluation *what)
 {
-    const int set = kind_set(teller->t, what->c->kind_sum);
-    if (set < 0) {
+    if (set == TELEMETRY_KIND_SETS) {
         return false;
     }
     const uint64_t bit = (uint64_t)1 << set;
@@ -234,13 +258,16 @@ static void install(struct telemetry_teller *teller, uint32_t stripe,
         return;
     }
     struct telemetry_entry *entry = telemetry_entry(t, stripe, what->where.slot);
-    const int64_t distance = (int64_t)((uintptr_t)block - (uintptr_t)t);
-    if (atomic_load_explicit(&entry->block, memory_order_relaxed) != distance) {
-        atomic_store_explicit(&entry->seen, 0, memory_order_relaxed);
-        atomic_store_explicit(&entry->block, distance, memory_order_release);
+    const uint64_t seen = atomic_load_explicit(&node->seen, memory_order_acquire);
+    if (atomic_load_explicit(&entry->block, memory_order_relaxed) != block ||
+        atomic_load_explicit(&entry->window, memory_order_relaxed) != teller->window) {
+        atomic_store_explicit(&entry->sets, 0, memory_order_release);
+        atomic_store_explicit(&entry->block, block, memory_order_release);
+        atomic_store_explicit(&entry->window, teller->window, memory_order_release);
     }
-    atomic_store_explicit(&entry->seen, atomic_load_explicit(&node->seen, memory_order_acquire),
-                          memory_order_release);
+    if (seen >> 32 == (uint32_t)teller->window) {
+        atomic_fetch_or_explicit(&entry->sets, (uint32_t)seen, memory_order_release);
+    }
 }
 
 /* ---- whole evaluations --------------------------------------------------------------------- */
@@ -311,12 +338,21 @@ static void tell_evaluation(struct telemetry_teller *teller,
 
 /* ---- an evaluation ------------------------------------------------------------------------- */
 
-/* true: the flag is one whose next evaluations telemetry_count may count. */
+/* The count is stored after what it counts on. (For the agent: another process, which
+   ThreadSanitizer, that knows no fences, does not see.) */
+static inline void order_stores(void)
+{
+#ifndef __SANITIZE_THREAD__
+    atomic_thread_fence(memory_order_release);
+#endif
+}
+
 static void tell_count(struct telemetry_teller *teller, const struct telemetry_evaluation *what,
                        const struct telemetry_subject *subject, const struct image_flag *parent)
 {
     const struct image_flag *flag = (const struct image_flag *)what->where.blob;
     const bool more = flag && flag->flags & IMAGE_FLAG_COUNTS_MORE;
+    const unsigned set = telemetry_tell_context(teller, what->c);
     const uint32_t stripe = telemetry_stripe_claim(teller->window);
     struct telemetry_node *node = NULL;
     struct telemetry_block *block = NULL;
@@ -324,17 +360,16 @@ static void tell_count(struct telemetry_teller *teller, const struct telemetry_e
     const bool counted = !flag || !(flag->flags & IMAGE_FLAG_NO_SUMMARY);
     if (counted) {
         block = block_of(teller, stripe, subject, &node);
-        seen = block && tell_seen(teller, node, subject, what);
+        seen = block && tell_seen(teller, node, set, subject, what);
     }
     if (more && teller->events) {
         tell_evaluation(teller, what, parent);
     }
     if (block) {
         const int32_t variation = what->wrong_type ? -1 : what->result->variation;
-        atomic_thread_fence(memory_order_release); /* the count after what it counts on */
-        telemetry_add(&block->counters[flag && variation >= 0 ? (uint32_t)variation
-                                                              : subject->counter_count - 1],
-                      stripe);
+        order_stores();
+        telemetry_add(block,
+                      flag && variation >= 0 ? (uint32_t)variation : subject->counter_count - 1);
     } else if (counted) {
         lose_count(teller);
     }
@@ -371,7 +406,6 @@ static void tell(struct telemetry_teller *teller, const struct telemetry_evaluat
         return;
     }
     if (valid) {
-        telemetry_tell_context(teller, what->c);
         tell_count(teller, what, &subject, parent);
     }
     tell_error(teller, what, subject.key, subject.key_length);

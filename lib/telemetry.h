@@ -2,21 +2,20 @@
  * telemetry.h - telling the agent what was evaluated: the part that every evaluation runs, and what
  * the rest of the library calls.
  *
- * Counting one more evaluation is loads, one branch and one addition. All that it needs to have
- * happened before is folded into that branch:
+ * Counting one more evaluation is a few loads, branches that are never taken, and one addition. It
+ * needs that all this has happened before:
+ *   - the context was told of in this epoch (`known`)
+ *   - the flag was told of in this window with the context's set of kinds (`seen`)
  *   - this thread has a stripe, and the flag's version has a block of counters there: the entry of
  *     the flag's slot in the stripe's row names a block with the flag's tag. The tag is compared in
  *     the block itself, so that whatever a signal handler does to the entry meanwhile, what is
  *     counted is counted in a block of this very version
- *   - the flag was told of in this window with this set of kinds (`seen`)
- *   - the context was told of in this epoch (`known`)
  *   - nothing more than the count is to be told: a flag with IMAGE_FLAG_COUNTS_MORE is in no row
  * Otherwise telemetry_tell does what is missing, and counts.
  *
  * Everything that a process has for this lives in one private mapping, which fork wipes from
- * `kind_sets` on: the child finds zeros there, which name nothing, and begins anew with a file of
- * its own. (An entry holds the distance from the mapping to the block, and what is at distance 0,
- * `nothing`, is never the block of any flag.)
+ * `known` on: the child finds zeros there, which name nothing, and begins anew with a file of
+ * its own.
  */
 #ifndef FFSHM_TELEMETRY_H
 #define FFSHM_TELEMETRY_H
@@ -30,10 +29,8 @@
 #include "store.h"
 #include "telemetry_file.h"
 
-#define TELEMETRY_KIND_SETS 256u /* places for sets of kinds, by the low bits of kind_sum */
-#define TELEMETRY_KIND_SETS_MOST                                                                   \
-    32u                       /* sets that are told of; evaluations with others are counted */
-#define TELEMETRY_KNOWN 1024u /* places for contexts, by the low bits of identity */
+#define TELEMETRY_KIND_SETS 32u /* sets of kinds that are told of; with others is only counted */
+#define TELEMETRY_KNOWN 1024u   /* places for contexts, by the low bits of identity */
 
 #ifdef __x86_64__
 #define TELEMETRY_PAGE 4096u
@@ -41,10 +38,14 @@
 #define TELEMETRY_PAGE 65536u /* the largest there is */
 #endif
 
-/* What a row has for a slot. */
+/* What a row has for a slot. Not written as a whole: bits of one window may come to stand beside
+   the next window for a moment, where threads share a row; then a set of kinds is not told of in
+   it. */
 struct telemetry_entry {
-    _Atomic int64_t block; /* distance from the struct telemetry; 0: none */
-    _Atomic uint64_t seen; /* window << 32 | one bit a set of kinds */
+    _Atomic(struct telemetry_block *) block; /* NULL: none */
+    _Atomic uint64_t window;                 /* the control page's word */
+    _Atomic uint32_t sets;                   /* told of in it: one bit a set of kinds */
+    uint8_t reserved[12];
 };
 
 /* A flag version or an unknown key: what there is of it, for all stripes. */
@@ -58,9 +59,8 @@ struct telemetry {
     union {
         uint8_t page[TELEMETRY_PAGE];
         struct { /* constant once made */
-            uint64_t nothing[8];
-            uint32_t mask;  /* a row has mask + 1 entries; slots beyond are looked up by tag */
-            uint32_t shift; /* the same as a power of two */
+            uint64_t row_bytes;
+            uint32_t mask; /* a row has mask + 1 entries; slots beyond are looked up by tag */
             uint32_t node_limit;
             uint32_t index_mask;
             size_t size; /* of the mapping */
@@ -69,15 +69,15 @@ struct telemetry {
             struct telemetry *next;  /* retired */
             void *forked_file;       /* see telemetry_before_fork */
             size_t forked_size;
+            const struct telemetry_acks *forked_acks;
         };
     };
-    /* From here on zero after fork. A set's place: its sum, but in the low five bits (which the
-       place implies) the number of its bit in `seen`. A context's: see telemetry_known. */
-    _Atomic uint64_t kind_sets[TELEMETRY_KIND_SETS];
-    _Atomic uint64_t known[TELEMETRY_KNOWN];
-    _Atomic uint64_t kind_list[TELEMETRY_KIND_SETS_MOST]; /* sums, by bit */
-    _Atomic uint32_t lock;                                /* 1: taken */
-    uint32_t node_count;                                  /* this and the next two: under it */
+    /* From here on zero after fork. */
+    _Atomic uint64_t known[TELEMETRY_KNOWN];         /* by identity: telemetry_known */
+    _Atomic uint32_t epoch;                          /* that `known` is of */
+    _Atomic uint64_t kind_sets[TELEMETRY_KIND_SETS]; /* kind_sum, by number */
+    _Atomic uint32_t lock;                           /* 1: taken */
+    uint32_t node_count;                             /* this and the next two: under it */
     uint64_t arena_used;
     uint64_t arena_allocated;
     _Atomic bool used_up;                    /* no room ever again: another one is wanted */
@@ -93,7 +93,7 @@ struct telemetry {
 
 extern struct telemetry_none {
     struct telemetry zero;
-    struct telemetry_entry rows[TELEMETRY_STRIPES];
+    struct telemetry_entry row;
 } telemetry_none; /* all zero; what struct ffshm points to before the first evaluation */
 
 /* The calling thread's stripe (telemetry_stripe.c). */
@@ -101,34 +101,30 @@ extern __thread uint32_t telemetry_stripe;
 
 static inline uint64_t telemetry_tag(const struct image_flag *flag)
 {
-    return flag->digest[0] + (uint64_t)flag->blob.version * 0x9e3779b97f4a7c15u;
+    return flag->digest[0] + (uint64_t)flag->blob.version * 0x5bd1e995u;
 }
 
+/* Both of these with bytes added up: gcc finds shorter code for it than for indices. */
 static inline struct telemetry_entry *telemetry_entry(const struct telemetry *t, uint32_t stripe,
                                                       uint32_t slot)
 {
-    struct telemetry_entry *rows = (struct telemetry_entry *)(uintptr_t)(t + 1);
-    return &rows[((size_t)stripe << t->shift) + (slot & t->mask)];
+    const uintptr_t at = (uintptr_t)t + stripe * t->row_bytes +
+                         (size_t)(slot & t->mask) * sizeof(struct telemetry_entry);
+    return (struct telemetry_entry *)(at + sizeof(struct telemetry));
 }
 
-/* The word for a context in `known`. */
-static inline uint64_t telemetry_known(const struct ffshm_context *c, uint64_t window)
+static inline _Atomic uint64_t *telemetry_place(const struct telemetry *t,
+                                                const struct ffshm_context *c)
 {
-    return c->identity ^ (window & 0xffffffff00000000u);
+    const uintptr_t at = (uintptr_t)t + c->identity % TELEMETRY_KNOWN * sizeof(uint64_t);
+    return (_Atomic uint64_t *)(at + offsetof(struct telemetry, known));
 }
 
-/* One more. A stripe of one's own needs no bus lock: one instruction, which no signal handler of
-   the same thread can interrupt. */
-static inline void telemetry_add(_Atomic uint64_t *counter, uint32_t stripe)
+/* The word in `known` for a context that was told of: its identity, but in the low five bits, which
+   the place implies, the number of its set of kinds. */
+static inline uint64_t telemetry_known(const struct ffshm_context *c, unsigned set)
 {
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(__clang_analyzer__)
-    if (__builtin_expect(stripe != TELEMETRY_SHARED_STRIPE, 1)) {
-        __asm__ volatile("incq %0" : "+m"(*(uint64_t *)counter) : : "cc");
-        return;
-    }
-#endif
-    (void)stripe;
-    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+    return (c->identity & ~(uint64_t)(TELEMETRY_KIND_SETS - 1)) | set;
 }
 
 /* 0: nobody collects. */
@@ -138,32 +134,50 @@ static inline uint64_t telemetry_window(struct ffshm *ff)
 }
 
 /*
- * Counts an evaluation of the flag at `where`, where nothing else is to be done. counter: the
- * variation; the count of variations for the fallback. false: nothing was counted, telemetry_tell
- * is to do it. Inside a read section; c is valid.
+ * Where to count an evaluation of a flag, if nothing else is to be done; NULL: telemetry_tell is to
+ * do it. Inside a read section; c is valid.
+ *
+ * In this order few values live at a time: this is inlined where six arguments wait in registers,
+ * and one more that is saved and restored costs as much as a test. Branches that are never taken
+ * cost less than the registers that one combined branch would need.
  */
-static inline bool telemetry_count(struct ffshm *ff, uint64_t window, struct snapshot_blob where,
-                                   const struct ffshm_context *c, uint32_t counter)
+static inline __attribute__((always_inline)) struct telemetry_block *
+telemetry_ready(struct ffshm *ff, const struct image_flag *flag, uint32_t slot,
+                const struct ffshm_context *c)
 {
     const struct telemetry *t = atomic_load_explicit(&ff->telemetry, memory_order_acquire);
-    const uint32_t stripe = telemetry_stripe;
-    const struct telemetry_entry *entry = telemetry_entry(t, stripe, where.slot);
-    const uint64_t set = atomic_load_explicit(&t->kind_sets[c->kind_sum % TELEMETRY_KIND_SETS],
-                                              memory_order_relaxed);
-    const uint64_t known =
-        atomic_load_explicit(&t->known[c->identity % TELEMETRY_KNOWN], memory_order_relaxed);
-    const uint64_t seen = atomic_load_explicit(&entry->seen, memory_order_acquire);
-    /* pairs with the release in telemetry.c: the block is complete */
-    const int64_t distance = atomic_load_explicit(&entry->block, memory_order_acquire);
-    struct telemetry_block *block = (void *)((uintptr_t)t + (uintptr_t)distance);
-    const uint64_t missing = (block->tag ^ telemetry_tag((const struct image_flag *)where.blob)) |
-                             (known ^ telemetry_known(c, window)) | ((set ^ c->kind_sum) >> 5) |
-                             ((seen >> 32) ^ (uint32_t)window) | (~seen >> (set & 31) & 1);
-    if (__builtin_expect(missing != 0, 0)) {
-        return false;
+    const uint64_t known = atomic_load_explicit(telemetry_place(t, c), memory_order_relaxed);
+    if (__builtin_expect((known ^ c->identity) / TELEMETRY_KIND_SETS != 0, 0)) {
+        return NULL;
     }
-    telemetry_add(&block->counters[counter], stripe);
-    return true;
+    const struct telemetry_entry *entry = telemetry_entry(t, telemetry_stripe, slot);
+    if (__builtin_expect(atomic_load_explicit(&entry->window, memory_order_acquire) !=
+                             telemetry_window(ff),
+                         0)) {
+        return NULL;
+    }
+    const uint32_t sets = atomic_load_explicit(&entry->sets, memory_order_acquire);
+    if (__builtin_expect(!(sets >> known % TELEMETRY_KIND_SETS & 1), 0)) {
+        return NULL;
+    }
+    /* pairs with the release in telemetry.c: the block is complete */
+    struct telemetry_block *block = atomic_load_explicit(&entry->block, memory_order_acquire);
+    return __builtin_expect(block && block->tag == telemetry_tag(flag), 1) ? block : NULL;
+}
+
+/* One more evaluation that served this variation (or, with the count of variations, the
+   fallback). A stripe of one's own needs no bus lock: one instruction, which no signal handler of
+   the same thread can interrupt. */
+static inline void telemetry_add(struct telemetry_block *block, uint32_t counter)
+{
+    _Atomic uint64_t *const at = &block->counters[counter];
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(__clang_analyzer__)
+    if (__builtin_expect(block->stripe != TELEMETRY_SHARED_STRIPE, 1)) {
+        __asm__ volatile("incq %0" : "+m"(*(uint64_t *)at) : : "cc");
+        return;
+    }
+#endif
+    atomic_fetch_add_explicit(at, 1, memory_order_relaxed);
 }
 
 /* ---- telemetry.c: what to tell ------------------------------------------------------------- */

@@ -19,9 +19,10 @@ struct telemetry_teller {
 void telemetry_begin(struct telemetry_teller *teller, struct ffshm *ff, uint64_t window);
 int64_t telemetry_now(struct telemetry_teller *teller);
 
-/* INDEX, unless the context is known. */
-void telemetry_tell_context(struct telemetry_teller *teller, const struct ffshm_context *c);
-void telemetry_know_context(struct telemetry_teller *teller, const struct ffshm_context *c);
+/* INDEX, unless the context is known. Both give the number of its set of kinds;
+   TELEMETRY_KIND_SETS: there are too many sets. */
+unsigned telemetry_tell_context(struct telemetry_teller *teller, const struct ffshm_context *c);
+unsigned telemetry_know_context(struct telemetry_teller *teller, const struct ffshm_context *c);
 
 /* Once in `ratio` times; 1: always; 0 and less: never. */
 bool telemetry_drawn(int32_t ratio);

@@ -7,7 +7,8 @@
 #include "collector_state.h"
 #include "ffshm.h"
 
-#define TELL_MS 10000 /* between two lines of a kind */
+#define TELL_MS 10000                  /* between two lines of a kind */
+#define TELL_AGAIN_MS (60 * 60 * 1000) /* about an evaluation error that was told already */
 
 void collector_tell_failed(struct collector *c, const struct fault *fault)
 {
@@ -41,7 +42,7 @@ void collector_tell_refused(struct collector *c, enum telemetry_refusal why, uid
         break;
     case TELEMETRY_UNREADABLE:
         fault_set(&fault, "",
-                  "run those programs with a umask that lets the group read, or the agent as root",
+                  "see that the directory has the agent's group and mode 3733, or run it as root",
                   "telemetry of uid %lu cannot be read", (unsigned long)uid);
         break;
     default:
@@ -67,9 +68,15 @@ static void tell_dropped(struct collector *c, int64_t now_ms)
     }
 }
 
+/* The same error goes on until somebody changes a program or a flag. */
 static void tell_errors(struct collector *c, int64_t now_ms)
 {
-    if (c->news.errors > 0 && now_ms - c->news.errors_told_ms >= TELL_MS) {
+    const bool known =
+        c->news.error == c->news.told_error && strcmp(c->news.error_key, c->news.told_key) == 0;
+    if (c->news.errors > 0 &&
+        now_ms - c->news.errors_told_ms >= (known ? TELL_AGAIN_MS : TELL_MS)) {
+        c->news.told_error = c->news.error;
+        memcpy(c->news.told_key, c->news.error_key, sizeof c->news.told_key);
         LOG_EVENT(LOG_LEVEL_WARNING, "evaluation-errors",
                   log_number("count", (int64_t)c->news.errors), log_text("flag", c->news.error_key),
                   log_text("error", ffshm_error_name(c->news.error)),

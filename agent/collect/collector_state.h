@@ -46,8 +46,10 @@ struct collector {
     struct {
         uint64_t events, counts, errors; /* not told yet */
         int64_t dropped_told_ms, errors_told_ms;
-        uint8_t error;
+        uint8_t error; /* the last one of errors */
+        uint8_t told_error;
         char error_key[29];
+        char told_key[29];
     } news;
 };
 

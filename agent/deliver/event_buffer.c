@@ -16,17 +16,20 @@ int event_buffer_add(struct event_buffer *buffer, char *text)
         buffer->room = room;
     }
     buffer->events[buffer->count++] = text;
+    buffer->bytes += strlen(text);
     return 0;
 }
 
 bool event_buffer_full(const struct event_buffer *buffer)
 {
-    return buffer->count - buffer->taken >= buffer->capacity;
+    return buffer->count - buffer->taken >= buffer->capacity ||
+           (buffer->most_bytes != 0 && buffer->bytes - buffer->taken_bytes >= buffer->most_bytes);
 }
 
 void event_buffer_take(struct event_buffer *buffer)
 {
     buffer->taken = buffer->count;
+    buffer->taken_bytes = buffer->bytes;
     buffer->kept = buffer->count;
 }
 
@@ -34,6 +37,7 @@ void event_buffer_take(struct event_buffer *buffer)
 static void cut(struct event_buffer *buffer, size_t first, size_t length)
 {
     for (size_t i = first; i < first + length; i++) {
+        buffer->bytes -= strlen(buffer->events[i]);
         free(buffer->events[i]);
     }
     if (length > 0) {
@@ -48,6 +52,7 @@ void event_buffer_commit(struct event_buffer *buffer)
     buffer->kept -= buffer->taken;
     cut(buffer, 0, buffer->taken);
     buffer->taken = 0;
+    buffer->taken_bytes = 0;
     buffer->committed_count = buffer->count;
     buffer->committed_kept = buffer->kept;
 }
@@ -57,6 +62,7 @@ void event_buffer_revert(struct event_buffer *buffer)
     cut(buffer, buffer->committed_count, buffer->count - buffer->committed_count);
     buffer->kept = buffer->committed_kept;
     buffer->taken = 0;
+    buffer->taken_bytes = 0;
 }
 
 void event_buffer_free(struct event_buffer *buffer)

@@ -11,11 +11,14 @@
 
 struct event_buffer {
     char **events;
-    size_t count;    /* of `events` */
-    size_t taken;    /* by a flush: the first ones, until the commit */
-    size_t kept;     /* are in the spool already, counted from the first one */
-    size_t room;     /* of `events` */
-    size_t capacity; /* most that may wait */
+    size_t count; /* of `events` */
+    size_t taken; /* by a flush: the first ones, until the commit */
+    size_t kept;  /* are in the spool already, counted from the first one */
+    size_t room;  /* of `events` */
+    size_t bytes; /* of all of them */
+    size_t taken_bytes;
+    size_t capacity;   /* most that may wait */
+    size_t most_bytes; /* and most bytes of them; 0: no limit */
     size_t committed_count;
     size_t committed_kept;
 };

@@ -9,6 +9,8 @@
 
 struct event_summary {
     struct event_flags flags;
+    size_t counters; /* of all flags */
+    size_t committed_counters;
     deliver_value_fn *value;
     void *arg;
 };
@@ -36,11 +38,13 @@ void event_summary_free(struct event_summary *s)
 void event_summary_commit(struct event_summary *s)
 {
     event_flags_commit(&s->flags);
+    s->committed_counters = s->counters;
 }
 
 void event_summary_revert(struct event_summary *s)
 {
     event_flags_revert(&s->flags);
+    s->counters = s->committed_counters;
 }
 
 void event_summary_forget(struct event_summary *s, int64_t before_ms)
@@ -94,7 +98,8 @@ int event_summary_count(struct event_summary *s, const struct deliver_count *cou
         return -1;
     }
     struct event_counter *c = counter_of(&f->now, count);
-    if (!c && f->now.counter_count >= EVENT_SUMMARY_COUNTERS) {
+    if (!c &&
+        (f->now.counter_count >= EVENT_SUMMARY_COUNTERS || s->counters >= EVENT_SUMMARY_ALL)) {
         *lost += count->count;
         return 0;
     }
@@ -103,6 +108,7 @@ int event_summary_count(struct event_summary *s, const struct deliver_count *cou
         if (!c) {
             return -1;
         }
+        s->counters++;
         c->unknown = count->unknown;
         if (!count->unknown) {
             c->version = count->version;
@@ -264,6 +270,7 @@ int event_summary_take(struct event_summary *s, int64_t start_ms, int64_t end_ms
         json_decref(features);
         return -1;
     }
+    s->counters = 0;
     if (json_object_size(features) == 0) {
         json_decref(features);
         return 0;
@@ -368,6 +375,7 @@ static int load_flag(struct event_summary *s, json_t *packed, int64_t now_ms)
     if (!f) {
         return full ? 0 : -1;
     }
+    s->counters -= f->now.counter_count;
     event_flag_state_free(&f->now);
     f->now.fallback_fresh = fallback_fresh;
     f->now.kinds_fresh = kinds_fresh;
@@ -377,6 +385,7 @@ static int load_flag(struct event_summary *s, json_t *packed, int64_t now_ms)
     for (size_t i = 0; i < json_array_size(counters) && result == 0; i++) {
         result = load_counter(&f->now, json_array_get(counters, i));
     }
+    s->counters += f->now.counter_count;
     return result;
 }
 

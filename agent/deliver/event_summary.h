@@ -10,9 +10,10 @@
 #include "deliver.h"
 #include "launchdarkly_events.h"
 
-#define EVENT_SUMMARY_FLAGS 100000u   /* remembered at once */
-#define EVENT_SUMMARY_COUNTERS 16384u /* of one flag */
-#define EVENT_SUMMARY_KINDS 64u       /* of contexts, of one flag */
+#define EVENT_SUMMARY_FLAGS 100000u  /* remembered at once */
+#define EVENT_SUMMARY_COUNTERS 8192u /* of one flag */
+#define EVENT_SUMMARY_ALL 1000000u   /* counters of all flags */
+#define EVENT_SUMMARY_KINDS 64u      /* of contexts, of one flag */
 
 struct event_summary;
 

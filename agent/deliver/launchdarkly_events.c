@@ -13,6 +13,7 @@
 #include "outbox.h"
 
 #define CAPACITY 10000u
+#define BUFFER_BYTES (64u << 20) /* of the events that wait: they may be large */
 #define KEYS 1000u
 #define KEYS_FLUSH_MS INT64_C(300000)
 #define DIAGNOSTIC_MS INT64_C(900000)
@@ -178,7 +179,7 @@ static void tell_lost(struct deliver *d, uint64_t before)
 {
     if (d->now.lost > before && may_tell(d, TROUBLE_LOST)) {
         LOG_EVENT(LOG_LEVEL_WARNING, "evaluations-not-counted",
-                  log_text("cause", "too many flags, or versions of one, or a key not in UTF-8"),
+                  log_text("cause", "too many flags, or versions of them, or a key not in UTF-8"),
                   log_number("flags", (int64_t)event_summary_flags(d->summary)));
     }
 }
@@ -505,6 +506,7 @@ static int begin(struct deliver *d, struct event_base *base, struct http *http,
 {
     const int64_t keys_ms = or_default(options->context_keys_flush_ms, KEYS_FLUSH_MS);
     d->buffer.capacity = options->capacity ? options->capacity : CAPACITY;
+    d->buffer.most_bytes = BUFFER_BYTES;
     d->payload_most_bytes =
         options->payload_most_bytes ? options->payload_most_bytes : PAYLOAD_BYTES;
     d->gzip = options->gzip;
@@ -545,6 +547,12 @@ struct deliver *launchdarkly_events_new(struct event_base *base, struct http *ht
         return NULL;
     }
     return d;
+}
+
+int launchdarkly_events_forget(struct storage *storage, struct fault *fault)
+{
+    return storage_queue_delete_to(storage, STORAGE_SPOOL, OUTBOX_SINK, INT64_MAX, fault) |
+           storage_queue_delete_to(storage, STORAGE_OUTBOX, OUTBOX_SINK, INT64_MAX, fault);
 }
 
 void launchdarkly_events_free(struct deliver *d)

@@ -48,6 +48,10 @@ struct deliver *launchdarkly_events_new(struct event_base *base, struct http *ht
                                         struct fault *fault);
 void launchdarkly_events_free(struct deliver *d);
 
+/* Drops what storage still has of events, in or out of a transaction; before a
+   launchdarkly_events_new. 0, or -1 with *fault. */
+int launchdarkly_events_forget(struct storage *storage, struct fault *fault);
+
 /* A stream (re)connection, for diagnostics. */
 void launchdarkly_events_stream_init(struct deliver *d, int64_t time_ms, bool failed,
                                      int64_t duration_ms);

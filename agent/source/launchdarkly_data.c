@@ -169,7 +169,7 @@ static bool read_state(const json_t *data, struct model_item ***items, size_t *c
         }
         expected += json_object_size(members);
     }
-    *items = calloc(expected + 1, sizeof **items);
+    *items = calloc(expected + 1, sizeof(struct model_item *));
     if (*items == NULL) {
         return no_memory(fault);
     }

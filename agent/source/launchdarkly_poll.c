@@ -7,7 +7,7 @@
 
 /* A request that hangs must not keep the next one from being made. */
 #define SILENCE_MS 30000
-#define TOTAL_MS (5 * 60 * 1000)
+#define TOTAL_MS (INT64_C(5) * 60 * 1000)
 #define ETAG_MOST 1024u /* bytes; a longer one is not kept, and the body comes every time */
 #define GOOD_POLLS 2u   /* in a row: as good as before the failures */
 

@@ -41,6 +41,17 @@ onboarding_flow          "simplified"
 recommendation_weights   {"taste":0.5,"nutrition":0.3,"price":0.2,"exclude":[]}
 cache_strategy           "standard"
 TEXT
+expect migration <<'TEXT'
+recipe_storage is at shadow
+bread: flour, water, salt (the old store; the new one agrees)
+soup: water, salt (the old store; the new one differs)
+TEXT
+expect hooks <<'TEXT'
+audit: ffshm_bool new_feature = true
+audit: ffshm_string enhanced_meal_planning = "advanced"
+audit: ffshm_int no_such_flag = 3 (FLAG_NOT_FOUND)
+3 evaluations were measured
+TEXT
 
 kill "$agent"
 wait "$agent"

@@ -264,6 +264,19 @@ static char *make_state(unsigned flags, size_t *length)
     return text;
 }
 
+static void serve_reset(void *arg, struct loopback_peer *peer,
+                        const struct loopback_request *request)
+{
+    (void)arg, (void)request;
+    loopback_reset(peer);
+}
+
+static void serve_silence(void *arg, struct loopback_peer *peer,
+                          const struct loopback_request *request)
+{
+    (void)arg, (void)peer, (void)request;
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 #endif

@@ -406,7 +406,7 @@ static void the_example_is_good(void **state)
     (void)snprintf(path, sizeof path, "%s/examples/flags.yaml", root);
     const char *const files[] = {path};
     struct definitions d = load(files, 1);
-    assert_int_equal(d.count, 13);
+    assert_int_equal(d.count, 14);
     assert_int_not_equal(d.next_ms, 0);
     definitions_free(&d);
 }

@@ -42,6 +42,29 @@ static void it_is_full_at_its_capacity_and_empty_after_a_flush(void **state)
     event_buffer_free(&b);
 }
 
+static void bytes_are_limited_too(void **state)
+{
+    (void)state;
+    struct event_buffer b = {.capacity = 100, .most_bytes = 6};
+    add(&b, "123");
+    assert_false(event_buffer_full(&b));
+    event_buffer_commit(&b);
+    add(&b, "456");
+    assert_true(event_buffer_full(&b));
+    event_buffer_revert(&b);
+    assert_false(event_buffer_full(&b));
+    add(&b, "456");
+    event_buffer_take(&b);
+    assert_false(event_buffer_full(&b));
+    event_buffer_revert(&b);
+    assert_false(event_buffer_full(&b));
+    add(&b, "456");
+    event_buffer_take(&b);
+    event_buffer_commit(&b);
+    assert_int_equal(b.bytes, 0);
+    event_buffer_free(&b);
+}
+
 static void reverting_takes_back_adding_and_taking(void **state)
 {
     (void)state;
@@ -80,6 +103,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_full_at_its_capacity_and_empty_after_a_flush),
+        cmocka_unit_test(bytes_are_limited_too),
         cmocka_unit_test(reverting_takes_back_adding_and_taking),
         cmocka_unit_test(lines_are_loaded_as_kept_events),
     };

@@ -331,6 +331,26 @@ static void more_counters_than_the_limit_are_counted_as_lost(void **state)
     event_summary_free(s);
 }
 
+static void the_counters_of_all_flags_are_limited_too(void **state)
+{
+    enum { EACH = 50, FLAGS = EVENT_SUMMARY_ALL / EACH };
+    (void)state;
+    struct event_summary *const s = event_summary_new(NULL, NULL);
+    uint64_t lost = 0;
+    for (unsigned i = 0; i <= FLAGS; i++) {
+        char key[16];
+        (void)snprintf(key, sizeof key, "f%u", i);
+        for (unsigned j = 0; j < EACH; j++) {
+            const struct deliver_count c = {key, j, 0, false, 1};
+            assert_int_equal(event_summary_count(s, &c, 1000, &lost), 0);
+        }
+    }
+    assert_int_equal(lost, EACH);
+    event_summary_revert(s); /* there is room again */
+    count(s, "a", 1, 0, 1);
+    event_summary_free(s);
+}
+
 static void a_key_that_is_not_text_is_lost(void **state)
 {
     (void)state;
@@ -363,6 +383,7 @@ int main(void)
         cmocka_unit_test(flags_that_nobody_evaluates_are_forgotten),
         cmocka_unit_test(more_flags_than_the_limit_are_counted_as_lost),
         cmocka_unit_test(more_counters_than_the_limit_are_counted_as_lost),
+        cmocka_unit_test(the_counters_of_all_flags_are_limited_too),
         cmocka_unit_test(a_key_that_is_not_text_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /*
- * telemetry_ring.c - the ring of a process: see telemetry_read.h.
+ * telemetry_read_ring.c - the ring of a process: see telemetry_read.h.
  *
  * Nobody overwrites what lies between the position and ring_tail while the process keeps to the
  * rules, for it waits until `acks` says that it was read. But records in there may be unfinished,

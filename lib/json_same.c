@@ -1,5 +1,5 @@
 /*
- * json_equal.c - are two JSON values the same, whatever their spelling? See json.h.
+ * json_same.c - are two JSON values the same, whatever their spelling? See json.h.
  *
  * Objects are walked side by side: nearly always their members come in one order. Where they do
  * not, each member is looked up in the other object. A pair of values is compared once, so that
@@ -47,7 +47,7 @@ static bool arrays_equal(const struct json_slice *a, const struct json_slice *b)
     size_t at = 0;
     size_t in_b = 0;
     while (json_next(a, &at, NULL, &x)) {
-        if (!json_next(b, &in_b, NULL, &y) || !json_equal(&x, &y)) {
+        if (!json_next(b, &in_b, NULL, &y) || !json_same(&x, &y)) {
             return false;
         }
     }
@@ -78,7 +78,7 @@ static bool ordered_equal(const struct json_slice *a, const struct json_slice *b
     size_t in_b = 0;
     while (json_next(a, &at, &name, &x) && json_next(b, &in_b, NULL, &y)) {
         /* A member that is there again later does not count. */
-        if (!json_equal(&x, &y) && member_like(a, &name).text == x.text) {
+        if (!json_same(&x, &y) && member_like(a, &name).text == x.text) {
             return false;
         }
     }
@@ -97,18 +97,19 @@ static bool unordered_equal(const struct json_slice *a, const struct json_slice 
     }
     cursor = 0;
     while (json_next(a, &cursor, &name, &x)) {
-        if (member_like(a, &name).text != x.text) {
+        const struct json_slice last = member_like(a, &name);
+        const struct json_slice y = member_like(b, &name);
+        if (last.type == JSON_END || last.text != x.text) {
             continue;
         }
-        const struct json_slice y = member_like(b, &name);
-        if (y.type == JSON_END || !json_equal(&x, &y)) {
+        if (y.type == JSON_END || !json_same(&last, &y)) {
             return false;
         }
     }
     return true;
 }
 
-bool json_equal(const struct json_slice *a, const struct json_slice *b)
+bool json_same(const struct json_slice *a, const struct json_slice *b)
 {
     if (a->type != b->type) {
         return false;

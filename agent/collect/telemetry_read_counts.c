@@ -1,5 +1,5 @@
 /*
- * telemetry_counts.c - the counters of a process: see telemetry_read.h.
+ * telemetry_read_counts.c - the counters of a process: see telemetry_read.h.
  *
  * A counter says how often since the file was made; what is new is what it says beyond what was
  * counted before. A value that was read while it was being written is made good by the next
