@@ -30,9 +30,12 @@
  *     your stack; do not build one context from two threads at once. Evaluating with it from many
  *     threads is fine.
  *   - What ffshm_evaluate returns lives in the view: it is gone after ffshm_unpin.
- *   - Only ffshm_close, ffshm_refresh, ffshm_wait_ready, ffshm_status and the functions under
- *     "tell" take a NULL store; with NULL every evaluation is a crash. Check what ffshm_open
- *     returns.
+ *   - Only ffshm_close, ffshm_refresh, ffshm_wait_ready, ffshm_status, ffshm_environment_id,
+ *     ffshm_add_hook and the functions under "tell" take a NULL store; with NULL every evaluation
+ *     is a crash. Check what ffshm_open returns.
+ *   - A struct ffshm_migration borrows the store and the context until ffshm_migration_track.
+ *   - A hook runs inside every evaluation, in whatever thread that is: it must be as safe and as
+ *     fast as the evaluations are to be.
  *   - A view that is never unpinned keeps its snapshot in memory for good.
  *   - ffshm_close while another thread still evaluates with the store is a use after free.
  *   - What is told needs the process's file to stay: a program that removes or truncates files in
@@ -677,7 +680,7 @@ FFSHM_API int ffshm_migration_stage(struct ffshm *ff, const char *flag,
                                     const struct ffshm_context *c, int fallback,
                                     struct ffshm_migration *m);
 
-/* What is being done; must be told once. */
+/* What is being done; the last one told counts. */
 FFSHM_API void ffshm_migration_operation(struct ffshm_migration *m, int operation);
 /* An origin was asked; that it failed; how long it took. What is told of an origin that was not
    asked makes the whole invalid. Wait-free, for two threads as said above. */
@@ -697,7 +700,7 @@ FFSHM_API void ffshm_migration_consistent(struct ffshm_migration *m, bool consis
  * of an agent dropped it; FFSHM_INVALID_CONTEXT; FFSHM_INVALID_ARGUMENT, with a line for the log
  * callback that says why, when no operation or no origin was told, something was told of an origin
  * that was not asked (consistency needs both), an argument was out of range, or the flag's key is
- * empty or longer than 1024 bytes. Lock-free; no system call but for the log.
+ * empty or longer than 1024 bytes. Costs what ffshm_track does.
  */
 FFSHM_API int ffshm_migration_track(struct ffshm_migration *m);
 
