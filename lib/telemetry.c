@@ -24,6 +24,19 @@
 
 /* ---- a call -------------------------------------------------------------------------------- */
 
+/* A new epoch: nobody is known. Whoever is the first in it forgets; others who look meanwhile may
+   still take somebody for known, for this once. */
+static void forget_contexts(struct telemetry *t, uint32_t epoch)
+{
+    uint32_t old = atomic_load_explicit(&t->epoch, memory_order_relaxed);
+    if (old != epoch && atomic_compare_exchange_strong_explicit(
+                            &t->epoch, &old, epoch, memory_order_relaxed, memory_order_relaxed)) {
+        for (unsigned i = 0; i < TELEMETRY_KNOWN; i++) {
+            atomic_store_explicit(&t->known[i], 0, memory_order_relaxed);
+        }
+    }
+}
+
 void telemetry_begin(struct telemetry_teller *teller, struct ffshm *ff, uint64_t window)
 {
     const struct image_control *control = atomic_load_explicit(&ff->control, memory_order_acquire);
@@ -34,6 +47,9 @@ void telemetry_begin(struct telemetry_teller *teller, struct ffshm *ff, uint64_t
                   IMAGE_WANTS_EVENTS,
     };
     teller->t = telemetry_get(ff, &teller->without);
+    if (teller->t) {
+        forget_contexts(teller->t, (uint32_t)(window >> 32));
+    }
 }
 
 int64_t telemetry_now(struct telemetry_teller *teller)
@@ -120,22 +136,8 @@ unsigned telemetry_know_context(struct telemetry_teller *teller, const struct ff
     return set;
 }
 
-/* A new epoch: nobody is known. Whoever is the first in it forgets; others who look meanwhile may
-   still take somebody for known, for this once. */
-static void forget_contexts(struct telemetry *t, uint32_t epoch)
-{
-    uint32_t old = atomic_load_explicit(&t->epoch, memory_order_relaxed);
-    if (old != epoch && atomic_compare_exchange_strong_explicit(
-                            &t->epoch, &old, epoch, memory_order_relaxed, memory_order_relaxed)) {
-        for (unsigned i = 0; i < TELEMETRY_KNOWN; i++) {
-            atomic_store_explicit(&t->known[i], 0, memory_order_relaxed);
-        }
-    }
-}
-
 unsigned telemetry_tell_context(struct telemetry_teller *teller, const struct ffshm_context *c)
 {
-    forget_contexts(teller->t, (uint32_t)(teller->window >> 32));
     const uint64_t known =
         atomic_load_explicit(telemetry_place(teller->t, c), memory_order_relaxed);
     if ((known ^ c->identity) / TELEMETRY_KIND_SETS == 0) {
@@ -336,6 +338,15 @@ static void tell_evaluation(struct telemetry_teller *teller,
 
 /* ---- an evaluation ------------------------------------------------------------------------- */
 
+/* The count is stored after what it counts on. (For the agent: another process, which
+   ThreadSanitizer, that knows no fences, does not see.) */
+static inline void order_stores(void)
+{
+#ifndef __SANITIZE_THREAD__
+    atomic_thread_fence(memory_order_release);
+#endif
+}
+
 static void tell_count(struct telemetry_teller *teller, const struct telemetry_evaluation *what,
                        const struct telemetry_subject *subject, const struct image_flag *parent)
 {
@@ -356,7 +367,7 @@ static void tell_count(struct telemetry_teller *teller, const struct telemetry_e
     }
     if (block) {
         const int32_t variation = what->wrong_type ? -1 : what->result->variation;
-        atomic_thread_fence(memory_order_release); /* the count after what it counts on */
+        order_stores();
         telemetry_add(block,
                       flag && variation >= 0 ? (uint32_t)variation : subject->counter_count - 1);
     } else if (counted) {

@@ -69,6 +69,7 @@ struct telemetry {
             struct telemetry *next;  /* retired */
             void *forked_file;       /* see telemetry_before_fork */
             size_t forked_size;
+            const struct telemetry_acks *forked_acks;
         };
     };
     /* From here on zero after fork. */

@@ -106,7 +106,10 @@ struct telemetry_block *telemetry_block(struct ffshm *ff, struct telemetry *t, u
     }
     struct telemetry_held held;
     telemetry_lock(t, &held);
-    *node = make_node(t, subject->tag);
+    /* Without a file where fork, in a signal handler, came between: in the child nothing is left.
+     */
+    const bool whole = atomic_load_explicit(&t->file, memory_order_acquire) != NULL;
+    *node = whole ? make_node(t, subject->tag) : NULL;
     if (*node) {
         block = make_block(ff, t, stripe, subject, *node);
     }

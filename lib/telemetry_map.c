@@ -301,6 +301,24 @@ static struct telemetry_header *make_file_in(int directory, const struct image_c
     return file;
 }
 
+/* NULL: there is none, or none of this store. */
+static const struct telemetry_acks *map_acks(struct ffshm *ff, uint64_t store_epoch)
+{
+    const char *why;
+    size_t length;
+    const struct telemetry_acks *acks =
+        store_map_file(atomic_load_explicit(&ff->dir_fd, memory_order_relaxed), TELEMETRY_ACKS,
+                       sizeof(*acks), &length, &why);
+    if (acks && (length != sizeof(*acks) || acks->magic != TELEMETRY_ACKS_MAGIC ||
+                 acks->major != TELEMETRY_MAJOR || acks->slots != TELEMETRY_ACK_SLOTS ||
+                 acks->store_epoch != store_epoch ||
+                 madvise((void *)(uintptr_t)acks, length, MADV_DONTFORK) != 0)) {
+        munmap((void *)(uintptr_t)acks, length);
+        return NULL;
+    }
+    return acks;
+}
+
 static bool make_file(struct ffshm *ff, struct telemetry *t)
 {
     const int dir_fd = atomic_load_explicit(&ff->dir_fd, memory_order_relaxed);
@@ -321,6 +339,9 @@ static bool make_file(struct ffshm *ff, struct telemetry *t)
     const uint64_t events = atomic_exchange_explicit(&t->lost_events, 0, memory_order_relaxed);
     atomic_store_explicit(&file->dropped_counts, counts, memory_order_relaxed);
     atomic_store_explicit(&file->dropped_events, events, memory_order_relaxed);
+    atomic_store_explicit(&t->acks_next_try_ns, store_now_ns() + ACKS_INTERVAL_NS,
+                          memory_order_relaxed);
+    atomic_store_explicit(&t->acks, map_acks(ff, file->store_epoch), memory_order_release);
     FFSHM_TEST_POINT(203);
     atomic_store_explicit(&t->file, file, memory_order_release); /* pairs with telemetry_get */
     return true;
@@ -437,62 +458,58 @@ void telemetry_map_acks(struct ffshm *ff, struct telemetry *t)
     }
     struct telemetry_held held;
     telemetry_lock(t, &held);
-    if (!atomic_load_explicit(&t->acks, memory_order_acquire) &&
+    const struct telemetry_header *file = atomic_load_explicit(&t->file, memory_order_acquire);
+    if (file && !atomic_load_explicit(&t->acks, memory_order_acquire) &&
         now >= atomic_load_explicit(&t->acks_next_try_ns, memory_order_relaxed)) {
-        const struct telemetry_header *file = atomic_load_explicit(&t->file, memory_order_acquire);
-        const char *why;
-        size_t length;
         atomic_store_explicit(&t->acks_next_try_ns, now + ACKS_INTERVAL_NS, memory_order_relaxed);
-        const struct telemetry_acks *acks =
-            store_map_file(atomic_load_explicit(&ff->dir_fd, memory_order_relaxed), TELEMETRY_ACKS,
-                           sizeof(*acks), &length, &why);
-        if (acks && (length != sizeof(*acks) || acks->magic != TELEMETRY_ACKS_MAGIC ||
-                     acks->major != TELEMETRY_MAJOR || acks->slots != TELEMETRY_ACK_SLOTS ||
-                     acks->store_epoch != file->store_epoch)) {
-            munmap((void *)(uintptr_t)acks, length);
-            acks = NULL;
-        }
-        if (acks) {
-            madvise((void *)(uintptr_t)acks, length, MADV_DONTFORK);
-            atomic_store_explicit(&t->acks, acks, memory_order_release);
-        }
+        atomic_store_explicit(&t->acks, map_acks(ff, file->store_epoch), memory_order_release);
     }
     telemetry_unlock(t, &held);
 }
 
 /* ---- fork ---- */
 
-static void note_file(struct telemetry *t)
+static void note_mappings(struct telemetry *t)
 {
+    const bool needed = rcu_inside();
     struct telemetry_header *file = atomic_load_explicit(&t->file, memory_order_acquire);
-    const bool needed = file && rcu_inside();
+    const struct telemetry_acks *acks = atomic_load_explicit(&t->acks, memory_order_acquire);
     t->forked_file = needed ? file : NULL;
-    t->forked_size = needed ? mapped_size(file) : 0;
+    t->forked_size = needed && file ? mapped_size(file) : 0;
+    t->forked_acks = needed ? acks : NULL;
 }
 
 /*
  * Fork in a signal handler that interrupted an evaluation: in the child the evaluation goes on,
- * with addresses in the parent's file. The child gets memory there that nobody looks at. (The file
- * itself, kept by MADV_DOFORK, would stay locked until the child's end, and two processes would add
- * to one counter without a bus lock.)
+ * with addresses in the parent's mappings. The child gets memory there that nobody looks at. (The
+ * file itself, kept by MADV_DOFORK, would stay locked until the child's end, and two processes
+ * would add to one counter without a bus lock.)
  */
 void telemetry_before_fork(struct ffshm *ff)
 {
     struct telemetry *t = atomic_load_explicit(&ff->telemetry, memory_order_acquire);
     if (t != &telemetry_none.zero) {
-        note_file(t);
+        note_mappings(t);
     }
     t = atomic_load_explicit(&ff->retired_telemetry, memory_order_acquire);
     for (; t; t = t->next) {
-        note_file(t);
+        note_mappings(t);
     }
+}
+
+static void put_memory(const void *at, size_t size)
+{
+    (void)mmap((void *)(uintptr_t)at, size, PROT_READ | PROT_WRITE,
+               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
 }
 
 static void stand_in(struct telemetry *t)
 {
     if (t->forked_file) {
-        (void)mmap(t->forked_file, t->forked_size, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+        put_memory(t->forked_file, t->forked_size);
+    }
+    if (t->forked_acks) {
+        put_memory(t->forked_acks, sizeof(*t->forked_acks));
     }
 }
 

@@ -92,7 +92,8 @@ void ffshm_track_data(struct ffshm *ff, const char *event, const struct ffshm_co
 
 void ffshm_identify(struct ffshm *ff, const struct ffshm_context *c)
 {
-    if (!ff || !valid(c)) {
+    /* An old-style user may have an empty key: there is nobody to identify. */
+    if (!ff || !valid(c) || c->kinds[0].key_length == 0) {
         return;
     }
     const int saved_errno = errno;

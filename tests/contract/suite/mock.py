@@ -1,0 +1,142 @@
+"""LaunchDarkly as the checks want it: streams, polls, a receiver of events, and things that fail."""
+import gzip
+import json
+import queue
+import threading
+
+import wire
+
+
+def compact(value):
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+class Stream:
+    """A streaming service. It begins with `data` and sends on what the check pushes, to everybody
+    connected. data None: it accepts, and says nothing."""
+
+    def __init__(self, data, environment=None):
+        self.data = data
+        self.environment = environment
+        self.listeners = []
+        self.lock = threading.Lock()
+
+    def __call__(self, request):
+        with self.lock:
+            request.begin_stream([("X-LD-EnvID", self.environment)] if self.environment else [])
+            if self.data is not None:
+                request.chunk(event("put", compact({"path": "/", "data": self.data})))
+            self.listeners.append(request)
+        request.await_end()
+
+    def push(self, name, data):
+        with self.lock:
+            for request in self.listeners:
+                if not request.gone.is_set():
+                    request.chunk(event(name, data))
+
+    def put(self, data):
+        self.push("put", compact({"path": "/", "data": data}))
+
+    def patch(self, kind, item):
+        self.push("patch", compact({"path": f"/{kind}/{item['key']}", "data": item}))
+
+    def delete(self, kind, key, version):
+        self.push("delete", compact({"path": f"/{kind}/{key}", "version": version}))
+
+
+def event(name, data):
+    lines = b"".join(b"data: " + line + b"\n" for line in data.split(b"\n"))
+    return b"event: " + name.encode() + b"\n" + lines + b"\n"
+
+
+class Poll:
+    """A polling service. It compresses for who can read that."""
+
+    def __init__(self, data, environment=None, etag=None):
+        self.body = data if isinstance(data, bytes) else compact(data)
+        self.environment = environment
+        self.etag = etag
+        self.compressed = 0
+
+    def __call__(self, request):
+        headers = [("Content-Type", "application/json")]
+        body = self.body
+        if self.environment:
+            headers.append(("X-LD-EnvID", self.environment))
+        if self.etag:
+            headers.append(("ETag", self.etag))
+        if self.etag and request.header("if-none-match") == self.etag:
+            request.respond(304, b"", headers)
+            return
+        if "gzip" in (request.header("accept-encoding") or ""):
+            body = gzip.compress(body)
+            headers.append(("Content-Encoding", "gzip"))
+            self.compressed += 1
+        request.respond(200, body, headers)
+
+
+class Events:
+    """The receiver of events: payloads in the order in which they came."""
+
+    def __init__(self, compressed=True):
+        self.compressed = compressed
+        self.payloads = queue.Queue()
+        self.diagnostics = queue.Queue()
+        self.seen = set()
+        self.time = None  # what it believes that the time is, in seconds; None: the truth
+        self.endpoint = None
+
+    def __call__(self, request):
+        headers = [("Date", wire.http_date(self.time))] if self.time is not None else []
+        gzipped = request.header("content-encoding") == "gzip"
+        if request.path == "/diagnostic":
+            self.diagnostics.put(request.json())
+            request.respond(202, b"", headers)
+            return
+        if request.path != "/bulk" or request.method != "POST" or gzipped != self.compressed:
+            request.respond(400, b"", headers)
+            return
+        payload_id = request.header("x-launchdarkly-payload-id")
+        if payload_id and payload_id in self.seen:  # sent again
+            request.respond(202, b"", headers)
+            return
+        payload = request.json()
+        self.seen.add(payload_id)
+        request.respond(202, b"", headers)
+        self.payloads.put(payload)
+
+    def need(self, test, seconds=5.0):
+        """The next payload."""
+        try:
+            return self.payloads.get(timeout=seconds)
+        except queue.Empty:
+            test.stop(f"no events within {seconds} s")
+
+    def need_none(self, test, seconds=0.2):
+        try:
+            test.stop(f"events that should not be: {self.payloads.get(timeout=seconds)}")
+        except queue.Empty:
+            pass
+
+
+def status(code, body=b""):
+    return lambda request: request.respond(code, body)
+
+
+def broken(request):
+    """A connection that ends without an answer."""
+    request.reset()
+
+
+def in_turn(*handlers):
+    """The first handler for the first request, and so on; the last one for all that follow."""
+    left = list(handlers)
+    lock = threading.Lock()
+
+    def handle(request):
+        with lock:
+            handler = left.pop(0) if len(left) > 1 else left[0]
+        handler(request)
+
+    return handle
