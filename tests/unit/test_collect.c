@@ -241,8 +241,8 @@ static void a_full_file_is_read_before_the_flush(void **state)
     unsigned put = 0;
     f->options.flush_ms = 300;
     fixture_start(f);
-    writer_open(&w, f->dir, 0, 4u << 20);
-    for (; w.header->ring_tail < (3u << 20); put++) {
+    writer_open(&w, f->dir, 0, 1u << 20);
+    for (; w.header->ring_tail < (700u << 10); put++) {
         writer_put_event(&w, "e");
     }
     unsigned once = 1;
