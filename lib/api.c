@@ -441,9 +441,9 @@ SCALAR(double, double, IMAGE_NUMBER, v->number, TELEMETRY_NUMBER, number)
         if (result) {                                                                              \
             *result = result_of(s, &e);                                                            \
         }                                                                                          \
-        return e.value                                                                             \
-                   ? copy(image_text(where.blob, v->member), v->member.length, buffer, capacity)   \
-                   : copy_fallback(fallback, buffer, capacity);                                    \
+        v = e.value;                                                                               \
+        return v ? copy(image_text(where.blob, v->member), v->member.length, buffer, capacity)     \
+                 : copy_fallback(fallback, buffer, capacity);                                      \
     }                                                                                              \
     static __attribute__((noinline, cold)) size_t hooked_##name##_call(                            \
         struct ffshm *ff, const char *flag, const struct ffshm_context *c, const char *fallback,   \
@@ -606,7 +606,7 @@ static inline void evaluate_view(const struct ffshm_view *view, const char *flag
                                  const struct ffshm_context *c, struct evaluation *e)
 {
     const struct snapshot *s = view->snapshot ? view->snapshot : &store_no_snapshot.image;
-    const uint64_t window = view->store ? telemetry_window(view->store) : 0;
+    const uint64_t window = view->snapshot ? telemetry_window(view->store) : 0;
     const struct snapshot_blob where = by_key(s, flag);
     if (window != 0) {
         judge_and_tell(view, window, flag, where, c, e);

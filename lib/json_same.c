@@ -97,11 +97,12 @@ static bool unordered_equal(const struct json_slice *a, const struct json_slice 
     }
     cursor = 0;
     while (json_next(a, &cursor, &name, &x)) {
-        if (member_like(a, &name).text != x.text) {
+        const struct json_slice last = member_like(a, &name);
+        const struct json_slice y = member_like(b, &name);
+        if (last.type == JSON_END || last.text != x.text) {
             continue;
         }
-        const struct json_slice y = member_like(b, &name);
-        if (y.type == JSON_END || !json_same(&x, &y)) {
+        if (y.type == JSON_END || !json_same(&last, &y)) {
             return false;
         }
     }

@@ -301,6 +301,24 @@ static struct telemetry_header *make_file_in(int directory, const struct image_c
     return file;
 }
 
+/* NULL: there is none, or none of this store. */
+static const struct telemetry_acks *map_acks(struct ffshm *ff, uint64_t store_epoch)
+{
+    const char *why;
+    size_t length;
+    const struct telemetry_acks *acks =
+        store_map_file(atomic_load_explicit(&ff->dir_fd, memory_order_relaxed), TELEMETRY_ACKS,
+                       sizeof(*acks), &length, &why);
+    if (acks && (length != sizeof(*acks) || acks->magic != TELEMETRY_ACKS_MAGIC ||
+                 acks->major != TELEMETRY_MAJOR || acks->slots != TELEMETRY_ACK_SLOTS ||
+                 acks->store_epoch != store_epoch ||
+                 madvise((void *)(uintptr_t)acks, length, MADV_DONTFORK) != 0)) {
+        munmap((void *)(uintptr_t)acks, length);
+        return NULL;
+    }
+    return acks;
+}
+
 static bool make_file(struct ffshm *ff, struct telemetry *t)
 {
     const int dir_fd = atomic_load_explicit(&ff->dir_fd, memory_order_relaxed);
@@ -321,6 +339,9 @@ static bool make_file(struct ffshm *ff, struct telemetry *t)
     const uint64_t events = atomic_exchange_explicit(&t->lost_events, 0, memory_order_relaxed);
     atomic_store_explicit(&file->dropped_counts, counts, memory_order_relaxed);
     atomic_store_explicit(&file->dropped_events, events, memory_order_relaxed);
+    atomic_store_explicit(&t->acks_next_try_ns, store_now_ns() + ACKS_INTERVAL_NS,
+                          memory_order_relaxed);
+    atomic_store_explicit(&t->acks, map_acks(ff, file->store_epoch), memory_order_release);
     FFSHM_TEST_POINT(203);
     atomic_store_explicit(&t->file, file, memory_order_release); /* pairs with telemetry_get */
     return true;
@@ -427,24 +448,6 @@ bool telemetry_grow(struct ffshm *ff, struct telemetry *t, uint64_t bytes)
         back_off(ff);
     }
     return grown;
-}
-
-/* NULL: there is none, or none of this store. */
-static const struct telemetry_acks *map_acks(struct ffshm *ff, uint64_t store_epoch)
-{
-    const char *why;
-    size_t length;
-    const struct telemetry_acks *acks =
-        store_map_file(atomic_load_explicit(&ff->dir_fd, memory_order_relaxed), TELEMETRY_ACKS,
-                       sizeof(*acks), &length, &why);
-    if (acks && (length != sizeof(*acks) || acks->magic != TELEMETRY_ACKS_MAGIC ||
-                 acks->major != TELEMETRY_MAJOR || acks->slots != TELEMETRY_ACK_SLOTS ||
-                 acks->store_epoch != store_epoch ||
-                 madvise((void *)(uintptr_t)acks, length, MADV_DONTFORK) != 0)) {
-        munmap((void *)(uintptr_t)acks, length);
-        return NULL;
-    }
-    return acks;
 }
 
 void telemetry_map_acks(struct ffshm *ff, struct telemetry *t)

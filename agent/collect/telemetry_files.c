@@ -84,7 +84,8 @@ static bool insert(struct telemetry_files *fs, struct telemetry_file *f)
     struct telemetry_user *const user = user_of(fs, f->uid);
     if (user && fs->count == fs->capacity) {
         const size_t capacity = fs->capacity ? 2 * fs->capacity : 64;
-        struct telemetry_file **const grown = realloc(fs->files, capacity * sizeof *grown);
+        struct telemetry_file **const grown =
+            realloc(fs->files, capacity * sizeof(struct telemetry_file *));
         fs->capacity = grown ? capacity : fs->capacity;
         fs->files = grown ? grown : fs->files;
     }

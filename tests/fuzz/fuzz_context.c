@@ -1,6 +1,6 @@
 /*
- * fuzz_context.c - a context from any bytes: parsed, written, read again, and every flag of
- * tests/data/rich.json evaluated with it.
+ * fuzz_context.c - a context from any bytes: parsed, written, read again and compared, and every
+ * flag of tests/data/rich.json evaluated with it.
  */
 #include <string.h>
 
@@ -43,6 +43,8 @@ static void read_again(const struct ffshm_context *c)
     int error = ffshm_context_parse(&again, text, length, scratch, length + 64);
     if (!has_empty_key(c)) {
         FUZZ_REQUIRE(error == FFSHM_OK);
+        FUZZ_REQUIRE(ffshm_context_equal(c, &again) && ffshm_context_equal(&again, c));
+        FUZZ_REQUIRE(ffshm_context_key(c, NULL, 0) == ffshm_context_key(&again, NULL, 0));
         size_t again_length;
         char *again_text = written(&again, &again_length);
         FUZZ_REQUIRE(again_length == length && memcmp(text, again_text, length) == 0);

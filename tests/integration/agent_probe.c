@@ -3,6 +3,7 @@
  * manager.
  *
  *   agent_probe value DIR FLAG              the flag's value as JSON ("none" without one)
+ *   agent_probe evaluate DIR FLAG COUNT     evaluates it, and is the only one that tells the agent
  *   agent_probe await DIR FLAG JSON MS      waits until the flag has that value, in one process
  *   agent_probe status DIR                  generation=N flags=N segments=N source=N alive=N
  *   agent_probe await-source DIR STATE MS   waits for a source state (enum ffshm_source_state)
@@ -56,6 +57,18 @@ static int await(struct ffshm *ff, const char *flag, const char *wanted, int64_t
     } while (now_ms() < end);
     printf("%s is %s, not %s\n", flag, value, wanted);
     return 1;
+}
+
+static int evaluate(struct ffshm *ff, const char *flag, int count)
+{
+    char value[4096];
+    if (ffshm_wait_ready(ff, 10000) != FFSHM_OK) {
+        return 1;
+    }
+    for (int i = 0; i < count; i++) {
+        value_of(ff, flag, value, sizeof value);
+    }
+    return 0;
 }
 
 static int await_source(struct ffshm *ff, int wanted, int64_t ms)
@@ -118,15 +131,17 @@ int main(int argc, char **argv)
     if (argc == 4 && strcmp(argv[1], "manager") == 0) {
         return manage(argv[2], argv[3]);
     }
-    /* What it evaluates is not the programs' that are looked at. */
-    const struct ffshm_options quiet = {.size = sizeof quiet, .no_telemetry = true};
-    struct ffshm *ff = argc > 2 ? ffshm_open(argv[2], &quiet) : NULL;
+    const bool tells = argc == 5 && strcmp(argv[1], "evaluate") == 0;
+    const struct ffshm_options options = {.size = sizeof options, .no_telemetry = !tells};
+    struct ffshm *ff = argc > 2 ? ffshm_open(argv[2], &options) : NULL;
     int result = 2;
     if (ff && argc == 4 && strcmp(argv[1], "value") == 0) {
         char value[4096];
         value_of(ff, argv[3], value, sizeof value);
         puts(value);
         result = 0;
+    } else if (ff && tells) {
+        result = evaluate(ff, argv[3], atoi(argv[4]));
     } else if (ff && argc == 6 && strcmp(argv[1], "await") == 0) {
         result = await(ff, argv[3], argv[4], atoi(argv[5]));
     } else if (ff && argc == 3 && strcmp(argv[1], "status") == 0) {

@@ -70,18 +70,25 @@ step "ffctl and the log know the source, and nobody the key"
 "$bin/ffctl" status --dir "$store" --json >>"$work/status"
 # nowhere WHAT FILE...
 nowhere() {
-    ! grep -qaF -e "$sdk_key" -e "${sdk_key#sdk-}" "${@:2}" || fail "the SDK key is in $1"
+    ! grep -rqaF -e "$sdk_key" -e "${sdk_key#sdk-}" "${@:2}" || fail "the SDK key is in $1"
 }
 nowhere "the arguments" "/proc/$agent/cmdline"
 nowhere "the environment" "/proc/$agent/environ"
 nowhere "the log" "$log"
 nowhere "the status" "$work/status"
-nowhere "the store" "$store"/[a-z]*[a-z0-9]
+nowhere "the store" "$store"
 nowhere "what is kept" "$state"*
 [ "$(stat -c %a "$state")" = 600 ] || fail "the state file's mode is $(stat -c %a "$state")"
 
 step "evaluations are counted and arrive, with a payload id and in gzip"
-ld_await events summary 1
+"$probe" evaluate "$store" color 7
+"$probe" evaluate "$store" unheard-of 2
+ld_await total 9
+ld counts >"$work/counts"
+[ "$(count_of "$(cat "$work/counts")" flags color values '"green"')" = 7 ] ||
+    fail "$(cat "$work/counts")"
+[ "$(count_of "$(cat "$work/counts")" flags unheard-of unknown)" = 2 ] ||
+    fail "$(cat "$work/counts")"
 ld last bulk >"$work/last"
 for header in '"x-launchdarkly-payload-id": "' '"x-launchdarkly-event-schema": "4"' \
     '"content-encoding": "gzip"' "\"authorization\": \"$sdk_key\""; do

@@ -27,16 +27,12 @@
 struct live {
     struct live_store store;
     struct collect_fixture fixture;
-    bool is_killed; /* collectors end like an agent that is killed: the window stays open */
 };
 
 static void set_window(void *arg, uint64_t window)
 {
     struct live *const l = arg;
     l->fixture.window = window;
-    if (window == 0 && l->is_killed) {
-        return;
-    }
     publisher_telemetry_window(l->store.publisher, window);
 }
 
@@ -170,7 +166,6 @@ static void what_processes_did_is_what_arrives(void **state)
     struct collect_fixture *const f = &l->fixture;
     pid_t pids[PROCESSES];
     uint64_t malformed = 0;
-    l->is_killed = true;
     fixture_start(f);
     start_processes(l, pids);
     for (unsigned turn = 1; !all_ended(pids); turn++) {
@@ -210,7 +205,6 @@ static void agents_are_killed_at_any_moment(void **state)
     unsigned random = (unsigned)getpid();
     bool ended = false;
     f->options.flush_ms = 20;
-    l->is_killed = true;
     fixture_start(f); /* makes the directory and opens the window */
     fixture_stop(f);
     start_processes(l, pids);

@@ -92,7 +92,7 @@ void fixture_free(struct collect_fixture *f)
 
 void fixture_run(struct collect_fixture *f, int ms)
 {
-    const struct timeval time = {ms / 1000, ms % 1000 * 1000};
+    const struct timeval time = {ms / 1000, ms % 1000 * 1000L};
     event_base_loopexit(f->base, &time);
     event_base_dispatch(f->base);
 }

@@ -30,7 +30,7 @@ void fixture_init(struct collect_fixture *f);
 void fixture_start(struct collect_fixture *f);
 /* The same, which fails: false with *fault. */
 bool fixture_try_start(struct collect_fixture *f, struct fault *fault);
-/* The collector and the storage end, as with kill -9 where the loop is; the files stay. */
+/* The collector and the storage end; the files stay. */
 void fixture_stop(struct collect_fixture *f);
 void fixture_free(struct collect_fixture *f);
 

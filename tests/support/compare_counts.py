@@ -48,6 +48,8 @@ for flag in ("plain", "child", "rollout", "ruled", "changing", "tracked", "base"
     check(f"fallbacks of {flag}", number(flag, "fallback"), 0, 0)
 check("payloads whose id had other content", counts["conflicts"], 0, 0)
 
+if faults:
+    faults += [f"{flag}: {json.dumps(flags[flag])}" for flag in ("plain", "child", "base") if flag in flags]
 print("\n".join(faults) if faults else
       f"{everything} of {total} evaluations (up to {uncertain} more), {counts['payloads']} payloads, "
       f"{counts['duplicates']} of them again, {len(flags.get('changing', {}).get('versions', {}))} "

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -90,6 +91,25 @@ void telemetry_desk_close(struct telemetry_desk *desk)
     each_name(desk->dir, remove_file, NULL);
     snprintf(path, sizeof(path), "%s/" TELEMETRY_DIRECTORY, desk->dir);
     rmdir(path);
+}
+
+static void remove_unlocked(const char *dir, const char *name, void *arg)
+{
+    char path[512];
+    snprintf(path, sizeof(path), "%s/" TELEMETRY_DIRECTORY "/%s", dir, name);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        unlink(path);
+        ++*(unsigned *)arg;
+    }
+    close(fd);
+}
+
+unsigned telemetry_desk_remove_gone(struct telemetry_desk *desk)
+{
+    unsigned count = 0;
+    each_name(desk->dir, remove_unlocked, &count);
+    return count;
 }
 
 void telemetry_desk_window(struct telemetry_desk *desk, uint32_t epoch, uint32_t window,

@@ -31,6 +31,9 @@ void telemetry_desk_window(struct telemetry_desk *desk, uint32_t epoch, uint32_t
 /* Takes note of all that is in the rings: they are empty again. */
 void telemetry_desk_ack(struct telemetry_desk *desk);
 
+/* Removes the files of processes that are gone; returns how many there were. */
+unsigned telemetry_desk_remove_gone(struct telemetry_desk *desk);
+
 /* ---- reading ---- */
 
 unsigned telemetry_files(const char *dir);

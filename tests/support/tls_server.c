@@ -30,7 +30,8 @@ static void make_certificates(const struct tls_server *server)
                    "openssl req $key -keyout key.pem -out csr.pem -subj /CN=localhost && "
                    "echo subjectAltName=DNS:localhost >ext && "
                    "openssl x509 -req -in csr.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 "
-                   "-extfile ext -out cert.pem",
+                   "-extfile ext -out cert.pem && "
+                   "printf 'HTTP/1.0 200 OK\\r\\n\\r\\nhello' >hello",
                    server->dir);
     assert_int_equal(system(command), 0);
 }
@@ -41,7 +42,7 @@ static void start(struct tls_server *server)
     char line[256];
     (void)snprintf(command, sizeof command,
                    "cd '%s' && echo $$ && exec openssl s_server -accept 127.0.0.1:0 -cert cert.pem "
-                   "-key key.pem -www 2>/dev/null",
+                   "-key key.pem -HTTP 2>/dev/null",
                    server->dir);
     server->output = popen(command, "r");
     assert_non_null(server->output);

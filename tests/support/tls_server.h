@@ -1,6 +1,7 @@
 /*
- * tls_server.h - an HTTPS server (`openssl s_server`) whose certificate was made for the test. It
- * answers every GET with status 200.
+ * tls_server.h - an HTTPS server (`openssl s_server`) whose certificate was made for the test. A
+ * GET is answered with the file of that name in its directory, which holds a response, status line
+ * and all. There is one: hello.
  */
 #ifndef FFSHM_TESTS_TLS_SERVER_H
 #define FFSHM_TESTS_TLS_SERVER_H

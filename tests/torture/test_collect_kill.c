@@ -24,6 +24,7 @@
 static int kill_at; /* in the child: the step, */
 static int visits;  /* and how often it is passed before */
 
+void ffshm_test_point(int id); /* test_point.h has it where there are points */
 void ffshm_test_point(int id)
 {
     if (id == kill_at && visits-- == 0) {

@@ -3,7 +3,8 @@
  * changes.
  *
  * Every child evaluates at once, waits for a change that is published after its birth, closes the
- * store, and exits. A child that takes longer than ten seconds counts as hung. FFSHM_FORKS
+ * store, and exits. The agent collects meanwhile, so that each child makes a telemetry file of its
+ * own. A child that takes longer than ten seconds counts as hung. FFSHM_FORKS
  * overrides the number of children.
  *
  * ctest: merge serial timeout=300
@@ -21,6 +22,7 @@
 
 #include "ffshm.h"
 #include "live_store.h"
+#include "telemetry_reader.h"
 
 #define THREADS 3
 #define GROUP 20 /* children alive at a time */
@@ -145,6 +147,10 @@ int main(void)
     live_store_open(&store);
     publish(&store, 1);
     live_store_release(&store);
+    struct telemetry_desk desk;
+    telemetry_desk_open(&desk, store.dir);
+    atomic_store(&desk.control->telemetry_ring_bytes, TELEMETRY_RING_LEAST);
+    telemetry_desk_window(&desk, 1, 1, true);
     pid_t publisher = start_publisher(&store);
     ff = ffshm_open(store.dir, NULL);
     threaded = ffshm_open(store.dir, &(struct ffshm_options){.size = sizeof(struct ffshm_options),
@@ -155,7 +161,9 @@ int main(void)
     }
     int good = 0;
     int bad = 0;
+    unsigned files = 0;
     for (int done = 0; done < forks && bad < GROUP; done += GROUP) {
+        telemetry_desk_window(&desk, 1, 1 + (uint32_t)done, true);
         pid_t pids[GROUP];
         for (int i = 0; i < GROUP; i++) {
             pids[i] = fork();
@@ -172,6 +180,7 @@ int main(void)
             good += status == 0;
             bad += status != 0;
         }
+        files += telemetry_desk_remove_gone(&desk);
     }
     atomic_store(&stop, 1);
     for (int i = 0; i < THREADS; i++) {
@@ -181,7 +190,11 @@ int main(void)
     waitpid(publisher, NULL, 0);
     ffshm_close(ff);
     ffshm_close(threaded);
+    telemetry_desk_close(&desk);
     live_store_close(&store);
+    printf("telemetry files of children and grandchildren: %u\n", files);
+    bad +=
+        bad == 0 && files != 3 * (unsigned)good; /* two of the child's stores, one of the other */
     printf("children that saw a later change: %d, hung or failed: %d\n", good, bad);
     printf("%d passed, %d failed\n", good, bad);
     return bad ? 1 : 0;

@@ -4,7 +4,8 @@
  * Two threads evaluate without a pause while a timer interrupts them thousands of times a second;
  * the handler evaluates, too (its evaluation may be the one that maps a new snapshot, or may
  * interrupt the one that does), and a process publishes as fast as it can. Every value must be a
- * number that was published, none older than the last.
+ * number that was published, none older than the last. The agent collects meanwhile, in ever new
+ * windows: all evaluations are counted.
  *
  * ctest: merge serial timeout=120
  */
@@ -21,6 +22,7 @@
 
 #include "ffshm.h"
 #include "live_store.h"
+#include "telemetry_reader.h"
 
 #define SECONDS 5
 
@@ -74,6 +76,9 @@ int main(void)
     live_store_open(&store);
     publish(&store, 1);
     live_store_release(&store);
+    struct telemetry_desk desk;
+    telemetry_desk_open(&desk, store.dir);
+    telemetry_desk_window(&desk, 1, 1, true);
     pid_t publisher = fork();
     if (publisher == 0) {
         live_store_reopen(&store);
@@ -94,7 +99,8 @@ int main(void)
     const struct itimerval timer = {{0, 200}, {0, 200}};
     setitimer(ITIMER_PROF, &timer, NULL);
     time_t end = time(NULL) + SECONDS;
-    while (time(NULL) < end) {
+    for (uint32_t window = 2; time(NULL) < end; window++) {
+        telemetry_desk_window(&desk, 1 + window / 100, window, true);
         pthread_kill(threads[0], SIGPROF);
         pthread_kill(threads[1], SIGPROF);
         usleep(50);
@@ -112,8 +118,13 @@ int main(void)
     printf("%lu evaluations, %lu in handlers, %llu refreshes, wrong %lu, refused %llu\n", outside,
            in_handler, (unsigned long long)status.refreshes, wrong,
            (unsigned long long)status.refused);
-    bool good = wrong == 0 && status.refused == 0 && in_handler > 1000 && status.refreshes > 100;
+    const uint64_t counted = telemetry_counted_all(store.dir);
+    const uint64_t lost = telemetry_totals(store.dir).dropped_counts;
+    printf("%llu counted, %llu lost\n", (unsigned long long)counted, (unsigned long long)lost);
+    bool good = wrong == 0 && counted + lost == in_handler + outside && lost == 0 &&
+                status.refused == 0 && in_handler > 1000 && status.refreshes > 100;
     ffshm_close(ff);
+    telemetry_desk_close(&desk);
     live_store_close(&store);
     printf("%d passed, %d failed\n", good, !good);
     return good ? 0 : 1;

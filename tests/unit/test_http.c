@@ -814,7 +814,7 @@ static void a_proxy_that_refuses_is_a_network_error(void **state)
 static struct outcome fetch_tls(struct fixture *f, const struct tls_server *t, const char *host)
 {
     char text[128];
-    (void)snprintf(text, sizeof text, "https://%s:%u/", host, tls_server_port(t));
+    (void)snprintf(text, sizeof text, "https://%s:%u/hello", host, tls_server_port(t));
     return fetch_with(f, (struct http_spec){.url = text});
 }
 
@@ -829,6 +829,7 @@ static void check_trust(struct fixture *f, const struct tls_server *t)
     struct outcome o = fetch_tls(f, t, "localhost");
     assert_int_equal(o.outcome, HTTP_DONE);
     assert_int_equal(o.status, 200);
+    assert_string_equal(o.body, "hello");
     o = fetch_tls(f, t, "127.0.0.1"); /* is not the name in the certificate */
     assert_int_equal(o.outcome, HTTP_CERTIFICATE);
     assert_int_equal(o.head_count, 0);
@@ -851,13 +852,32 @@ static void check_tunnel(struct fixture *f, const struct tls_server *t)
     f->serve = serve_proxy;
     f->value = tls_server_port(t);
     const char *const headers[] = {"Authorization: sdk-1", NULL};
-    const struct outcome o =
-        fetch_with(f, (struct http_spec){.url = "https://localhost:4443/", .headers = headers});
+    const struct outcome o = fetch_with(
+        f, (struct http_spec){.url = "https://localhost:4443/hello", .headers = headers});
     assert_int_equal(o.outcome, HTTP_DONE);
     assert_int_equal(o.status, 200);
     assert_string_equal(o.etag, "");
     assert_memory_equal(f->head, "CONNECT localhost:4443 HTTP/1.1\r\n", 33);
     assert_null(loopback_header(f->head, "Authorization")); /* is the server's, not the proxy's */
+}
+
+/* What was asked for under TLS is not fetched without it. */
+static void check_downgrade(struct fixture *f, const struct tls_server *t)
+{
+    char name[96];
+    char text[64];
+    (void)snprintf(name, sizeof name, "%s/away", tls_server_dir(t));
+    FILE *file = fopen(name, "w");
+    assert_non_null(file);
+    fprintf(file, "HTTP/1.0 302 Found\r\nLocation: %s\r\n\r\n", url(f, "/"));
+    assert_int_equal(fclose(file), 0);
+    (void)snprintf(text, sizeof text, "https://localhost:%u/away", tls_server_port(t));
+    renew(f, &(struct http_options){.skip_verify = true});
+    const unsigned requests = loopback_requests(f->server);
+    const struct outcome o = fetch_with(f, (struct http_spec){.url = text});
+    assert_int_equal(o.outcome, HTTP_NETWORK);
+    assert_int_equal(o.status, 302);
+    assert_int_equal(loopback_requests(f->server), requests);
 }
 
 static void certificates_are_verified_as_told(void **state)
@@ -870,6 +890,7 @@ static void certificates_are_verified_as_told(void **state)
     }
     check_trust(f, t);
     check_tunnel(f, t);
+    check_downgrade(f, t);
     tls_server_stop(t);
 }
 

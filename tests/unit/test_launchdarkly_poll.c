@@ -160,6 +160,7 @@ static void gzip_is_understood_and_its_bombs_are_given_up(void **state)
     await(f, &f->told.states, 2);
     assert_int_equal(f->told.state, IMAGE_SOURCE_INTERRUPTED);
     assert_int_equal(f->told.error, IMAGE_SOURCE_INVALID_DATA);
+    assert_string_equal(f->told.text, "the response is larger than 1048576 bytes");
     f->body = PUT_1;
     await(f, &f->told.states, 3);
     assert_int_equal(f->told.state, IMAGE_SOURCE_VALID);

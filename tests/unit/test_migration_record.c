@@ -70,7 +70,8 @@ static int tear_down(void **state)
     ffshm_close(ff);
     (void)snprintf(path, sizeof path, "%s/" TELEMETRY_DIRECTORY, store.dir);
     DIR *const directory = opendir(path);
-    for (const struct dirent *e; directory && (e = readdir(directory));) {
+    assert_non_null(directory);
+    for (const struct dirent *e; (e = readdir(directory));) {
         (void)unlinkat(dirfd(directory), e->d_name, 0);
     }
     (void)closedir(directory);

@@ -51,8 +51,7 @@ static void report(uint32_t error, int32_t status, uint64_t ms, const char *text
 {
     struct image_source_report *const r = &page->source;
     const uint32_t sequence = atomic_load(&r->sequence);
-    atomic_store_explicit(&r->sequence, sequence + 1, memory_order_relaxed);
-    atomic_thread_fence(memory_order_release);
+    atomic_exchange(&r->sequence, sequence + 1); /* before all that follows */
     r->error = error;
     r->error_status = status;
     r->since_ms = ms;
@@ -134,7 +133,7 @@ static void *write_reports(void *arg)
 {
     atomic_bool *const done = arg;
     for (unsigned i = 0; i < 200000; i++) {
-        report(1 + i % 2, (int)(1 + i % 2), 10 * (1 + i % 2), i % 2 ? "two" : "one", "e");
+        report(1 + i % 2, (int)(1 + i % 2), i % 2 ? 20 : 10, i % 2 ? "two" : "one", "e");
     }
     atomic_store(done, true);
     return NULL;

@@ -212,12 +212,37 @@ static void expect_success(pid_t pid)
     assert_int_equal(status, 0);
 }
 
+/* ThreadSanitizer cannot start threads in children of threaded processes. */
+#ifdef __SANITIZE_THREAD__
+static bool start(pthread_t *thread)
+{
+    *thread = pthread_self();
+    evaluate_once(NULL);
+    return true;
+}
+
+static void join(pthread_t thread)
+{
+    (void)thread;
+}
+#else
+static bool start(pthread_t *thread)
+{
+    return pthread_create(thread, NULL, evaluate_once, NULL) == 0;
+}
+
+static void join(pthread_t thread)
+{
+    pthread_join(thread, NULL);
+}
+#endif
+
 /* Evaluates in a thread beside the one that was forked. */
 static int child(int depth)
 {
     pthread_t thread;
     alarm(20);
-    if (pthread_create(&thread, NULL, evaluate_once, NULL) != 0 || !evaluate_some(100)) {
+    if (!start(&thread) || !evaluate_some(100)) {
         return 1;
     }
     if (depth > 0) {
@@ -230,7 +255,7 @@ static int child(int depth)
             return 2;
         }
     }
-    pthread_join(thread, NULL);
+    join(thread);
     ffshm_close(ff);
     return 0;
 }
