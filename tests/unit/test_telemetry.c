@@ -390,7 +390,7 @@ static void contexts_are_told_whole(void **state)
     struct ffshm_context org;
     char scratch[256];
     static const char user_json[] =
-        "{\"key\":\"\",\"name\":\"J\",\"anonymous\":true,\"privateAttributeNames\":[\"/a~b/\","
+        "{\"key\":\"j\",\"name\":\"J\",\"anonymous\":true,\"privateAttributeNames\":[\"/a~b/\","
         "\"email\"]}";
     ffshm_context_init(&c, NULL, "k");
     ffshm_context_name(&c, "N");
@@ -415,7 +415,7 @@ static void contexts_are_told_whole(void **state)
         "[[[[\"user\",\"k\",\"N\",true,[[\"b\",true],[\"i\",-3],[\"f\",0.5],"
         "[\"s\",[\"a\",null,\"b\"]],[\"j\",{\"bin\":\"{\\\"a\\\": [1]}\"}]],[\"/j/a\",\"b\"]],"
         "[\"org\",\"o\",null,false,[[\"b\",\"of org\"]],[\"x\"]]]],"
-        "[[[\"user\",\"\",\"J\",true,[],[\"/~1a~0b~1\",\"email\"]]]]]");
+        "[[[\"user\",\"j\",\"J\",true,[],[\"/~1a~0b~1\",\"email\"]]]]]");
 }
 
 /* ---- whole events ---- */
