@@ -418,6 +418,18 @@ static void contexts_are_told_whole(void **state)
         "[[[\"user\",\"j\",\"J\",true,[],[\"/~1a~0b~1\",\"email\"]]]]]");
 }
 
+static void nobody_is_identified_by_an_empty_key(void **state)
+{
+    (void)state;
+    struct ffshm_context c;
+    char scratch[128];
+    static const char user_json[] = "{\"key\":\"\",\"name\":\"J\"}";
+    assert_int_equal(
+        ffshm_context_parse(&c, user_json, strlen(user_json), scratch, sizeof(scratch)), FFSHM_OK);
+    ffshm_identify(ff, &c);
+    assert_string_equal(told("identify"), "[]");
+}
+
 /* ---- whole events ---- */
 
 static void tracked_flags_are_told_whole(void **state)
@@ -656,6 +668,7 @@ int main(void)
         TEST(more_sets_of_kinds_than_are_told_of_are_counted),
         TEST(a_context_is_told_of_once_an_epoch),
         TEST(contexts_are_told_whole),
+        TEST(nobody_is_identified_by_an_empty_key),
         TEST(tracked_flags_are_told_whole),
         TEST(prerequisites_are_told_before),
         TEST(an_abandoned_evaluation_keeps_what_was_told),
