@@ -28,7 +28,7 @@
 #include "hash.h"
 #include "live_store.h"
 #include "memory_image.h"
-#include "store.h"
+#include "telemetry.h"
 
 #define NUMBER_FLAG                                                                                \
     "{\"key\":\"n\",\"version\":1,\"on\":true,\"variations\":[%d],\"fallthrough\":{\"variation\":" \
@@ -355,7 +355,8 @@ static void a_handler_may_fork_while_a_store_is_opened_or_closed(void **state)
     const struct sigaction action = {.sa_handler = fork_and_wait, .sa_flags = SA_RESTART};
     struct sigaction before;
     assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
-    struct ffshm store = {.refreshing = 0}; /* no malloc: libc's own lock would be in the way */
+    /* no malloc: libc's own lock would be in the way */
+    struct ffshm store = {.telemetry = &telemetry_none.zero};
     for (int i = 0; i < 30; i++) {
         assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
         while (forks <= i) {
