@@ -382,7 +382,7 @@ SCALAR(double, double, IMAGE_NUMBER, v->number, TELEMETRY_NUMBER, number)
         if (detail) {                                                                              \
             describe(s, &e, detail);                                                               \
         }                                                                                          \
-        return e.value                                                                             \
+        return v && fits                                                                           \
                    ? copy(image_text(where.blob, v->member), v->member.length, buffer, capacity)   \
                    : copy_fallback(fallback, buffer, capacity);                                    \
     }                                                                                              \
@@ -479,18 +479,18 @@ static inline struct ffshm_result result_of(const struct snapshot *s, const stru
 }
 
 /* A view needs no read section for its snapshot, but what is told needs one. */
-static __attribute__((noinline)) void judge_and_tell(const struct ffshm_view *view, uint64_t window,
-                                                     const char *flag, struct snapshot_blob where,
+static __attribute__((noinline)) void judge_and_tell(struct ffshm *ff, uint64_t window,
+                                                     const struct snapshot *s, const char *flag,
                                                      const struct ffshm_context *c,
                                                      struct evaluation *e)
 {
-    const struct snapshot *s = view->snapshot;
+    const struct snapshot_blob where = by_key(s, flag);
     rcu_enter();
-    judge(view->store, window, s, where, c, false, e);
-    if (!counted(view->store, where, c, e, true)) {
+    judge(ff, window, s, where, c, false, e);
+    if (!counted(ff, where, c, e, true)) {
         const struct telemetry_evaluation what = {
             .snapshot = s, .where = where, .key = flag, .c = c, .result = e};
-        telemetry_tell(view->store, window, &what);
+        telemetry_tell(ff, window, &what);
     }
     rcu_leave();
 }
@@ -500,12 +500,11 @@ struct ffshm_result ffshm_evaluate(const struct ffshm_view *view, const char *fl
 {
     const struct snapshot *s = view->snapshot ? view->snapshot : &store_no_snapshot.image;
     const uint64_t window = view->store ? telemetry_window(view->store) : 0;
-    const struct snapshot_blob where = by_key(s, flag);
     struct evaluation e;
     if (window != 0) {
-        judge_and_tell(view, window, flag, where, c, &e);
+        judge_and_tell(view->store, window, s, flag, c, &e);
     } else {
-        judge(NULL, 0, s, where, c, false, &e);
+        judge(NULL, 0, s, by_key(s, flag), c, false, &e);
     }
     return result_of(s, &e);
 }
