@@ -283,7 +283,7 @@ static void describe(const struct snapshot *s, const struct evaluation *e, struc
         return value;                                                                              \
     }                                                                                              \
     /* Counts the constant variation. */                                                           \
-    static __attribute__((noinline))                                                               \
+    static inline __attribute__((always_inline))                                                   \
     T count_##name(struct ffshm *ff, const struct snapshot *s, const struct image_flag *flag,      \
                    uint32_t slot, const struct ffshm_context *c, T fallback)                       \
     {                                                                                              \
@@ -300,6 +300,13 @@ static void describe(const struct snapshot *s, const struct evaluation *e, struc
         telemetry_add(block, (uint32_t)i);                                                         \
         store_leave();                                                                             \
         return fallback;                                                                           \
+    }                                                                                              \
+    /* The same for a caller that has no register saved yet, and is to save none. */               \
+    static __attribute__((noinline))                                                               \
+    T count_flag_##name(struct ffshm *ff, const struct snapshot *s, const struct image_flag *flag, \
+                        uint32_t slot, const struct ffshm_context *c, T fallback)                  \
+    {                                                                                              \
+        return count_##name(ff, s, flag, slot, c, fallback);                                       \
     }                                                                                              \
     static T whole_##name(struct ffshm *ff, const struct snapshot *s, struct snapshot_blob where,  \
                           const char *key, const struct ffshm_context *c, T fallback,              \
@@ -343,7 +350,8 @@ static void describe(const struct snapshot *s, const struct evaluation *e, struc
                         T fallback)                                                                \
     {                                                                                              \
         const struct snapshot *s = store_enter_fast(ff);                                           \
-        FAST(by_hint(s, flag), take_##name, continue_##name, count_##name, general_flag_##name)    \
+        FAST(by_hint(s, flag), take_##name, continue_##name, count_flag_##name,                    \
+             general_flag_##name)                                                                  \
     }                                                                                              \
     T ffshm_##name##_detail(struct ffshm *ff, const char *flag, const struct ffshm_context *c,     \
                             T fallback, struct ffshm_detail *detail)                               \

@@ -14,7 +14,7 @@
 #include "telemetry_map.h"
 #include "test_point.h"
 
-#define LEAST 64u  /* bytes; no record of an event is smaller */
+#define LEAST 64u  /* bytes of room that are worth packing for */
 #define SMALL 1024 /* bytes of payload that are packed once, and then copied */
 
 /* The ring, as one push sees it. Values and not places: what is read in the private mapping or in
