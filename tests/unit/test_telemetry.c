@@ -596,7 +596,7 @@ static void long_values_are_left_to_the_agent(void **state)
                               "{\"version\":4,\"on\":true,\"trackEvents\":true,"
                               "\"fallthrough\":{\"variation\":0},\"variations\":[\"");
     memset(json + head, 'x', 5000);
-    strcpy(json + head + 5000, "\"]}");
+    snprintf(json + head + 5000, 8, "\"]}");
     told_store_flag(&store, "on", json);
     char text[16];
     ffshm_string(ff, "on", &other, json + head, text, sizeof(text));
