@@ -449,9 +449,9 @@ SCALAR(double, double, IMAGE_NUMBER, v->number, TELEMETRY_NUMBER, number)
         if (result) {                                                                              \
             *result = result_of(s, &e);                                                            \
         }                                                                                          \
-        v = e.value;                                                                               \
-        return v ? copy(image_text(where.blob, v->member), v->member.length, buffer, capacity)     \
-                 : copy_fallback(fallback, buffer, capacity);                                      \
+        return v && fits                                                                           \
+                   ? copy(image_text(where.blob, v->member), v->member.length, buffer, capacity)   \
+                   : copy_fallback(fallback, buffer, capacity);                                    \
     }                                                                                              \
     static __attribute__((noinline, cold)) size_t hooked_##name##_call(                            \
         struct ffshm *ff, const char *flag, const struct ffshm_context *c, const char *fallback,   \
@@ -662,7 +662,7 @@ size_t ffshm_evaluate_many(const struct ffshm_view *view, const char *const *fla
 
 int ffshm_each(const struct ffshm_view *view, ffshm_each_fn *fn, void *arg)
 {
-    const struct snapshot *s = view->snapshot ? view->snapshot : &store_no_snapshot.image;
+    const struct snapshot *s = snapshot_of(view);
     int calls = 0;
     for (uint64_t i = 0; i <= s->index_mask; i++) {
         struct snapshot_blob where = snapshot_slot(s, s->index[i].slot, IMAGE_FLAG);
