@@ -610,6 +610,12 @@ static __attribute__((noinline)) void judge_and_tell(struct ffshm *ff, uint64_t 
     rcu_leave();
 }
 
+/* An empty view is one of the empty snapshot. */
+static inline const struct snapshot *snapshot_of(const struct ffshm_view *view)
+{
+    return view->snapshot ? view->snapshot : &store_no_snapshot.image;
+}
+
 static inline void evaluate_view(const struct ffshm_view *view, const struct snapshot *s,
                                  const char *flag, const struct ffshm_context *c,
                                  struct evaluation *e)
@@ -638,7 +644,7 @@ hooked_evaluate(const struct ffshm_view *view, const struct snapshot *s, const c
 struct ffshm_result ffshm_evaluate(const struct ffshm_view *view, const char *flag,
                                    const struct ffshm_context *c)
 {
-    const struct snapshot *s = view->snapshot ? view->snapshot : &store_no_snapshot.image;
+    const struct snapshot *s = snapshot_of(view);
     if (view->store && __builtin_expect(store_hooked(view->store), 0)) {
         struct ffshm_result result;
         hooked_evaluate(view, s, flag, c, &result);
