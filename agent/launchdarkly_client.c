@@ -393,17 +393,11 @@ static void check_uris(const struct launchdarkly_client *c)
     }
 }
 
-/* LaunchDarkly: letters, digits, '.', '_' and '-', the first a letter or digit. */
 static const char *filter_of(const struct launchdarkly_client *c)
 {
-    static const char letters[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     const char *filter = config_text(c->config, CONFIG_LD_FILTER);
-    if (!*filter) {
-        return NULL;
-    }
-    if (!strchr("._-", filter[0]) && strspn(filter, letters) == strlen(filter)) {
-        return filter;
+    if (!*filter || launchdarkly_filter_valid(filter)) {
+        return *filter ? filter : NULL;
     }
     LOG_EVENT(LOG_LEVEL_ERROR, "setting-ignored", log_text("setting", "launchdarkly.filter"),
               log_text("cause", "a filter's key has letters, digits, '.', '_' and '-', the first a "

@@ -5,22 +5,13 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define TAG_MOST 64
-
-/* LaunchDarkly takes letters, digits, '.', '_' and '-', at most 64. */
-static bool is_tag(const char *text)
-{
-    const size_t length = strlen(text);
-    return length > 0 && length <= TAG_MOST &&
-           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
-               length;
-}
+#include "source/launchdarkly.h"
 
 /* The setting's text where it is a tag, else "". */
 static const char *tag(const struct config *config, enum config_setting setting, const char *name)
 {
     const char *text = config_text(config, setting);
-    if (!*text || is_tag(text)) {
+    if (!*text || launchdarkly_tag_valid(text)) {
         return text;
     }
     LOG_EVENT(LOG_LEVEL_WARNING, "setting-ignored", log_text("setting", name),

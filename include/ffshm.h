@@ -17,7 +17,11 @@
  *                  the one call that notices a new snapshot maps it (FFSHM_REFRESH_INLINE) or
  *                  wakes the thread that does (FFSHM_REFRESH_THREAD); and while there is no
  *                  snapshot, or a new one cannot be mapped, calls look at the clock and now and
- *                  then, at most every 10 ms and later every 2 s, try again.
+ *                  then, at most every 10 ms and later every 2 s, try again. While the agent
+ *                  collects, a process's first counted evaluation makes a file (0.2 ms), and so
+ *                  does a child's after fork; a thread's first one, and the first one of a flag
+ *                  version in a thread, block signals for a moment and may make that file longer;
+ *                  what is told beside the count carries the time.
  *   may map        may open, map, verify and unmap files; never waits for another process
  *   may block      waits, for at most the time that it was given
  *
@@ -26,11 +30,16 @@
  *     your stack; do not build one context from two threads at once. Evaluating with it from many
  *     threads is fine.
  *   - What ffshm_evaluate returns lives in the view: it is gone after ffshm_unpin.
- *   - Only ffshm_close, ffshm_refresh, ffshm_wait_ready, ffshm_status and the functions under
- *     "tell" take a NULL store; with NULL every evaluation is a crash. Check what ffshm_open
- *     returns.
+ *   - Only ffshm_close, ffshm_refresh, ffshm_wait_ready, ffshm_status, ffshm_environment_id,
+ *     ffshm_add_hook and the functions under "tell" take a NULL store; with NULL every evaluation
+ *     is a crash. Check what ffshm_open returns.
+ *   - A struct ffshm_migration borrows the store and the context until ffshm_migration_track.
+ *   - A hook runs inside every evaluation, in whatever thread that is: it must be as safe and as
+ *     fast as the evaluations are to be.
  *   - A view that is never unpinned keeps its snapshot in memory for good.
  *   - ffshm_close while another thread still evaluates with the store is a use after free.
+ *   - What is told needs the process's file to stay: a program that removes or truncates files in
+ *     the store's telemetry/ gets SIGBUS.
  *   - Do not remove or replace the store's directory under running readers: they keep the snapshot
  *     that they have. ffshm_refresh takes up a new directory at the same path, and so does the
  *     thread of FFSHM_REFRESH_THREAD, which looks every half minute to a minute; evaluations with
@@ -136,10 +145,10 @@ enum ffshm_log_level { FFSHM_LOG_ERROR = 3, FFSHM_LOG_WARNING = 4, FFSHM_LOG_INF
 typedef void ffshm_log_fn(void *arg, int level, const char *message);
 
 struct ffshm_options {
-    size_t size; /* sizeof(struct ffshm_options), so that later versions can add members */
-    int refresh; /* enum ffshm_refresh_mode */
-    int verify;  /* enum ffshm_verify */
-    bool no_telemetry;
+    size_t size;       /* sizeof(struct ffshm_options), so that later versions can add members */
+    int refresh;       /* enum ffshm_refresh_mode */
+    int verify;        /* enum ffshm_verify */
+    bool no_telemetry; /* tell the agent nothing, and do not count what cannot be told */
     ffshm_log_fn *log;
     void *log_arg;
 };
@@ -208,7 +217,7 @@ struct ffshm_status {
     uint32_t segments;
     uint64_t refused;        /* snapshots that failed verification */
     uint64_t refreshes;      /* snapshots mapped */
-    uint64_t dropped_events; /* events that found no telemetry */
+    uint64_t dropped_events; /* by this process: no room, too large, or nobody collects */
     /* The agent's report of its sources; times are milliseconds of CLOCK_REALTIME. */
     int source_error;         /* enum ffshm_source_error: the last one, also when all is well now */
     int source_error_status;  /* FFSHM_SOURCE_ERROR_RESPONSE: the HTTP status; else 0 */
@@ -578,15 +587,30 @@ FFSHM_API size_t ffshm_all_flags_json(const struct ffshm_view *view, const struc
 
 /* ---- tell --------------------------------------------------------------------------------- */
 
-/* Record an event for metrics and experiments. Until the agent of this version collects events,
-   they are dropped and counted in ffshm_status.dropped_events. `ff` may be NULL. Lock-free; no
-   system call. */
+/*
+ * While the agent collects, evaluations count themselves and tell, once in a while, with what
+ * fallback and for which contexts; flags whose events are to be sent whole are told whole. All of
+ * it goes into a file in shared memory that the agent reads; ffshm_all_flags_json alone tells
+ * nothing. Below: what a program tells of its own accord.
+ *
+ * No function here waits for the agent. An event for which there is no room, or that is larger than
+ * a quarter of the room there is, is dropped and counted in ffshm_status.dropped_events, and so is
+ * every event while no agent collects (but with no_telemetry). Counts of evaluations are not lost
+ * that way. `ff` may be NULL.
+ */
+
+/* Records an event for metrics and experiments. An event or context that is NULL, or a context that
+   is invalid, is no event. Wait-free, but for the exceptions that an evaluation has. */
 FFSHM_API void ffshm_track(struct ffshm *ff, const char *event, const struct ffshm_context *c,
                            double value);
+/* The same with any JSON, or NULL, and a value or NULL. Text that is no JSON is dropped and
+   counted; null is no data; a value that is not finite is none. */
 FFSHM_API void ffshm_track_data(struct ffshm *ff, const char *event, const struct ffshm_context *c,
                                 const double *value, const char *json);
+/* Makes the context known with all its attributes. */
 FFSHM_API void ffshm_identify(struct ffshm *ff, const struct ffshm_context *c);
-/* Asks the agent to collect now; does not wait for delivery. Returns FFSHM_OK. */
+/* Asks the agent to collect and to send now; does not wait for it. A system call. Returns FFSHM_OK,
+   also when nothing was told yet; FFSHM_INVALID_ARGUMENT for NULL. */
 FFSHM_API int ffshm_flush(struct ffshm *ff);
 
 /* ---- migrations --------------------------------------------------------------------------- */
@@ -656,7 +680,7 @@ FFSHM_API int ffshm_migration_stage(struct ffshm *ff, const char *flag,
                                     const struct ffshm_context *c, int fallback,
                                     struct ffshm_migration *m);
 
-/* What is being done; must be told once. */
+/* What is being done; the last one told counts. */
 FFSHM_API void ffshm_migration_operation(struct ffshm_migration *m, int operation);
 /* An origin was asked; that it failed; how long it took. What is told of an origin that was not
    asked makes the whole invalid. Wait-free, for two threads as said above. */
@@ -676,7 +700,7 @@ FFSHM_API void ffshm_migration_consistent(struct ffshm_migration *m, bool consis
  * of an agent dropped it; FFSHM_INVALID_CONTEXT; FFSHM_INVALID_ARGUMENT, with a line for the log
  * callback that says why, when no operation or no origin was told, something was told of an origin
  * that was not asked (consistency needs both), an argument was out of range, or the flag's key is
- * empty or longer than 1024 bytes. Lock-free; no system call but for the log.
+ * empty or longer than 1024 bytes. Costs what ffshm_track does.
  */
 FFSHM_API int ffshm_migration_track(struct ffshm_migration *m);
 

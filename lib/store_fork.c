@@ -4,7 +4,8 @@
  * Read-only mappings survive fork as they are. What does not: liburcu's registry (it would list
  * threads that the child does not have), a refresh that another thread has half done, and the
  * refresher thread. The handlers below hold refreshes off while forking, give liburcu its three
- * hooks, and turn THREAD stores into INLINE ones.
+ * hooks, and turn THREAD stores into INLINE ones. What telemetry has is wiped by the kernel
+ * (telemetry_map.c); here the child's one thread keeps its stripe.
  *
  * A child made by raw clone() runs no handlers. It evaluates like any other, and it sees later
  * snapshots (unless another thread was refreshing, or the store has a thread: its child has none),

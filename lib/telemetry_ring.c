@@ -14,6 +14,7 @@
 #include "telemetry_map.h"
 #include "test_point.h"
 
+#define LEAST 64u  /* bytes of room that are worth packing for */
 #define SMALL 1024 /* bytes of payload that are packed once, and then copied */
 
 /* The ring, as one push sees it. Values and not places: what is read in the private mapping or in
@@ -138,7 +139,7 @@ bool telemetry_push(struct ffshm *ff, struct telemetry *t, enum telemetry_record
     struct ring ring;
     if (!ring_of(t, &ring) ||
         !has_room(ff, t, &ring, atomic_load_explicit(&ring.file->ring_tail, memory_order_relaxed),
-                  4 * TELEMETRY_ALIGN)) {
+                  LEAST)) {
         return false; /* full: not worth the packing */
     }
     uint8_t small[SMALL];

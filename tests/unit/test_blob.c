@@ -47,6 +47,43 @@ static void steps_say_what_there_is_to_do(void **state)
     blob_free(&b);
 }
 
+static void what_tells_more_than_its_count_is_marked(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *members;
+        bool more;
+    } cases[] = {
+        {"\"trackEvents\":false", false},
+        {"\"trackEvents\":true", true},
+        {"\"trackEventsFallthrough\":true", true},
+        {"\"excludeFromSummaries\":true", true},
+        {"\"samplingRatio\":1", false},
+        {"\"samplingRatio\":0", true},
+        {"\"debugEventsUntilDate\":1", true},
+        {"\"prerequisites\":[{\"key\":\"p\",\"variation\":0}]", true},
+        {"\"rules\":[{\"variation\":0}]", false},
+        {"\"rules\":[{\"variation\":0},{\"variation\":0,\"trackEvents\":true}]", true},
+        {"\"fallthrough\":{\"rollout\":{\"variations\":[{\"variation\":0,\"weight\":1}]}}", false},
+        {"\"fallthrough\":{\"rollout\":{\"kind\":\"experiment\",\"variations\":["
+         "{\"variation\":0,\"weight\":1}]}}",
+         true},
+        {"\"rules\":[{\"rollout\":{\"kind\":\"experiment\",\"variations\":["
+         "{\"variation\":0,\"weight\":1}]}}]",
+         true},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char json[512];
+        snprintf(json, sizeof(json), "{\"on\":true,\"variations\":[0],%s}", cases[i].members);
+        struct blob b = flag(json);
+        const bool more = flag_of(&b)->flags & IMAGE_FLAG_COUNTS_MORE;
+        blob_free(&b);
+        if (more != cases[i].more) {
+            fail_msg("%s", cases[i].members);
+        }
+    }
+}
+
 static void members_for_events_are_carried_over(void **state)
 {
     (void)state;
@@ -359,6 +396,7 @@ int main(void)
         TEST(a_fixed_flag_has_no_steps),
         TEST(steps_say_what_there_is_to_do),
         TEST(members_for_events_are_carried_over),
+        TEST(what_tells_more_than_its_count_is_marked),
         TEST(variations_of_every_type_are_kept),
         TEST(indexes_out_of_range_become_malformed),
         TEST(what_serves_nothing_is_malformed_and_variation_beats_rollout),

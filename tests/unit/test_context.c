@@ -326,6 +326,35 @@ static void kinds_are_added_with_all_they_have(void **state)
     assert_text(get_of(&c, "org", "tier"), "silver");
 }
 
+static void identity_is_of_kinds_and_keys(void **state)
+{
+    (void)state;
+    struct ffshm_context a = user();
+    struct ffshm_context b = user();
+    struct ffshm_context org;
+    struct ffshm_context other;
+    char scratch[256];
+    ffshm_context_init(&org, "org", "key");
+    ffshm_context_init(&other, NULL, "other");
+    assert_true(a.identity != org.identity && a.identity != other.identity);
+    assert_true(a.kind_sum == other.kind_sum && a.kind_sum != org.kind_sum);
+    ffshm_context_string(&a, "tier", "gold"); /* attributes do not count */
+    assert_true(a.identity == b.identity);
+    struct ffshm_context turned = org;
+    assert_int_equal(ffshm_context_add(&a, &org), FFSHM_OK);
+    assert_int_equal(ffshm_context_add(&turned, &b), FFSHM_OK);
+    assert_true(a.identity == turned.identity && a.kind_sum == turned.kind_sum);
+    assert_true(a.identity != b.identity && a.kind_sum != b.kind_sum);
+    const char *json = "{\"kind\":\"multi\",\"org\":{\"key\":\"key\"},\"user\":{\"key\":\"key\"}}";
+    assert_int_equal(ffshm_context_parse(&b, json, strlen(json), scratch, sizeof(scratch)),
+                     FFSHM_OK);
+    assert_true(a.identity == b.identity && a.kind_sum == b.kind_sum);
+    json = "{\"key\":\"other\",\"email\":\"e\"}";
+    assert_int_equal(ffshm_context_parse(&b, json, strlen(json), scratch, sizeof(scratch)),
+                     FFSHM_OK);
+    assert_true(other.identity == b.identity && other.kind_sum == b.kind_sum);
+}
+
 static void what_cannot_be_added_changes_nothing(void **state)
 {
     (void)state;
@@ -568,6 +597,7 @@ int main(void)
         cmocka_unit_test(a_full_context_says_so),
         cmocka_unit_test(private_references_are_checked),
         cmocka_unit_test(kinds_are_added_with_all_they_have),
+        cmocka_unit_test(identity_is_of_kinds_and_keys),
         cmocka_unit_test(what_cannot_be_added_changes_nothing),
         cmocka_unit_test(attributes_that_do_not_fit_are_not_added),
         cmocka_unit_test(built_ins_are_selected_by_kind),

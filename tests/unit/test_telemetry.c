@@ -390,7 +390,7 @@ static void contexts_are_told_whole(void **state)
     struct ffshm_context org;
     char scratch[256];
     static const char user_json[] =
-        "{\"key\":\"\",\"name\":\"J\",\"anonymous\":true,\"privateAttributeNames\":[\"/a~b/\","
+        "{\"key\":\"j\",\"name\":\"J\",\"anonymous\":true,\"privateAttributeNames\":[\"/a~b/\","
         "\"email\"]}";
     ffshm_context_init(&c, NULL, "k");
     ffshm_context_name(&c, "N");
@@ -415,7 +415,19 @@ static void contexts_are_told_whole(void **state)
         "[[[[\"user\",\"k\",\"N\",true,[[\"b\",true],[\"i\",-3],[\"f\",0.5],"
         "[\"s\",[\"a\",null,\"b\"]],[\"j\",{\"bin\":\"{\\\"a\\\": [1]}\"}]],[\"/j/a\",\"b\"]],"
         "[\"org\",\"o\",null,false,[[\"b\",\"of org\"]],[\"x\"]]]],"
-        "[[[\"user\",\"\",\"J\",true,[],[\"/~1a~0b~1\",\"email\"]]]]]");
+        "[[[\"user\",\"j\",\"J\",true,[],[\"/~1a~0b~1\",\"email\"]]]]]");
+}
+
+static void nobody_is_identified_by_an_empty_key(void **state)
+{
+    (void)state;
+    struct ffshm_context c;
+    char scratch[128];
+    static const char user_json[] = "{\"key\":\"\",\"name\":\"J\"}";
+    assert_int_equal(
+        ffshm_context_parse(&c, user_json, strlen(user_json), scratch, sizeof(scratch)), FFSHM_OK);
+    ffshm_identify(ff, &c);
+    assert_string_equal(told("identify"), "[]");
 }
 
 /* ---- whole events ---- */
@@ -584,7 +596,7 @@ static void long_values_are_left_to_the_agent(void **state)
                               "{\"version\":4,\"on\":true,\"trackEvents\":true,"
                               "\"fallthrough\":{\"variation\":0},\"variations\":[\"");
     memset(json + head, 'x', 5000);
-    strcpy(json + head + 5000, "\"]}");
+    snprintf(json + head + 5000, 8, "\"]}");
     told_store_flag(&store, "on", json);
     char text[16];
     ffshm_string(ff, "on", &other, json + head, text, sizeof(text));
@@ -656,6 +668,7 @@ int main(void)
         TEST(more_sets_of_kinds_than_are_told_of_are_counted),
         TEST(a_context_is_told_of_once_an_epoch),
         TEST(contexts_are_told_whole),
+        TEST(nobody_is_identified_by_an_empty_key),
         TEST(tracked_flags_are_told_whole),
         TEST(prerequisites_are_told_before),
         TEST(an_abandoned_evaluation_keeps_what_was_told),

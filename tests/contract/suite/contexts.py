@@ -327,7 +327,12 @@ COMPARE = [
         False,
     ),
     ("another member", with_custom({"a": "hi", "b": 1}), with_custom({"a": "hi"}), False),
-    ("members in another order", with_custom({"a": 1, "b": 2}), with_custom({"b": 2, "a": 1}), True),
+    (
+        "members in another order",
+        with_custom({"a": 1, "b": 2}),
+        with_custom({"b": 2, "a": 1}),
+        True,
+    ),
     ("items in another order", with_custom([1, 2]), with_custom([2, 1]), False),
     ("1 and 1.0", with_custom(1), with_custom(1.0), True),
     ("1 and true", with_custom(1), with_custom(True), False),

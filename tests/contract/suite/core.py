@@ -59,9 +59,8 @@ class Test:
             self.stop(text)
 
     def equal(self, got, wanted, what=""):
-        return self.check(
-            same(got, wanted), f"{what + ': ' if what else ''}got {shown(got)}, wanted {shown(wanted)}"
-        )
+        about = what + ": " if what else ""
+        return self.check(same(got, wanted), f"{about}got {shown(got)}, wanted {shown(wanted)}")
 
     def need_equal(self, got, wanted, what=""):
         if not self.equal(got, wanted, what):

@@ -187,6 +187,12 @@ def soon(ms):
     return int(time.time() * 1000) + ms
 
 
+def flag3(until):
+    return data.flag(
+        "flag3", filler(3, "value3"), 300, offVariation=3, debugEventsUntilDate=until
+    )
+
+
 def all_flags_default(test):
     until, was = soon(100000), soon(-100000)
     client = service.client_with(
@@ -194,7 +200,7 @@ def all_flags_default(test):
         data.flags(
             data.flag("flag1", filler(1, "value1"), 100, offVariation=1),
             data.flag("flag2", filler(2, "value2"), 200, offVariation=2, trackEvents=True),
-            data.flag("flag3", filler(3, "value3"), 300, offVariation=3, debugEventsUntilDate=until),
+            flag3(until),
             data.flag("flag4", filler(4, "value4"), 400, offVariation=4, debugEventsUntilDate=was),
         ),
     )
@@ -349,7 +355,7 @@ def all_flags_details(test):
         data.flags(
             data.flag("flag1", filler(1, "value1"), 100, offVariation=1),
             data.flag("flag2", filler(2, "value2"), 200, offVariation=2, trackEvents=True),
-            data.flag("flag3", filler(3, "value3"), 300, offVariation=3, debugEventsUntilDate=until),
+            flag3(until),
         ),
     )
     state = state_of(client, withReasons=True, detailsOnlyForTrackedFlags=True)

@@ -230,10 +230,12 @@ def environment_id(test):
         return run
 
     def streaming(t):
-        return {"streaming": {"baseUri": service.endpoint(t, mock.Stream(flags(), "env-12345")).url}}
+        at = service.endpoint(t, mock.Stream(flags(), "env-12345"))
+        return {"streaming": {"baseUri": at.url}}
 
     def polling(t):
-        return {"polling": {"baseUri": service.endpoint(t, mock.Poll(flags(), "env-12345")).url}}
+        at = service.endpoint(t, mock.Poll(flags(), "env-12345"))
+        return {"polling": {"baseUri": at.url}}
 
     test.run("streaming", check(streaming))
     test.run("polling", check(polling))

@@ -1,4 +1,4 @@
-"""LaunchDarkly as the checks want it: streams, polls, a receiver of events, and things that fail."""
+"""LaunchDarkly as the checks want it: streams, polls, a receiver of events; and what fails."""
 import gzip
 import json
 import queue

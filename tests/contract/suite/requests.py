@@ -35,7 +35,9 @@ def events_request(test, **configuration):
     sink = service.events(test)
     settings = {"baseUri": sink.endpoint.url, "flushIntervalMs": service.EVER}
     settings.update(configuration.pop("events", {}))
-    client = service.client(test, service.streaming(test, data.EMPTY), configuration, events=settings)
+    client = service.client(
+        test, service.streaming(test, data.EMPTY), configuration, events=settings
+    )
     client.identify(data.user())
     client.flush()
     return sink.endpoint.need_request(test)
@@ -51,9 +53,8 @@ def basic_headers(test, request, method):
 def stream_headers(test):
     request = stream_request(test, credential=KEY)
     basic_headers(test, request, "GET")
-    test.check(
-        "text/event-stream" in (request.header("accept") or ""), f"Accept: {request.header('accept')}"
-    )
+    accept = request.header("accept") or ""
+    test.check("text/event-stream" in accept, f"Accept: {accept}")
 
 
 def poll_headers(test):

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Runs the contract checks against the service.
 
-    run.py --service PROGRAM --agent PROGRAM [--corpus DIRECTORY] [--run PATTERN]... [--skip PATTERN]...
-           [--quick] [--long] [--jobs N] [--loud] [--list] [--all] [--durations]
+    run.py --service PROGRAM --agent PROGRAM [--corpus DIRECTORY]
+           [--run PATTERN]... [--skip PATTERN]... [--quick] [--long] [--jobs N]
+           [--loud] [--list] [--durations]
 
 A pattern is a regular expression, looked for in names like "streaming/updates/everything again".
 Each job is a process with a mock LaunchDarkly and a service of its own. --quick: fewer variants.
@@ -34,11 +35,14 @@ import wire
 
 # What the quick tier runs of each kind.
 QUICK = (
-    r"evaluation/parameterized/(errors|prerequisites|segment|target|wrong type|bucketing.*#[0-9]*5$)"
-    r"|evaluation/(all flags|client not)|events/(summary|identify|index|gzip|capacity)"
-    r"|streaming/(updates|validation|lifecycle)|polling/(flags|gzip|decoding)|instance id"
-    r"|context type|secure|migrations/(stages|invoked)|hooks/evaluation/(of|env|fail)|hooks/track"
+    r"evaluation/parameterized/(prerequisites|segment match|target|wrong type)"
+    r"|evaluation/(all flags|client not ready/every)"
+    r"|events/(summary/(basic|unknown|prereq)|identify/again|index/.*over|gzip|capacity/enf)"
+    r"|streaming/(updates/.* higher|validation/malformed|lifecycle/closes$)|polling/(flags|gzip)"
+    r"|instance id|context type|secure|migrations/invoked|hooks/evaluation/(of|env)"
 )
+
+SLOW = ("long", "tags", "migrations", "events/delivery", "events/requests/tls")
 
 
 def all_units(options):
@@ -112,22 +116,29 @@ def start(options, units, order, tls):
 
 def report(found):
     for one in reversed(found):  # parents first
+        name = "/".join(one["path"])
         for fault in one["faults"]:
-            print(f"FAILED {'/'.join(one['path'])}\n    " + fault.replace("\n", "\n    "), flush=True)
+            print(f"FAILED {name}\n    " + fault.replace("\n", "\n    "), flush=True)
+
+
+def area_of(path):
+    return "/".join(path[:2]) if path[0] in ("evaluation", "events") else path[0]
+
+
+def remarks(failed, skipped):
+    return (f", {failed} failed" if failed else "") + (f", {skipped} skipped" if skipped else "")
 
 
 def summary(results, troubles, seconds, options):
     flat = [one for number in sorted(results) for one in results[number]]
     groups = collections.OrderedDict()
     for one in flat:
-        area = "/".join(one["path"][:2]) if one["path"][0] in ("evaluation", "events") else one["path"][0]
-        counts = groups.setdefault(area, [0, 0, 0])
+        counts = groups.setdefault(area_of(one["path"]), [0, 0, 0])
         counts[0] += 1
         counts[1] += bool(one["faults"])
         counts[2] += one["skipped"] is not None
     for area, (total, failed, skipped) in groups.items():
-        more = (f", {failed} failed" if failed else "") + (f", {skipped} skipped" if skipped else "")
-        print(f"{total:6} {area}{more}")
+        print(f"{total:6} {area}{remarks(failed, skipped)}")
     for one in flat:
         if one["skipped"] is not None:
             print(f"skipped {'/'.join(one['path'])}: {one['skipped']}")
@@ -177,7 +188,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="ffshm-contract-") as directory:
         tls = certificates.in_directory(directory)
         # The long ones first, so that no worker is left alone with one.
-        order.sort(key=lambda number: not units[number][0].startswith(("long", "tags", "migrations", "events/delivery")))
+        order.sort(key=lambda number: not units[number][0].startswith(SLOW))
         results, troubles = start(options, units, order, tls)
     return summary(results, troubles, time.monotonic() - begin, options)
 

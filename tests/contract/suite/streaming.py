@@ -378,9 +378,9 @@ def units():
         verb = "delete" if delete else "patch"
         for word, delta, applied in DELTAS:
             fate = "is applied" if applied else "is not applied"
-            name = f"{verb} with {word} version {fate}"
-            made.append((f"streaming/updates/flag {name}", flag_update(delete, delta, applied)))
-            made.append((f"streaming/updates/segment {name}", segment_update(delete, delta, applied)))
+            for what, update in (("flag", flag_update), ("segment", segment_update)):
+                name = f"streaming/updates/{what} {verb} with {word} version {fate}"
+                made.append((name, update(delete, delta, applied)))
     for name, event, payload in BAD:
         made.append((f"streaming/validation/{name}", drops_and_reconnects(event, payload)))
     for name, event, payload in IGNORED:

@@ -39,7 +39,8 @@ class Request:
         return json.loads(self.plain_body())
 
     def plain_body(self):
-        return gzip.decompress(self.body) if self.header("content-encoding") == "gzip" else self.body
+        compressed = self.header("content-encoding") == "gzip"
+        return gzip.decompress(self.body) if compressed else self.body
 
     def send(self, data):
         with self._lock:
