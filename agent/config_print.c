@@ -21,12 +21,12 @@ static void print_url(FILE *out, const char *url)
     const char *authority = start ? start + 3 : url;
     const char *end = authority + strcspn(authority, "/?#");
     const char *at = memrchr(authority, '@', (size_t)(end - authority));
-    if (!at) {
+    if (!at && !strchr(end, '@')) {
         print_text(out, url);
         return;
     }
-    char *shown;
-    if (asprintf(&shown, "%.*s***%s", (int)(authority - url), url, at) >= 0) {
+    char *shown; /* an '@' further on: perhaps of a password with a '/', and no host before it */
+    if (asprintf(&shown, "%.*s***%s", (int)(authority - url), url, at ? at : "") >= 0) {
         print_text(out, shown);
         free(shown);
     }
