@@ -29,9 +29,11 @@ struct launchdarkly_client {
     struct launchdarkly *source;
     struct deliver *events;
     struct collector *collector;
-    char state_name[STATE_NAME]; /* of this environment's definitions in storage */
-    char trouble[256];           /* what the source said last that is wrong; "": nothing is */
+    char state_name[STATE_NAME];  /* of this key's and filter's definitions in storage */
+    char environment[STATE_NAME]; /* of this key: events and counts are of one */
+    char trouble[256];            /* what the source said last that is wrong; "": nothing is */
     bool restored;
+    bool forgets; /* what was told with another SDK key */
 };
 
 static int64_t now_ms(void)
@@ -63,19 +65,30 @@ static void state_failed(const char *event, const struct fault *fault)
 
 /* ---- last known good ---------------------------------------------------------------------- */
 
-/* The definitions of one SDK key and filter must never be served for another. The key itself is not
-   written down. */
-static int name_state(struct launchdarkly_client *c)
+#define ANY "*" /* no filter has this name */
+
+/* What is of the SDK key, without writing it down. */
+static int name_of_key(const struct launchdarkly_client *c, const char *kind, const char *text,
+                       char name[STATE_NAME])
 {
     struct ffshm_context who;
     char hash[65];
-    const char *filter = config_text(c->config, CONFIG_LD_FILTER);
-    ffshm_context_init(&who, "ffshm-state", *filter ? filter : "all");
+    ffshm_context_init(&who, kind, text);
     if (ffshm_secure_mode_hash(secret_text(c->config->sdk_key), &who, hash) != FFSHM_OK) {
         return -1;
     }
-    snprintf(c->state_name, sizeof c->state_name, "launchdarkly/%s", hash);
+    snprintf(name, STATE_NAME, "launchdarkly/%s", hash);
     return 0;
+}
+
+/* The definitions of one SDK key and filter must never be served for another. */
+static int name_state(struct launchdarkly_client *c)
+{
+    const char *filter = config_text(c->config, CONFIG_LD_FILTER);
+    return name_of_key(c, "ffshm-state", *filter ? filter : ANY, c->state_name) == 0 &&
+                   name_of_key(c, "ffshm-events", ANY, c->environment) == 0
+               ? 0
+               : -1;
 }
 
 /* What is kept, while it is read. */
@@ -271,36 +284,37 @@ static const char **list_of(const struct config_values *v)
     return list;
 }
 
-/* Events that an earlier agent could not deliver are of its SDK key's environment, and must not go
-   to another one. */
+/* What an earlier agent did not deliver, and what programs told it, is of its SDK key's environment
+   and must not go to another one. Remembered when it is gone: killed before, the next agent drops
+   it. */
+static const char events_of[] = "events-of";
+
 static int keep_environments_apart(struct launchdarkly_client *c, struct fault *fault)
 {
-    static const char name[] = "events-of";
     char *of = NULL;
-    if (storage_get(c->storage, name, &of, fault) != 0) {
+    if (storage_get(c->storage, events_of, &of, fault) != 0) {
         return -1;
     }
-    const bool same = of && strcmp(of, c->state_name) == 0;
-    const bool other = of && !same;
+    c->forgets = of && strcmp(of, c->environment) != 0;
+    const bool is_known = of && !c->forgets;
     free(of);
-    if (same) {
-        return 0;
+    if (!c->forgets) {
+        return is_known ? 0 : storage_set(c->storage, events_of, c->environment, fault);
     }
-    if (storage_begin(c->storage, fault) != 0) {
-        return -1;
+    LOG_EVENT(LOG_LEVEL_WARNING, "sdk-key-changed",
+              log_text("effect", "events that were not delivered with the old key are dropped"));
+    return launchdarkly_events_forget(c->storage, fault);
+}
+
+/* What programs told is passed over, too; only now nothing is left of the other environment. */
+static void finish_forgetting(struct launchdarkly_client *c)
+{
+    struct fault fault = {0};
+    if (c->forgets && collector_flush(c->collector) == 0 &&
+        storage_set(c->storage, events_of, c->environment, &fault) != 0) {
+        state_failed("state-not-kept", &fault);
     }
-    if ((other && launchdarkly_events_forget(c->storage, fault) != 0) ||
-        storage_set(c->storage, name, c->state_name, fault) != 0 ||
-        storage_commit(c->storage, fault) != 0) {
-        storage_rollback(c->storage);
-        return -1;
-    }
-    if (other) {
-        LOG_EVENT(
-            LOG_LEVEL_WARNING, "sdk-key-changed",
-            log_text("effect", "events that were not delivered with the old key are dropped"));
-    }
-    return 0;
+    c->forgets = false;
 }
 
 static int start_events(struct launchdarkly_client *c)
@@ -358,6 +372,7 @@ static int start_collector(struct launchdarkly_client *c)
         .flush_ms = config_number(c->config, CONFIG_EVENTS_FLUSH_MS),
         .has_events = true,
         .ring_bytes = ring,
+        .passes_over = c->forgets,
         .set_window = on_window,
         .arg = c,
     };
@@ -365,8 +380,21 @@ static int start_collector(struct launchdarkly_client *c)
     c->collector = collector_new(c->base, c->storage, c->events, &options, &fault);
     if (!c->collector) {
         state_failed("collect-failed", &fault);
+        return -1;
     }
-    return c->collector ? 0 : -1;
+    finish_forgetting(c);
+    return 0;
+}
+
+/* Definitions matter more: whatever keeps events from being collected, they come. */
+static void start_way_back(struct launchdarkly_client *c)
+{
+    if (start_events(c) != 0 || start_collector(c) != 0) {
+        publisher_telemetry_window(c->publisher, 0);
+        LOG_EVENT(LOG_LEVEL_ERROR, "events-off",
+                  log_text("effect", "evaluations are neither counted nor reported"),
+                  log_text("hint", "put right what is said above, and restart the agent"));
+    }
 }
 
 /* ---- the source ---------------------------------------------------------------------------- */
@@ -514,8 +542,8 @@ int launchdarkly_client_start(struct launchdarkly_client *c)
         return 0;
     }
     check_uris(c);
-    if (has_events(c) && (start_events(c) != 0 || start_collector(c) != 0)) {
-        return -1;
+    if (has_events(c)) {
+        start_way_back(c);
     }
     return has_mode(c, "off") ? 0 : start_source(c);
 }
