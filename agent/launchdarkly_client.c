@@ -32,7 +32,11 @@ struct launchdarkly_client {
     char state_name[STATE_NAME];  /* of this key's and filter's definitions in storage */
     char environment[STATE_NAME]; /* of this key: events and counts are of one */
     char trouble[256];            /* what the source said last that is wrong; "": nothing is */
+    void (*news)(void *arg);      /* of trouble; NULL: nobody asks */
+    void *news_arg;
     bool restored;
+    bool fresh;   /* LaunchDarkly's own state was here in this run */
+    bool stopped; /* it will not be asked again */
     bool forgets; /* what was told with another SDK key */
 };
 
@@ -55,7 +59,7 @@ static bool has_mode(const struct launchdarkly_client *c, const char *mode)
 
 static bool has_events(const struct launchdarkly_client *c)
 {
-    return config_bool(c->config, CONFIG_EVENTS_ENABLED) && !is_offline(c);
+    return config_bool(c->config, CONFIG_EVENTS_ENABLED) && !is_offline(c) && !c->config->once;
 }
 
 static void state_failed(const char *event, const struct fault *fault)
@@ -171,6 +175,7 @@ static int on_put(void *arg, struct model_item **items, size_t count, const char
         return -1;
     }
     pipeline_data_as_of(c->pipeline, CATALOG_LAUNCHDARKLY, 0);
+    c->fresh = true;
     return 0;
 }
 
@@ -197,10 +202,10 @@ static void tell_state(struct launchdarkly_client *c, const struct source_state 
 {
     char trouble[sizeof c->trouble] = "";
     if (told->error != IMAGE_SOURCE_NO_ERROR) {
-        snprintf(trouble, sizeof trouble, "%d %s", told->error_status,
-                 told->error_text ? told->error_text : "");
+        snprintf(trouble, sizeof trouble, "%s", told->error_text ? told->error_text : "");
         const bool repeated = strcmp(trouble, c->trouble) == 0;
         const bool is_off = told->state == IMAGE_SOURCE_OFF;
+        c->stopped = is_off;
         LOG_EVENT(repeated ? LOG_LEVEL_DEBUG
                   : is_off ? LOG_LEVEL_ERROR
                            : LOG_LEVEL_WARNING,
@@ -213,7 +218,11 @@ static void tell_state(struct launchdarkly_client *c, const struct source_state 
     } else if (told->state != IMAGE_SOURCE_VALID) {
         return;
     }
+    const bool is_news = strcmp(trouble, c->trouble) != 0 || c->stopped;
     memcpy(c->trouble, trouble, sizeof trouble);
+    if (is_news && c->news) {
+        c->news(c->news_arg);
+    }
 }
 
 static void on_state(void *arg, enum image_source_state state, enum image_source_error error,
@@ -457,7 +466,8 @@ static int start_source(struct launchdarkly_client *c)
         .accept_gzip = true,
         .poll_interval_ms = poll_interval(c),
         .initial_delay_ms = config_number(c->config, CONFIG_LD_INITIAL_RETRY_MS),
-        .never_stop = strcasecmp(config_text(c->config, CONFIG_LD_ON_REFUSAL), "slow") == 0,
+        .never_stop = strcasecmp(config_text(c->config, CONFIG_LD_ON_REFUSAL), "slow") == 0 &&
+                      !c->config->once,
     };
     c->source = launchdarkly_new(c->base, c->http, &options, &owner);
     return c->source ? 0 : -1;
@@ -560,6 +570,32 @@ void launchdarkly_client_finish(struct launchdarkly_client *c)
 bool launchdarkly_client_finished(const struct launchdarkly_client *c)
 {
     return !c->events || launchdarkly_events_idle(c->events);
+}
+
+bool launchdarkly_client_asks(const struct launchdarkly_client *c)
+{
+    return !has_mode(c, "off") && !is_offline(c);
+}
+
+bool launchdarkly_client_fresh(const struct launchdarkly_client *c)
+{
+    return c->fresh;
+}
+
+bool launchdarkly_client_stopped(const struct launchdarkly_client *c)
+{
+    return c->stopped;
+}
+
+const char *launchdarkly_client_trouble(const struct launchdarkly_client *c)
+{
+    return c->trouble;
+}
+
+void launchdarkly_client_on_news(struct launchdarkly_client *c, void (*news)(void *arg), void *arg)
+{
+    c->news = news;
+    c->news_arg = arg;
 }
 
 bool launchdarkly_client_restored(const struct launchdarkly_client *c)
