@@ -37,6 +37,7 @@ struct launchdarkly_client {
     bool restored;
     bool fresh;   /* LaunchDarkly's own state was here in this run */
     bool stopped; /* it will not be asked again */
+    bool unkept;  /* what is kept of the definitions is older than they are */
     bool forgets; /* what was told with another SDK key */
 };
 
@@ -159,16 +160,42 @@ static void restore_state(struct launchdarkly_client *c)
               log_number("age_s", (now_ms() - r.newest_ms) / 1000));
 }
 
+/* A state of which something could not be kept takes no more, or it would be a mixture of times:
+   until LaunchDarkly sends a whole one that can be kept. */
+static void tell_kept(struct launchdarkly_client *c, bool kept, const struct fault *fault)
+{
+    if (!kept && !c->unkept) {
+        state_failed("state-not-kept", fault);
+    } else if (kept && c->unkept) {
+        LOG_EVENT(LOG_LEVEL_INFO, "state-kept-again", log_text("source", "launchdarkly"));
+    }
+    c->unkept = !kept;
+}
+
+static void keep_all(struct launchdarkly_client *c, const char *json, size_t length)
+{
+    struct fault fault = {0};
+    const int result = storage_state_put(c->storage, c->state_name, json, length, now_ms(), &fault);
+    tell_kept(c, result == 0, &fault);
+}
+
+static void keep_one(struct launchdarkly_client *c, const char *path, const char *json,
+                     size_t length)
+{
+    struct fault fault = {0};
+    if (!c->unkept &&
+        storage_state_patch(c->storage, c->state_name, path, json, length, now_ms(), &fault) != 0) {
+        tell_kept(c, false, &fault);
+    }
+}
+
 /* ---- what the source says ------------------------------------------------------------------ */
 
 static int on_put(void *arg, struct model_item **items, size_t count, const char *json,
                   size_t length)
 {
     struct launchdarkly_client *c = arg;
-    struct fault fault = {0};
-    if (storage_state_put(c->storage, c->state_name, json, length, now_ms(), &fault) != 0) {
-        state_failed("state-not-kept", &fault);
-    }
+    keep_all(c, json, length);
     LOG_EVENT(LOG_LEVEL_INFO, "received", log_text("source", "launchdarkly"),
               log_number("items", (int64_t)count), log_number("bytes", (int64_t)length));
     if (pipeline_replace(c->pipeline, CATALOG_LAUNCHDARKLY, items, count) != 0) {
@@ -183,16 +210,13 @@ static int on_patch(void *arg, struct model_item *item, const char *path, const 
                     size_t length)
 {
     struct launchdarkly_client *c = arg;
-    struct fault fault = {0};
     const struct model_item *old = pipeline_item(c->pipeline, CATALOG_LAUNCHDARKLY, item->kind,
                                                  item->key.text, item->key.length);
     if (old && old->version >= item->version) {
         model_free(item); /* late: what is there is newer */
         return 0;
     }
-    if (storage_state_patch(c->storage, c->state_name, path, json, length, now_ms(), &fault) != 0) {
-        state_failed("state-not-kept", &fault);
-    }
+    keep_one(c, path, json, length);
     return pipeline_put(c->pipeline, CATALOG_LAUNCHDARKLY, item);
 }
 
