@@ -192,6 +192,9 @@ static void on_gone(void *arg)
               log_text("cause", "the store's directory was removed or replaced"),
               log_text("hint", "restart ffagent; running programs keep their old snapshot until "
                                "they ask"));
+    if (a->client) {
+        launchdarkly_client_finish(a->client); /* what they counted so far is in open files */
+    }
     a->gone = true;
     event_base_loopbreak(a->base);
 }

@@ -56,4 +56,23 @@ await_value color '"blue"'
 "$bin/ffctl" status --dir "$store" --json | grep -q '"telemetry":false' || fail "it says it collects"
 stop_agent
 
+step "the store is removed: what was counted until then is kept, and delivered by the next agent"
+rm -r "$store"
+start_ld_agent --events-flush-ms 60000
+await_value color '"blue"'
+before=$(ld total)
+"$probe" linger "$store" color 6 >"$work/lingers" &
+pids+=($!)
+for ((attempt = 0; attempt < patience_ms / 20; attempt++)); do
+    grep -qs evaluated "$work/lingers" && break
+    sleep 0.02
+done
+sleep 0.3 # the agent has opened the file by then
+rm -r "$store"
+wait "$agent" && fail "it ends well without its store"
+await_log event=store-gone
+start_ld_agent
+ld_await total $((before + 6))
+stop_agent
+
 echo "all as expected"
