@@ -91,7 +91,7 @@ static size_t choices_of(const struct config_setting_info *s, char *copy, const 
                          size_t most)
 {
     size_t count = 0;
-    strcpy(copy, s->choices); /* the table's own, and short */
+    snprintf(copy, CONFIG_CHOICES, "%s", s->choices); /* the table's own, and short */
     for (char *rest = copy, *word; count < most && (word = strsep(&rest, " ")) != NULL;) {
         words[count++] = word;
     }

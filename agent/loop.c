@@ -205,7 +205,7 @@ static void on_finish(evutil_socket_t fd, short what, void *arg)
 {
     struct agent *a = arg;
     (void)fd, (void)what;
-    const struct timeval soon = {0, FINISH_LOOK_MS * 1000};
+    const struct timeval soon = {0, (suseconds_t)FINISH_LOOK_MS * 1000};
     if (launchdarkly_client_finished(a->client) ||
         ++a->finish_looks > FINISH_MOST_MS / FINISH_LOOK_MS || event_add(a->finish, &soon) != 0) {
         event_base_loopbreak(a->base);

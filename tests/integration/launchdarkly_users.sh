@@ -8,10 +8,10 @@
 # shellcheck source=tests/support/launchdarkly.bash
 . "$FFSHM_SOURCE_DIR/tests/support/launchdarkly.bash"
 
-[ "$(id -u)" = 0 ] && command -v setpriv >/dev/null || {
+if [ "$(id -u)" != 0 ] || ! command -v setpriv >/dev/null; then
     echo "skipped: it needs root and setpriv, to be somebody else"
     exit 77
-}
+fi
 agent_user=61001
 program_user=61002
 
