@@ -91,7 +91,7 @@ static size_t choices_of(const struct config_setting_info *s, char *copy, const 
                          size_t most)
 {
     size_t count = 0;
-    strcpy(copy, s->choices); /* the table's own, and short */
+    snprintf(copy, CONFIG_CHOICES, "%s", s->choices); /* the table's own, and short */
     for (char *rest = copy, *word; count < most && (word = strsep(&rest, " ")) != NULL;) {
         words[count++] = word;
     }
@@ -188,13 +188,18 @@ static int check(enum config_setting setting, const char *text, const char *memb
                   text);
         return -1;
     }
-    return 0;
+    return config_check_text(setting, text, member, fault);
 }
 
 /* The SDK key goes to its own place; of its value only the origin stays. */
 static int set_key(struct config *c, const char *text, const char *member, struct fault *fault)
 {
-    size_t length = strlen(text);
+    const size_t length = strlen(text);
+    if (length > CONFIG_KEY_MOST) {
+        fault_set(fault, member, "copy the SDK key again; it is not shown here",
+                  "is not an SDK key: it is longer than %d bytes", CONFIG_KEY_MOST);
+        return -1;
+    }
     for (size_t i = 0; i < length; i++) {
         if (!isgraph((unsigned char)text[i])) {
             fault_set(fault, member, "copy the SDK key again; it is not shown here",

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LONGEST_KEY 1024
+#define LONGEST_LINE (CONFIG_KEY_MOST + 256) /* what is longer is no key, whatever is cut off */
 
 /* Up to the end of the first line. -1 and errno. */
 static ssize_t read_line(const char *path, char *line, size_t capacity)
@@ -52,7 +52,7 @@ void config_read_key_file(struct config *c)
         return;
     }
     const char *path = file->values[0].text;
-    char line[LONGEST_KEY];
+    char line[LONGEST_LINE];
     const ssize_t length = read_line(path, line, sizeof line);
     if (length < 0) {
         char cause[128];
