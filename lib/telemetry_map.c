@@ -22,7 +22,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h> /* renameat */
 #include <string.h>
 #include <sys/file.h>
@@ -53,10 +52,12 @@ void telemetry_lock(struct telemetry *t, struct telemetry_held *held)
     pthread_sigmask(SIG_SETMASK, &all, &held->signals);
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &held->cancel);
     uint32_t free_word = 0;
-    while (!atomic_compare_exchange_strong_explicit(&t->lock, &free_word, 1, memory_order_acquire,
-                                                    memory_order_relaxed)) {
+    for (unsigned times = 0;
+         !atomic_compare_exchange_strong_explicit(&t->lock, &free_word, 1, memory_order_acquire,
+                                                  memory_order_relaxed);
+         times++) {
         free_word = 0;
-        sched_yield();
+        store_wait_a_moment(times);
     }
 }
 
