@@ -415,6 +415,16 @@ struct telemetry *telemetry_get(struct ffshm *ff, struct telemetry **without)
 
 /* ---- room ---- */
 
+/* Will the file never open again? Somebody removed it; or this process made it with rights that it
+   has given up since, and may make another. */
+static bool is_out_of_reach(const struct ffshm *ff, int error)
+{
+    return error == ENOENT ||
+           ((error == EACCES || error == EPERM) &&
+            faccessat(atomic_load_explicit(&ff->dir_fd, memory_order_relaxed), TELEMETRY_DIRECTORY,
+                      W_OK | X_OK, AT_EACCESS) == 0);
+}
+
 bool telemetry_grow(struct ffshm *ff, struct telemetry *t, uint64_t bytes)
 {
     if (bytes <= t->arena_allocated) {
@@ -434,7 +444,7 @@ bool telemetry_grow(struct ffshm *ff, struct telemetry *t, uint64_t bytes)
     telemetry_path(file, path);
     const int fd = openat(atomic_load_explicit(&ff->dir_fd, memory_order_relaxed), path,
                           O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT) { /* somebody removed it */
+    if (fd < 0 && is_out_of_reach(ff, errno)) {
         atomic_store_explicit(&t->used_up, true, memory_order_relaxed);
         return false;
     }

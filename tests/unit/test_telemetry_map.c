@@ -336,6 +336,57 @@ static void a_directory_of_somebody_else_keeps_nothing_from_being_served(void **
     assert_int_equal(telemetry_files(store.live.dir), 0);
 }
 
+/* A daemon that began as root: what it made then it may not open any more. */
+static int with_other_rights_later(void)
+{
+    ffshm_bool(ff, "on", &user, false);
+    if (setgroups(0, NULL) != 0 || setresgid(65533, 65533, 65533) != 0 ||
+        setresuid(65533, 65533, 65533) != 0) {
+        return 2;
+    }
+    for (int i = 0; i < 3000; i++) {
+        char key[40];
+        snprintf(key, sizeof(key), "an-unknown-flag-%d", i);
+        ffshm_bool(ff, key, &user, false);
+    }
+    return is_served(100) ? 0 : 1;
+}
+
+static void a_process_that_gives_up_its_rights_goes_on_in_a_file_of_its_own(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    char path[512];
+    path_of(path, TELEMETRY_DIRECTORY);
+    assert_int_equal(chmod(store.live.dir, 0755), 0);
+    assert_int_equal(chmod(path, 01777), 0);
+    telemetry_desk_window(&store.desk, 1, 1, false);
+    in_child(with_other_rights_later);
+    assert_int_equal(dropped_counts(), 0);
+    assert_int_equal(telemetry_counted_all(store.live.dir), 3301);
+    assert_int_equal(telemetry_files(store.live.dir), 2);
+}
+
+/* Where it may make no other, it keeps the one it has. */
+static void a_process_that_gives_up_all_its_rights_counts_what_it_did(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    char path[512];
+    path_of(path, TELEMETRY_DIRECTORY);
+    assert_int_equal(chmod(store.live.dir, 0755), 0);
+    assert_int_equal(chmod(path, 0755), 0);
+    telemetry_desk_window(&store.desk, 1, 1, false);
+    in_child(with_other_rights_later);
+    assert_int_equal(telemetry_counted(store.live.dir, "on", 3, 1), 101);
+    assert_int_equal(telemetry_counted_all(store.live.dir) + dropped_counts(), 3301);
+    assert_int_equal(telemetry_files(store.live.dir), 1);
+}
+
 static int without_descriptors(void)
 {
     const struct rlimit limit = {3, 3};
@@ -480,6 +531,8 @@ int main(void)
         TEST(a_limit_of_file_sizes_keeps_nothing_from_being_served),
         TEST(an_arena_that_cannot_grow_loses_counts_and_counts_them),
         TEST(a_directory_of_somebody_else_keeps_nothing_from_being_served),
+        TEST(a_process_that_gives_up_its_rights_goes_on_in_a_file_of_its_own),
+        TEST(a_process_that_gives_up_all_its_rights_counts_what_it_did),
         TEST(without_a_descriptor_everything_is_served),
         TEST(a_thread_of_real_time_priority_lets_the_holder_of_the_lock_go_on),
         TEST(a_file_that_was_removed_is_made_anew),
