@@ -97,6 +97,8 @@ static struct telemetry *make_private(struct ffshm *ff)
         return NULL;
     }
     madvise(memory, size, MADV_DONTDUMP);
+    /* A few pages of it are used. Huge ones would be 8 MiB, cleared by the first evaluation. */
+    madvise(memory, size, MADV_NOHUGEPAGE);
     struct telemetry *t = (void *)memory;
     t->mask = (1u << shift) - 1;
     t->row_bytes = rows / TELEMETRY_STRIPES;
