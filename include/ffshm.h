@@ -218,6 +218,8 @@ struct ffshm_status {
     uint64_t refused;        /* snapshots that failed verification */
     uint64_t refreshes;      /* snapshots mapped */
     uint64_t dropped_events; /* by this process: no room, too large, or nobody collects */
+    uint64_t dropped_counts; /* evaluations that this process could not count: no room, or no
+                                telemetry/ that it may write, as with a store mounted read-only */
     /* The agent's report of its sources; times are milliseconds of CLOCK_REALTIME. */
     int source_error;         /* enum ffshm_source_error: the last one, also when all is well now */
     int source_error_status;  /* FFSHM_SOURCE_ERROR_RESPONSE: the HTTP status; else 0 */

@@ -85,6 +85,7 @@ struct ffshm {
     _Atomic uint64_t refused;
     _Atomic uint64_t refreshes;
     _Atomic uint64_t dropped_events;
+    _Atomic uint64_t dropped_counts;
     _Atomic uint64_t log_next_ns;        /* no line before */
     _Atomic uint64_t misuse_log_next_ns; /* of store_log_misuse */
 

@@ -90,6 +90,7 @@ static void lose_count(struct telemetry_teller *teller)
         atomic_fetch_add_explicit(file ? &file->dropped_counts : &t->lost_counts, 1,
                                   memory_order_relaxed);
     }
+    atomic_fetch_add_explicit(&teller->ff->dropped_counts, 1, memory_order_relaxed);
 }
 
 static void lose_event(struct telemetry_teller *teller)

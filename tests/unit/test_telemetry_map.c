@@ -237,6 +237,7 @@ static void without_a_directory_counts_are_lost_and_counted(void **state)
     ffshm_track(ff, "event", &user, 1);
     ffshm_status(ff, &status);
     assert_int_equal(status.dropped_events, 6);
+    assert_int_equal(status.dropped_counts, 10);
     assert_int_equal(rename(aside, path), 0);
     for (int i = 0; i < 300 && telemetry_files(store.live.dir) == 0; i++) {
         ffshm_bool(ff, "on", &user, false);
@@ -245,6 +246,8 @@ static void without_a_directory_counts_are_lost_and_counted(void **state)
     assert_int_equal(telemetry_files(store.live.dir), 1);
     const uint64_t lost = dropped_counts();
     assert_in_range(lost, 10, 60); /* 100 ms at first */
+    ffshm_status(ff, &status);
+    assert_int_equal(status.dropped_counts, lost);
     assert_int_equal(telemetry_totals(store.live.dir).dropped_events, 6);
     assert_int_equal(telemetry_counted(store.live.dir, "on", 3, 1), 1);
     ffshm_status(ff, &status);
