@@ -52,9 +52,8 @@ void telemetry_lock(struct telemetry *t, struct telemetry_held *held)
     pthread_sigmask(SIG_SETMASK, &all, &held->signals);
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &held->cancel);
     uint32_t free_word = 0;
-    for (unsigned times = 0;
-         !atomic_compare_exchange_strong_explicit(&t->lock, &free_word, 1, memory_order_acquire,
-                                                  memory_order_relaxed);
+    for (unsigned times = 0; !atomic_compare_exchange_strong_explicit(
+             &t->lock, &free_word, 1, memory_order_acquire, memory_order_relaxed);
          times++) {
         free_word = 0;
         store_wait_a_moment(times);
@@ -421,10 +420,9 @@ struct telemetry *telemetry_get(struct ffshm *ff, struct telemetry **without)
    has given up since, and may make another. */
 static bool is_out_of_reach(const struct ffshm *ff, int error)
 {
-    return error == ENOENT ||
-           ((error == EACCES || error == EPERM) &&
-            faccessat(atomic_load_explicit(&ff->dir_fd, memory_order_relaxed), TELEMETRY_DIRECTORY,
-                      W_OK | X_OK, AT_EACCESS) == 0);
+    return error == ENOENT || ((error == EACCES || error == EPERM) &&
+                               faccessat(atomic_load_explicit(&ff->dir_fd, memory_order_relaxed),
+                                         TELEMETRY_DIRECTORY, W_OK | X_OK, AT_EACCESS) == 0);
 }
 
 bool telemetry_grow(struct ffshm *ff, struct telemetry *t, uint64_t bytes)

@@ -77,8 +77,8 @@ static void look_at_acks(struct ffshm *ff, struct telemetry *t, const struct rin
     }
 }
 
-/* The tail may be an old one, which what was acknowledged since lies beyond: room then, and no claim
-   will succeed with it. */
+/* The tail may be an old one, which what was acknowledged since lies beyond: room then, and no
+   claim will succeed with it. */
 static bool fits(struct telemetry *t, const struct ring *ring, uint64_t tail, uint64_t bytes)
 {
     return tail + bytes <= atomic_load_explicit(&t->acked, memory_order_acquire) + ring->size;
