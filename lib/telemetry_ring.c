@@ -146,7 +146,7 @@ bool telemetry_push(struct ffshm *ff, struct telemetry *t, enum telemetry_record
     struct ring ring;
     if (!ring_of(t, &ring) ||
         !has_room(ff, t, &ring, atomic_load_explicit(&ring.file->ring_tail, memory_order_relaxed),
-                  4 * TELEMETRY_ALIGN)) {
+                  (uint64_t)4 * TELEMETRY_ALIGN)) {
         return false; /* full: not worth the packing */
     }
     uint8_t small[SMALL];

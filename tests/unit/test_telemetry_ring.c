@@ -338,7 +338,7 @@ static void threads_fill_one_ring(void **state)
     for (int i = 0; i < THREADS; i++) {
         pthread_join(threads[i], NULL);
     }
-    const size_t count = metrics(got, THREADS * EVENTS);
+    const size_t count = metrics(got, (size_t)THREADS * EVENTS);
     for (size_t i = 0; i < count; i++) {
         const int thread = (int)got[i] / EVENTS;
         assert_int_equal((int)got[i] % EVENTS, next[thread]); /* each thread's in its order */
