@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "context.h"
 #include "telemetry_block.h"
 #include "telemetry_error.h"
 #include "telemetry_map.h"
@@ -404,7 +405,7 @@ static void tell(struct telemetry_teller *teller, const struct telemetry_evaluat
                  const struct image_flag *parent)
 {
     const struct image_flag *flag = (const struct image_flag *)what->where.blob;
-    const bool valid = what->c && what->c->error == FFSHM_OK;
+    const bool valid = context_valid(what->c);
     const char *key = what->key ? what->key : "";
     const struct telemetry_subject subject = flag ? flag_subject(flag) : unknown_subject(key);
     if (!teller->t) {

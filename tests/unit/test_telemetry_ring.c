@@ -107,6 +107,9 @@ static void what_is_not_valid_is_not_told(void **state)
     struct ffshm_context invalid;
     ffshm_context_init(&invalid, NULL, "");
     ffshm_track(ff, "event", &invalid, 1);
+    struct ffshm_context never_made;
+    memset(&never_made, 0, sizeof(never_made));
+    ffshm_track(ff, "event", &never_made, 1);
     ffshm_track(ff, "event", NULL, 1);
     ffshm_track(ff, NULL, &user, 1);
     ffshm_track(NULL, "event", &user, 1);
