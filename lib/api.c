@@ -2,46 +2,19 @@
  * api.c - evaluation as programs call it: lookup, evaluate, count, hand the value over.
  *
  * Each call is one read section. The plain functions take the shortest way to a variation; the
- * _detail ones and the views have the whole story (judge). While the agent collects (`window`), all
+ * _detail ones have the whole story (judge.h). While the agent collects (`window`), all
  * of them count what they served, and tell more where there is more to tell (telemetry.h).
  */
 #include <math.h>
 #include <string.h>
 
-#include "evaluate.h"
 #include "hooks.h"
+#include "judge.h"
 #include "migration.h"
-#include "telemetry.h"
 
 static const char empty[] = "";
 
 /* ---- finding the flag ---- */
-
-/* Cold: before the first snapshot, misses look for one (by the clock, with backoff). */
-static __attribute__((noinline, cold)) const struct snapshot *not_ready(struct ffshm *ff)
-{
-    store_leave();
-    store_notice(ff);
-    return store_enter(ff);
-}
-
-static inline const struct snapshot *enter(struct ffshm *ff)
-{
-    const struct snapshot *s = store_enter(ff);
-    if (__builtin_expect(!s->ready, 0)) {
-        s = not_ready(ff);
-    }
-    return s;
-}
-
-static inline struct snapshot_blob by_key(const struct snapshot *s, const char *key)
-{
-    if (__builtin_expect(!key, 0)) {
-        return (struct snapshot_blob){NULL, 0, 0};
-    }
-    size_t length = text_length(key);
-    return snapshot_find(s, key, length, hash_bytes(key, length));
-}
 
 static __attribute__((noinline)) struct snapshot_blob resolve(const struct snapshot *s,
                                                               struct ffshm_flag *flag)
@@ -88,11 +61,6 @@ static inline struct snapshot_blob by_handle(const struct snapshot *s, struct ff
 
 /* ---- the outcome ---- */
 
-static inline bool valid(const struct ffshm_context *c)
-{
-    return c && c->error == FFSHM_OK;
-}
-
 /* The index that the flag serves to everybody; negative where it must be evaluated. */
 static inline int32_t constant(const struct image_flag *flag)
 {
@@ -105,53 +73,6 @@ static inline const struct image_variation *variation_at(const struct image_flag
 {
     const struct image_variation *variations = image_at(flag, flag->variations_offset);
     return &variations[i];
-}
-
-/* The outcome for a flag that is there and a valid context. */
-static inline void run(struct ffshm *ff, uint64_t window, const struct snapshot *s,
-                       struct snapshot_blob where, const struct ffshm_context *c, bool with_reason,
-                       struct evaluation *out)
-{
-    const struct image_flag *flag = (const struct image_flag *)where.blob;
-    if (__builtin_expect(window != 0 && flag->steps & IMAGE_STEP_PREREQUISITES, 0)) {
-        telemetry_evaluate(ff, window, s, where, c, with_reason, out);
-    } else {
-        evaluate(s, where, c, out);
-    }
-}
-
-/* The outcome in any case; never without a reason. */
-static void judge(struct ffshm *ff, uint64_t window, const struct snapshot *s,
-                  struct snapshot_blob where, const struct ffshm_context *c, bool with_reason,
-                  struct evaluation *out)
-{
-    if (where.blob && valid(c)) {
-        run(ff, window, s, where, c, with_reason, out);
-        return;
-    }
-    *out = (struct evaluation){.variation = -1,
-                               .rule_index = -1,
-                               .reason = FFSHM_REASON_ERROR,
-                               .error = !s->ready  ? FFSHM_NOT_READY
-                                        : valid(c) ? FFSHM_FLAG_NOT_FOUND
-                                                   : FFSHM_INVALID_CONTEXT,
-                               .flag = (const struct image_flag *)where.blob};
-}
-
-/* Counts what was served of a flag that is there, and nothing more. false: there is more to it. */
-static inline bool counted(struct ffshm *ff, struct snapshot_blob where,
-                           const struct ffshm_context *c, const struct evaluation *e, bool fits)
-{
-    const struct image_flag *flag = (const struct image_flag *)where.blob;
-    if (__builtin_expect(!flag || e->error != FFSHM_OK || !fits, 0)) {
-        return false;
-    }
-    struct telemetry_block *block = telemetry_ready(ff, flag, where.slot, c);
-    if (__builtin_expect(!block, 0)) {
-        return false;
-    }
-    telemetry_add(block, e->variation >= 0 ? (uint32_t)e->variation : flag->variation_count);
-    return true;
 }
 
 static void wrong_type(struct evaluation *e)
@@ -208,40 +129,6 @@ static void describe(const struct snapshot *s, const struct evaluation *e, struc
               sizeof(d->variant));
     copy_text(e->flag, e->rule_id, d->rule_id, sizeof(d->rule_id));
     copy_text(e->flag, e->prerequisite_key, d->prerequisite_key, sizeof(d->prerequisite_key));
-}
-
-static const char *text_or_empty(const struct image_flag *flag, struct image_string s)
-{
-    return s.length ? image_text(flag, s) : empty;
-}
-
-/* Built in one expression where the caller wants it: a copy of what was just stored member by
-   member stalls (41 ns instead of 19). */
-static inline struct ffshm_result result_of(const struct snapshot *s, const struct evaluation *e)
-{
-    static const struct image_variation none = {.type = IMAGE_NULL};
-    const struct image_variation *v = e->value ? e->value : &none;
-    const bool string = v->type == IMAGE_STRING;
-    return (struct ffshm_result){
-        .reason = e->reason,
-        .error = e->error,
-        .big_segments = e->big_segments,
-        .variation = e->variation,
-        .rule_index = e->rule_index,
-        .in_experiment = e->in_experiment,
-        .boolean = v->boolean != 0,
-        .type = (int)v->type,
-        .number = v->number,
-        .string = string ? image_text(e->flag, v->text) : NULL,
-        .string_length = string ? v->text.length : 0,
-        .json = e->value ? image_text(e->flag, v->json) : NULL,
-        .json_length = v->json.length,
-        .variant = text_or_empty(e->flag, v->key),
-        .rule_id = text_or_empty(e->flag, e->rule_id),
-        .prerequisite_key = text_or_empty(e->flag, e->prerequisite_key),
-        .flag_version = e->flag ? e->flag->blob.version : 0,
-        .generation = s->generation,
-    };
 }
 
 /* ---- the functions, one set for keys and one for handles ---- */
@@ -566,141 +453,4 @@ int ffshm_migration_stage(struct ffshm *ff, const char *flag, const struct ffshm
     int stage = judge_stage(ff, s, flag, c, fallback, m, &result);
     store_leave();
     return stage;
-}
-
-/* ---- views ---- */
-
-void ffshm_pin(struct ffshm *ff, struct ffshm_view *view)
-{
-    const struct snapshot *s = enter(ff);
-    struct store_snapshot *pinned =
-        (struct store_snapshot *)(uintptr_t)s; /* image is its first member */
-    if (pinned != &store_no_snapshot) {
-        atomic_fetch_add_explicit(&pinned->references, 1, memory_order_relaxed);
-    }
-    store_leave();
-    view->store = ff;
-    view->snapshot = s;
-}
-
-void ffshm_unpin(struct ffshm_view *view)
-{
-    if (view && view->snapshot) {
-        struct store_snapshot *pinned = (struct store_snapshot *)(uintptr_t)view->snapshot;
-        view->snapshot = NULL;
-        view->store = NULL;
-        store_drop(pinned, STORE_EXPLICIT);
-    }
-}
-
-/* A view needs no read section for its snapshot, but what is told needs one. */
-static __attribute__((noinline)) void judge_and_tell(struct ffshm *ff, uint64_t window,
-                                                     const struct snapshot *s, const char *flag,
-                                                     const struct ffshm_context *c,
-                                                     struct evaluation *e)
-{
-    const struct snapshot_blob where = by_key(s, flag);
-    rcu_enter();
-    judge(ff, window, s, where, c, false, e);
-    if (!counted(ff, where, c, e, true)) {
-        const struct telemetry_evaluation what = {
-            .snapshot = s, .where = where, .key = flag, .c = c, .result = e};
-        telemetry_tell(ff, window, &what);
-    }
-    rcu_leave();
-}
-
-/* An empty view is one of the empty snapshot. */
-static inline const struct snapshot *snapshot_of(const struct ffshm_view *view)
-{
-    return view->snapshot ? view->snapshot : &store_no_snapshot.image;
-}
-
-static inline void evaluate_view(const struct ffshm_view *view, const struct snapshot *s,
-                                 const char *flag, const struct ffshm_context *c,
-                                 struct evaluation *e)
-{
-    const uint64_t window = view->store ? telemetry_window(view->store) : 0;
-    if (window != 0) {
-        judge_and_tell(view->store, window, s, flag, c, e);
-    } else {
-        judge(NULL, 0, s, by_key(s, flag), c, false, e);
-    }
-}
-
-/* Hooks are told of no fallback: there is none. */
-static __attribute__((noinline, cold)) void
-hooked_evaluate(const struct ffshm_view *view, const struct snapshot *s, const char *flag,
-                const struct ffshm_context *c, struct ffshm_result *out)
-{
-    struct hooked h = {.told = {.fallback_type = FFSHM_TYPE_NULL}};
-    struct evaluation e;
-    hooked_before(&h, view->store, flag, c, "ffshm_evaluate");
-    evaluate_view(view, s, flag, c, &e);
-    *out = result_of(s, &e);
-    hooked_after(&h, out);
-}
-
-struct ffshm_result ffshm_evaluate(const struct ffshm_view *view, const char *flag,
-                                   const struct ffshm_context *c)
-{
-    const struct snapshot *s = snapshot_of(view);
-    if (view->store && __builtin_expect(store_hooked(view->store), 0)) {
-        struct ffshm_result result;
-        hooked_evaluate(view, s, flag, c, &result);
-        return result;
-    }
-    struct evaluation e;
-    evaluate_view(view, s, flag, c, &e);
-    return result_of(s, &e);
-}
-
-size_t ffshm_evaluate_many(const struct ffshm_view *view, const char *const *flags, size_t count,
-                           const struct ffshm_context *c, struct ffshm_result *results)
-{
-    size_t with_value = 0;
-    for (size_t i = 0; i < count; i++) {
-        results[i] = ffshm_evaluate(view, flags[i], c);
-        with_value += results[i].variation >= 0;
-    }
-    return with_value;
-}
-
-int ffshm_each(const struct ffshm_view *view, ffshm_each_fn *fn, void *arg)
-{
-    const struct snapshot *s = snapshot_of(view);
-    int calls = 0;
-    for (uint64_t i = 0; i <= s->index_mask; i++) {
-        struct snapshot_blob where = snapshot_slot(s, s->index[i].slot, IMAGE_FLAG);
-        if (!where.blob) {
-            continue;
-        }
-        const struct image_flag *flag = (const struct image_flag *)where.blob;
-        const struct ffshm_flag_info info = {
-            .key = image_text(flag, flag->blob.key),
-            .version = flag->blob.version,
-            .on = !(flag->steps & IMAGE_STEP_OFF),
-            .client_side_id = flag->flags & IMAGE_FLAG_CLIENT_SIDE_ID,
-            .mobile_key = flag->flags & IMAGE_FLAG_MOBILE_KEY,
-            .provenance = text_or_empty(flag, flag->provenance),
-            .variation_count = flag->variation_count,
-            .tag_count = flag->tag_count,
-            .tags = flag,
-        };
-        calls++;
-        if (!fn(arg, &info)) {
-            break;
-        }
-    }
-    return calls;
-}
-
-const char *ffshm_flag_tag(const struct ffshm_flag_info *info, size_t n)
-{
-    const struct image_flag *flag = info->tags;
-    if (n >= info->tag_count) {
-        return NULL;
-    }
-    const struct image_string *tags = image_at(flag, flag->tags_offset);
-    return image_text(flag, tags[n]);
 }

@@ -173,7 +173,7 @@ static bool record(const struct ffshm_migration *m)
     const struct telemetry_migration told = {
         .c = m->context,
         .flag = m->flag,
-        .version = m->flag_version > 0 ? m->flag_version : 0,
+        .version = m->flag_version,
         .variation = m->variation,
         .value = value,
         .fallback = fallback,

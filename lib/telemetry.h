@@ -245,7 +245,7 @@ void telemetry_stripes_after_fork_child(void);
 struct telemetry_migration {
     const struct ffshm_context *c;
     const char *flag;             /* its key */
-    int64_t version;              /* 0: there is no such flag */
+    int64_t version;              /* -1: there is no such flag */
     int32_t variation;            /* -1: the fallback was served */
     const char *value;            /* JSON text */
     const char *fallback;         /* JSON text */

@@ -366,7 +366,7 @@ void telemetry_pack_migration(struct telemetry_sink *sink, const void *what)
     msgpack_pack_array(&p, 11);
     msgpack_pack_int64(&p, r->time_ms);
     put_string(&p, m->flag);
-    if (m->version != 0) {
+    if (m->version >= 0) {
         msgpack_pack_int64(&p, m->version);
     } else {
         msgpack_pack_nil(&p);

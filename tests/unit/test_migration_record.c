@@ -46,6 +46,9 @@ static int set_up(void **state)
         0);
     put("wrong", "", 6);
     put("unsampled", "\"samplingRatio\":0,", 1);
+    live_store_put_text(&store, IMAGE_FLAG, "fresh",
+                        "{\"version\":0,\"on\":true,\"fallthrough\":{\"variation\":0},"
+                        "\"variations\":[\"live\"]}");
     live_store_publish(&store);
     (void)snprintf(path, sizeof path, "%s/" TELEMETRY_DIRECTORY, store.dir);
     assert_int_equal(mkdir(path, 0700), 0);
@@ -255,6 +258,17 @@ static void what_was_not_told_is_not_recorded(void **state)
                                       "write [2 0 nil nil nil 5] [[org o:1 nil false [] []]]\n");
 }
 
+static void the_first_version_of_a_flag_is_one(void **state)
+{
+    (void)state;
+    struct ffshm_migration m = begin("fresh", FFSHM_OPERATION_READ);
+    ffshm_migration_invoked(&m, FFSHM_ORIGIN_NEW);
+    assert_int_equal(ffshm_migration_track(&m), FFSHM_OK);
+    assert_string_equal(migrations(),
+                        "fresh 0 0 \"live\" \"dualwrite\" [2 0 nil nil nil false 0] 1 "
+                        "read [2 0 nil nil nil 1] [[org o:1 nil false [] []]]\n");
+}
+
 static void a_fallback_is_recorded_with_its_error(void **state)
 {
     (void)state;
@@ -338,6 +352,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_operation_with_everything_is_recorded),
         TEST(what_was_not_told_is_not_recorded),
+        TEST(the_first_version_of_a_flag_is_one),
         TEST(a_fallback_is_recorded_with_its_error),
         TEST(the_flags_sampling_ratio_leaves_records_out),
         TEST(stages_are_counted_as_evaluations),
