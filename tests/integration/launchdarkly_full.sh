@@ -9,11 +9,11 @@
 . "$FFSHM_SOURCE_DIR/tests/support/launchdarkly.bash"
 
 mkdir "$work/kept" "$work/run"
-mount -t tmpfs -o size=16m,mode=0755 none "$work/run" 2>/dev/null &&
-    mount -t tmpfs -o size=3m,mode=0700 none "$work/kept" 2>/dev/null || {
-    echo "skipped: it needs a filesystem of its own, which only root can mount"
+if ! mount -t tmpfs -o size=16m,mode=0755 none "$work/run" 2>/dev/null ||
+    ! mount -t tmpfs -o size=3m,mode=0700 none "$work/kept" 2>/dev/null; then
+    echo "skipped: it needs filesystems of its own, which only root can mount"
     exit 77
-}
+fi
 # shellcheck disable=SC2154  # code: of the test
 trap 'code=$?; set +e; umount -l "$work/kept" "$work/run"; (exit $code); clean_up' EXIT
 
