@@ -79,11 +79,12 @@ static void evaluate_batch(struct seen *seen, struct ffshm *ff, const char *flag
 static void follow_flag(struct ffshm *ff, const char *flag, const struct ffshm_context *who)
 {
     struct seen seen = {.generation = UINT64_MAX};
+    struct ffshm_detail detail = {.variation = -1};
     while (!stopped) {
         /* The first evaluation after a publish is the one that maps the new snapshot. */
         char value[sizeof(seen.value)] = "";
-        struct ffshm_detail detail;
         ffshm_json_detail(ff, flag, who, "null", value, sizeof(value), &detail);
+        seen.total++;
 
         struct ffshm_status status;
         ffshm_status(ff, &status);
@@ -104,6 +105,7 @@ static void follow_flag(struct ffshm *ff, const char *flag, const struct ffshm_c
         evaluate_batch(&seen, ff, flag, who);
         nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
     }
+    report(&seen, &detail);
 }
 
 int main(int argc, char **argv)

@@ -313,7 +313,7 @@ static inline struct ffshm_result result_of(const struct snapshot *s, const stru
         return value;                                                                              \
     }                                                                                              \
     /* Counts the constant variation. */                                                           \
-    static __attribute__((noinline))                                                               \
+    static inline __attribute__((always_inline))                                                   \
     T count_##name(struct ffshm *ff, const struct snapshot *s, const struct image_flag *flag,      \
                    uint32_t slot, const struct ffshm_context *c, T fallback)                       \
     {                                                                                              \
@@ -330,6 +330,13 @@ static inline struct ffshm_result result_of(const struct snapshot *s, const stru
         telemetry_add(block, (uint32_t)i);                                                         \
         store_leave();                                                                             \
         return fallback;                                                                           \
+    }                                                                                              \
+    /* The same for a caller that has no register saved yet, and is to save none. */               \
+    static __attribute__((noinline))                                                               \
+    T count_flag_##name(struct ffshm *ff, const struct snapshot *s, const struct image_flag *flag, \
+                        uint32_t slot, const struct ffshm_context *c, T fallback)                  \
+    {                                                                                              \
+        return count_##name(ff, s, flag, slot, c, fallback);                                       \
     }                                                                                              \
     static T whole_##name(struct ffshm *ff, const struct snapshot *s, struct snapshot_blob where,  \
                           const char *key, const struct ffshm_context *c, T fallback,              \
@@ -396,7 +403,8 @@ static inline struct ffshm_result result_of(const struct snapshot *s, const stru
                         T fallback)                                                                \
     {                                                                                              \
         const struct snapshot *s = store_enter_fast(ff);                                           \
-        FAST(by_hint(s, flag), take_##name, continue_##name, count_##name, general_flag_##name)    \
+        FAST(by_hint(s, flag), take_##name, continue_##name, count_flag_##name,                    \
+             general_flag_##name)                                                                  \
     }                                                                                              \
     T ffshm_##name##_detail(struct ffshm *ff, const char *flag, const struct ffshm_context *c,     \
                             T fallback, struct ffshm_detail *detail)                               \
@@ -441,9 +449,9 @@ SCALAR(double, double, IMAGE_NUMBER, v->number, TELEMETRY_NUMBER, number)
         if (result) {                                                                              \
             *result = result_of(s, &e);                                                            \
         }                                                                                          \
-        v = e.value;                                                                               \
-        return v ? copy(image_text(where.blob, v->member), v->member.length, buffer, capacity)     \
-                 : copy_fallback(fallback, buffer, capacity);                                      \
+        return v && fits                                                                           \
+                   ? copy(image_text(where.blob, v->member), v->member.length, buffer, capacity)   \
+                   : copy_fallback(fallback, buffer, capacity);                                    \
     }                                                                                              \
     static __attribute__((noinline, cold)) size_t hooked_##name##_call(                            \
         struct ffshm *ff, const char *flag, const struct ffshm_context *c, const char *fallback,   \
@@ -586,60 +594,64 @@ void ffshm_unpin(struct ffshm_view *view)
 }
 
 /* A view needs no read section for its snapshot, but what is told needs one. */
-static __attribute__((noinline)) void judge_and_tell(const struct ffshm_view *view, uint64_t window,
-                                                     const char *flag, struct snapshot_blob where,
+static __attribute__((noinline)) void judge_and_tell(struct ffshm *ff, uint64_t window,
+                                                     const struct snapshot *s, const char *flag,
                                                      const struct ffshm_context *c,
                                                      struct evaluation *e)
 {
-    const struct snapshot *s = view->snapshot;
+    const struct snapshot_blob where = by_key(s, flag);
     rcu_enter();
-    judge(view->store, window, s, where, c, false, e);
-    if (!counted(view->store, where, c, e, true)) {
+    judge(ff, window, s, where, c, false, e);
+    if (!counted(ff, where, c, e, true)) {
         const struct telemetry_evaluation what = {
             .snapshot = s, .where = where, .key = flag, .c = c, .result = e};
-        telemetry_tell(view->store, window, &what);
+        telemetry_tell(ff, window, &what);
     }
     rcu_leave();
 }
 
-static inline void evaluate_view(const struct ffshm_view *view, const char *flag,
-                                 const struct ffshm_context *c, struct evaluation *e)
+/* An empty view is one of the empty snapshot. */
+static inline const struct snapshot *snapshot_of(const struct ffshm_view *view)
 {
-    const struct snapshot *s = view->snapshot ? view->snapshot : &store_no_snapshot.image;
-    const uint64_t window = view->snapshot ? telemetry_window(view->store) : 0;
-    const struct snapshot_blob where = by_key(s, flag);
+    return view->snapshot ? view->snapshot : &store_no_snapshot.image;
+}
+
+static inline void evaluate_view(const struct ffshm_view *view, const struct snapshot *s,
+                                 const char *flag, const struct ffshm_context *c,
+                                 struct evaluation *e)
+{
+    const uint64_t window = view->store ? telemetry_window(view->store) : 0;
     if (window != 0) {
-        judge_and_tell(view, window, flag, where, c, e);
+        judge_and_tell(view->store, window, s, flag, c, e);
     } else {
-        judge(NULL, 0, s, where, c, false, e);
+        judge(NULL, 0, s, by_key(s, flag), c, false, e);
     }
 }
 
 /* Hooks are told of no fallback: there is none. */
-static __attribute__((noinline, cold)) void hooked_evaluate(const struct ffshm_view *view,
-                                                            const char *flag,
-                                                            const struct ffshm_context *c,
-                                                            struct ffshm_result *out)
+static __attribute__((noinline, cold)) void
+hooked_evaluate(const struct ffshm_view *view, const struct snapshot *s, const char *flag,
+                const struct ffshm_context *c, struct ffshm_result *out)
 {
     struct hooked h = {.told = {.fallback_type = FFSHM_TYPE_NULL}};
     struct evaluation e;
     hooked_before(&h, view->store, flag, c, "ffshm_evaluate");
-    evaluate_view(view, flag, c, &e);
-    *out = result_of(view->snapshot, &e);
+    evaluate_view(view, s, flag, c, &e);
+    *out = result_of(s, &e);
     hooked_after(&h, out);
 }
 
 struct ffshm_result ffshm_evaluate(const struct ffshm_view *view, const char *flag,
                                    const struct ffshm_context *c)
 {
-    const struct snapshot *s = view->snapshot ? view->snapshot : &store_no_snapshot.image;
-    if (view->snapshot && __builtin_expect(store_hooked(view->store), 0)) {
+    const struct snapshot *s = snapshot_of(view);
+    if (view->store && __builtin_expect(store_hooked(view->store), 0)) {
         struct ffshm_result result;
-        hooked_evaluate(view, flag, c, &result);
+        hooked_evaluate(view, s, flag, c, &result);
         return result;
     }
     struct evaluation e;
-    evaluate_view(view, flag, c, &e);
+    evaluate_view(view, s, flag, c, &e);
     return result_of(s, &e);
 }
 
@@ -656,7 +668,7 @@ size_t ffshm_evaluate_many(const struct ffshm_view *view, const char *const *fla
 
 int ffshm_each(const struct ffshm_view *view, ffshm_each_fn *fn, void *arg)
 {
-    const struct snapshot *s = view->snapshot ? view->snapshot : &store_no_snapshot.image;
+    const struct snapshot *s = snapshot_of(view);
     int calls = 0;
     for (uint64_t i = 0; i <= s->index_mask; i++) {
         struct snapshot_blob where = snapshot_slot(s, s->index[i].slot, IMAGE_FLAG);

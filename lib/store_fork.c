@@ -4,14 +4,14 @@
  * Read-only mappings survive fork as they are. What does not: liburcu's registry (it would list
  * threads that the child does not have), a refresh that another thread has half done, and the
  * refresher thread. The handlers below hold refreshes off while forking, give liburcu its three
- * hooks, and turn THREAD stores into INLINE ones.
+ * hooks, and turn THREAD stores into INLINE ones. What telemetry has is wiped by the kernel
+ * (telemetry_map.c); here the child's one thread keeps its stripe.
  *
  * A child made by raw clone() runs no handlers. It evaluates like any other, and it sees later
  * snapshots (unless another thread was refreshing, or the store has a thread: its child has none),
  * but it must never wait for a grace period: store_may_wait tells it by its pid, and its
  * retired snapshots pile up instead.
  */
-#include <sched.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -54,8 +54,8 @@ static void before_fork(void)
     for (struct ffshm *ff = stores; ff; ff = ff->next) {
         ff->locked_for_fork =
             atomic_load_explicit(&ff->refreshing, memory_order_relaxed) != store_self();
-        while (ff->locked_for_fork && !store_try_lock(ff)) {
-            sched_yield();
+        for (unsigned times = 0; ff->locked_for_fork && !store_try_lock(ff); times++) {
+            store_wait_a_moment(times);
         }
         telemetry_before_fork(ff);
     }

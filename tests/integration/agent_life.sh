@@ -150,8 +150,7 @@ step "a store that is removed or replaced ends the agent, and the next one makes
 flags color='"red"' >"$file"
 for change in removed replaced without-ctl; do
     start_agent --flags "$file"
-    await_log 'event=(published|unchanged)' # by it, not by the one before
-    await_value color '"red"'
+    await_log 'event=(published|unchanged)' # the value was there before it
     case $change in
     removed) rm -r "$store" ;;
     replaced) mv "$store" "$store.away" && mkdir "$store" ;;

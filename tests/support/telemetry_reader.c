@@ -233,7 +233,8 @@ static void add_blocks(const struct file *file, void *arg)
                file->name);
         EXPECT(block->stripe >= TELEMETRY_SHARED_STRIPE && block->stripe < TELEMETRY_STRIPES,
                file->name);
-        EXPECT(sizeof(*block) + 8u * block->counter_count + block->key_length <= size, file->name);
+        EXPECT(sizeof(*block) + (size_t)8 * block->counter_count + block->key_length <= size,
+               file->name);
         add_block(block, arg);
         at += size;
     }
