@@ -146,9 +146,10 @@ static void restore_state(struct launchdarkly_client *c)
         if (fault.cause[0]) {
             state_failed("state-unreadable", &fault);
         }
-        return;
-    }
-    if (r.newest_ms == 0) {
+        if (r.items == 0) {
+            return;
+        }
+    } else if (r.newest_ms == 0) {
         return; /* nothing is kept */
     }
     const struct source_state state = {.state = IMAGE_SOURCE_INTERRUPTED};

@@ -29,6 +29,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,6 +41,7 @@
 #define BACKOFF_FIRST_NS 100000000ull /* 100 ms */
 #define BACKOFF_LAST_NS 5000000000ull /* 5 s */
 #define ACKS_INTERVAL_NS 1000000000ull
+#define LEFT_FREE 8 /* an eighth of the store's filesystem */
 
 struct telemetry_none telemetry_none;
 
@@ -274,6 +276,15 @@ static struct telemetry_header *map_new(int directory, int fd, const struct imag
     return memory;
 }
 
+/* Programs that come and go while no agent reads and removes their files must not fill a filesystem
+   that others need as well, and the agent itself. */
+static bool has_room(int directory)
+{
+    struct statfs fs;
+    return fstatfs(directory, &fs) != 0 || fs.f_blocks == 0 /* it has no limit */ ||
+           fs.f_bavail >= fs.f_blocks / LEFT_FREE;
+}
+
 static struct telemetry_header *make_file_in(int directory, const struct image_control *control)
 {
     uint64_t random[3];
@@ -330,7 +341,7 @@ static bool make_file(struct ffshm *ff, struct telemetry *t)
     if (directory < 0) {
         return false;
     }
-    struct telemetry_header *file = make_file_in(directory, control);
+    struct telemetry_header *file = has_room(directory) ? make_file_in(directory, control) : NULL;
     close(directory);
     if (!file) {
         return false;

@@ -12,7 +12,7 @@
 #include "acks.h"
 
 #define UNFINISHED_S 10 /* a file under its temporary name, that nobody holds */
-#define REFUSED_S 60    /* one that was never read, and that nobody holds */
+#define REFUSED_S 60    /* one that nobody holds, and for which no room is to come */
 #define USERS_MOST 1024 /* remembered without files */
 
 /* ---- users -------------------------------------------------------------------------------- */
@@ -189,6 +189,17 @@ static struct telemetry_file *new_file(struct telemetry_files *fs, int fd, const
     return f;
 }
 
+/* Does one of the dead have the room? It is read and removed soon, and then the next one has it. */
+static bool has_room_soon(const struct telemetry_files *fs, uid_t uid, bool of_anybody)
+{
+    for (size_t i = 0; i < fs->count; i++) {
+        if (fs->files[i]->dead && (of_anybody || fs->files[i]->uid == uid)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* fd is closed, or the file's. */
 static void take_up(struct telemetry_files *fs, int fd, const struct stat *st, const char *name,
                     const uint64_t id[2])
@@ -201,7 +212,8 @@ static void take_up(struct telemetry_files *fs, int fd, const struct stat *st, c
                : too_many ? TELEMETRY_TOO_MANY
                           : TELEMETRY_TOO_MANY_OF_USER,
                st->st_uid);
-        if (is_older(st, REFUSED_S) && !is_held(fd)) {
+        if (user && is_older(st, REFUSED_S) && !is_held(fd) &&
+            !has_room_soon(fs, st->st_uid, too_many)) {
             unlinkat(fs->dir, name, 0);
         }
         close(fd);

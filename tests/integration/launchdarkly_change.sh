@@ -46,6 +46,30 @@ await_log event=received
 ! grep sdk-key-changed "$log" || fail "the key is the same"
 stop_agent
 
+step "a kept patch that cannot be read: what is whole is served, as old as it is"
+ld flag size 1 1
+start_ld_agent
+await_value size 1
+ld flag size 2 2
+await_value size 2
+kill_agent
+python3 -c '
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute("UPDATE state_patch SET bytes = ?", (b"{",))
+db.commit()' "$state"
+rm -r "$store"
+ld refuse
+start_ld_agent
+await_log event=state-unreadable
+await_value size 1
+await_source 2
+"$bin/ffctl" status --dir "$store" --json | grep -q '"data_as_of_ms":[0-9]' ||
+    fail "it does not say that it is old"
+ld listen
+await_value size 2
+stop_agent
+
 step "no telemetry directory of its own: definitions come all the same"
 ld flag color 2 '"blue"'
 rm -rf "$store/telemetry"

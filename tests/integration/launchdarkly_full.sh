@@ -1,20 +1,21 @@
 #!/usr/bin/env bash
 # ctest: quick timeout=120
 # The state file's filesystem is full: flags are served, one line says so, and what is kept is of one
-# time.
+# time. And while the agent is away, programs do not fill the store's filesystem with what they tell.
 # shellcheck disable=SC2119  # what is started without options
 # shellcheck source=tests/integration/agent_support.bash
 . "$(dirname "${BASH_SOURCE[0]}")/agent_support.bash"
 # shellcheck source=tests/support/launchdarkly.bash
 . "$FFSHM_SOURCE_DIR/tests/support/launchdarkly.bash"
 
-mkdir "$work/kept"
-mount -t tmpfs -o size=3m,mode=0700 none "$work/kept" 2>/dev/null || {
-    echo "skipped: it needs a filesystem of its own, which only root can mount"
+mkdir "$work/kept" "$work/run"
+if ! mount -t tmpfs -o size=16m,mode=0755 none "$work/run" 2>/dev/null ||
+    ! mount -t tmpfs -o size=3m,mode=0700 none "$work/kept" 2>/dev/null; then
+    echo "skipped: it needs filesystems of its own, which only root can mount"
     exit 77
-}
+fi
 # shellcheck disable=SC2154  # code: of the test
-trap 'code=$?; set +e; umount -l "$work/kept"; (exit $code); clean_up' EXIT
+trap 'code=$?; set +e; umount -l "$work/kept" "$work/run"; (exit $code); clean_up' EXIT
 
 start_launchdarkly
 ld flag color 1 '"old"'
@@ -51,6 +52,36 @@ await_value color '"old"'
 ld listen
 await_value size 30
 await_log event=received
+stop_agent
+
+step "programs come and go while the agent is away: what they leave has a limit"
+store=$work/run/store
+state=$work/kept-too/state.db
+ld set '{"flags": {}}'
+ld flag color 3 '"blue"'
+start_ld_agent
+await_value color '"blue"'
+kill_agent
+for ((i = 0; i < 120; i++)); do
+    "$probe" evaluate "$store" color 1
+done
+files=$(find "$store/telemetry" -type f | wc -l)
+free=$(df --output=avail -k "$store" | tail -n 1)
+# An eighth, but for the last file.
+[ "$free" -ge 1792 ] || fail "$files files have left $free KiB of 16 MiB"
+[ "$files" -gt 20 ] || fail "there are only $files files"
+start_ld_agent
+ld_await total "$files"
+await_no_files() {
+    local attempt
+    for ((attempt = 0; attempt < patience_ms / 20; attempt++)); do
+        [ -z "$(find "$store/telemetry" -type f)" ] && return
+        sleep 0.02
+    done
+    fail "files of the dead are left"
+}
+await_no_files
+[ "$(ld total)" = "$files" ] || fail "$(ld total) were counted, not $files"
 stop_agent
 
 echo "all as expected"

@@ -12,12 +12,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "collect_fixture.h"
 
 #define RING TELEMETRY_RING_LEAST
+
+/* What is added to CLOCK_REALTIME for everything in this program. */
+static int64_t clock_shift_s;
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    const int result = (int)syscall(SYS_clock_gettime, clock, now);
+    now->tv_sec += clock == CLOCK_REALTIME ? clock_shift_s : 0;
+    return result;
+}
 
 static int set_up(void **state)
 {
@@ -31,6 +43,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct collect_fixture *const f = *state;
+    clock_shift_s = 0;
     fixture_free(f);
     free(f);
     return 0;
@@ -66,6 +79,11 @@ static bool has_event(struct collect_fixture *f, void *key)
 static bool is_gone(struct collect_fixture *f, void *path)
 {
     return !fixture_exists(f, path);
+}
+
+static bool has_counted(struct collect_fixture *f, void *arg)
+{
+    return counted(f, "flag") >= *(const uint64_t *)arg;
 }
 
 static bool has_files(struct collect_fixture *f, void *count)
@@ -691,6 +709,27 @@ static void of_one_user_only_so_many_are_read(void **state)
     }
 }
 
+/* An agent was away for long, and many programs ran meanwhile. */
+static void more_dead_files_than_have_room_are_read_one_after_the_other(void **state)
+{
+    struct collect_fixture *const f = *state;
+    f->options.files_per_uid = 3;
+    fixture_start(f);
+    fixture_stop(f); /* makes the directory */
+    for (int i = 0; i < 10; i++) {
+        struct telemetry_writer w;
+        writer_open(&w, f->dir, 0, RING);
+        writer_count(writer_block(&w, TELEMETRY_FLAG, "flag", 1, 1, 2), 0, 1);
+        writer_die(&w);
+    }
+    clock_shift_s = 3600;
+    fixture_start(f);
+    unsigned none = 0;
+    assert_true(fixture_run_until(f, has_counted, (uint64_t[]){10}, 10000));
+    assert_true(fixture_run_until(f, has_files, &none, 5000));
+    assert_int_equal(fixture_stats(f).refused_files, 0);
+}
+
 static void of_all_only_so_many_are_read(void **state)
 {
     struct collect_fixture *const f = *state;
@@ -880,6 +919,7 @@ int main(void)
         TEST(a_dead_file_stays_until_it_is_stored),
         TEST(a_storage_that_fails_loses_nothing),
         TEST(of_one_user_only_so_many_are_read),
+        TEST(more_dead_files_than_have_room_are_read_one_after_the_other),
         TEST(of_all_only_so_many_are_read),
         TEST(names_and_kinds_of_files_that_are_none_are_ignored),
         TEST(a_file_with_two_names_is_ignored),
