@@ -319,6 +319,12 @@ static void default_state(struct config *c)
     set_default(c, CONFIG_STATE, path);
 }
 
+/* An SDK key brings definitions, too, unless it is for events alone. */
+static bool asks_launchdarkly(const struct config *c)
+{
+    return c->sdk_key && strcasecmp(config_text(c, CONFIG_LD_MODE), "off") != 0;
+}
+
 static void no_definitions(struct config *c)
 {
     struct fault fault = {0};
@@ -326,7 +332,7 @@ static void no_definitions(struct config *c)
         &fault, "flags",
         "give --flags FILE, FFSHM_FLAGS or the member \"flags\" of the configuration file; or "
         "LaunchDarkly's SDK key (LAUNCHDARKLY_SDK_KEY, --sdk-key-file)",
-        "no flag file is given");
+        "no flag file is given%s", c->sdk_key ? ", and launchdarkly.mode is off" : "");
     config_problem(c, &fault);
 }
 
@@ -341,7 +347,7 @@ static void finish(struct config *c)
     config_read_key_file(c);
     log_level_parse(config_text(c, CONFIG_LOG_LEVEL), &c->log_level);
     const struct config_values *flags = &c->settings[CONFIG_FLAGS];
-    if (!flags->count && !c->sdk_key && !c->problem_count) {
+    if (!flags->count && !asks_launchdarkly(c) && !c->problem_count) {
         no_definitions(c);
         return;
     }

@@ -237,7 +237,9 @@ static void tell_state(struct launchdarkly_client *c, const struct source_state 
                   is_off ? "source-stopped" : "source-interrupted",
                   log_text("source", "launchdarkly"), log_number("status", told->error_status),
                   log_text("cause", told->error_text),
-                  log_text("effect", "the last definitions stay in force"));
+                  log_text("effect", c->fresh || c->restored
+                                         ? "the last definitions stay in force"
+                                         : "nothing is known of LaunchDarkly's flags yet"));
     } else if (told->state == IMAGE_SOURCE_VALID && c->trouble[0]) {
         LOG_EVENT(LOG_LEVEL_INFO, "source-valid", log_text("source", "launchdarkly"));
     } else if (told->state != IMAGE_SOURCE_VALID) {

@@ -21,7 +21,7 @@
 #define SIGNALS 3
 
 /* How long the end waits for what programs have told to be delivered. What is not is kept. */
-#define FINISH_MOST_MS 3000
+#define FINISH_MOST_S 3
 #define FINISH_LOOK_MS 5
 
 /* How long --once waits for LaunchDarkly. */
@@ -40,8 +40,7 @@ struct agent {
     struct launchdarkly_client *client; /* NULL: LaunchDarkly is not in use */
     struct event *signals[SIGNALS];
     struct event *watchdog;
-    struct event *finish; /* pending: the end waits for deliveries */
-    unsigned finish_looks;
+    struct event *finish;   /* pending: the end waits for deliveries */
     struct event *deadline; /* of --once */
     bool fresh;             /* what LaunchDarkly says now is published */
     bool adopted;           /* an earlier agent's snapshot is there */
@@ -206,8 +205,7 @@ static void on_finish(evutil_socket_t fd, short what, void *arg)
     struct agent *a = arg;
     (void)fd, (void)what;
     const struct timeval soon = {0, (suseconds_t)FINISH_LOOK_MS * 1000};
-    if (launchdarkly_client_finished(a->client) ||
-        ++a->finish_looks > FINISH_MOST_MS / FINISH_LOOK_MS || event_add(a->finish, &soon) != 0) {
+    if (launchdarkly_client_finished(a->client) || event_add(a->finish, &soon) != 0) {
         event_base_loopbreak(a->base);
     }
 }
@@ -216,6 +214,7 @@ static void on_finish(evutil_socket_t fd, short what, void *arg)
 static void on_stop(evutil_socket_t number, short what, void *arg)
 {
     struct agent *a = arg;
+    const struct timeval most = {FINISH_MOST_S, 0};
     (void)what;
     LOG_EVENT(LOG_LEVEL_INFO, "stopping", log_text("signal", number == SIGINT ? "INT" : "TERM"));
     if (!a->client || a->finish) {
@@ -224,7 +223,7 @@ static void on_stop(evutil_socket_t number, short what, void *arg)
     }
     launchdarkly_client_finish(a->client);
     a->finish = evtimer_new(a->base, on_finish, a);
-    if (a->finish) {
+    if (a->finish && event_base_loopexit(a->base, &most) == 0) {
         on_finish(-1, 0, a);
     } else {
         event_base_loopbreak(a->base);
@@ -310,6 +309,14 @@ static void log_directory(const char *dir)
     }
 }
 
+/* How LaunchDarkly takes part. */
+static const char *launchdarkly_word(const struct config *c)
+{
+    return !c->sdk_key                      ? "none"
+           : config_bool(c, CONFIG_OFFLINE) ? "offline"
+                                            : config_text(c, CONFIG_LD_MODE);
+}
+
 static int open_publisher(struct agent *a)
 {
     const struct publisher_options options = {
@@ -333,6 +340,7 @@ static int open_publisher(struct agent *a)
     LOG_EVENT(LOG_LEVEL_INFO, "started", log_text("version", FFSHM_VERSION),
               log_number("pid", getpid()), log_text("dir", options.dir),
               log_number("files", (int64_t)a->config->flag_count),
+              log_text("launchdarkly", launchdarkly_word(a->config)),
               log_text("adopted_generation", log_generation(stats.generation, generation)),
               log_number("adopted_flags", stats.flags));
     log_directory(options.dir);

@@ -55,7 +55,7 @@ static void print_recipe(struct ffshm *ff, const struct ffshm_context *who, cons
         if (answer != NULL && other != NULL && ffshm_migration_wants_check(&m)) {
             const bool consistent = strcmp(answer, other) == 0;
             ffshm_migration_consistent(&m, consistent);
-            note = consistent ? "; the new one agrees" : "; the new one differs";
+            note = consistent ? "; the other one agrees" : "; the other one differs";
         }
     }
     printf("%s: %s (the %s store%s)\n", recipe, answer != NULL ? answer : "cannot be read",

@@ -61,7 +61,8 @@ static void tell_dropped(struct collector *c, int64_t now_ms)
         LOG_EVENT(LOG_LEVEL_WARNING, "events-dropped",
                   log_number("events", (int64_t)c->news.events),
                   log_number("counts", (int64_t)c->news.counts),
-                  log_text("cause", "programs found no room for them"));
+                  log_text("cause", "programs found no room for them"),
+                  log_text("hint", "events.ring_kib gives them more"));
         c->news.events = 0;
         c->news.counts = 0;
         c->news.dropped_told_ms = now_ms;

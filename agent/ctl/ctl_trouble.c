@@ -21,10 +21,35 @@ long trouble_agent_pid(const char *dir)
     return pid > 0 ? pid : 0;
 }
 
-static void nothing_published(const char *dir, bool agent_alive, struct trouble *out)
+/* Why a running agent has nothing to publish, and what to do. The error of a source that is not
+   about what it says is LaunchDarkly's. */
+static const char *why_nothing(const struct ffshm_status *status, const char **hint)
+{
+    *hint = "see its log, or run ffctl lint";
+    switch (status->source_error) {
+    case FFSHM_SOURCE_NETWORK_ERROR:
+        *hint = "check the network and LaunchDarkly's URIs in the agent's configuration";
+        return "LaunchDarkly cannot be reached";
+    case FFSHM_SOURCE_ERROR_RESPONSE:
+        *hint = "check the SDK key and LaunchDarkly's URIs in the agent's configuration";
+        return "LaunchDarkly refuses";
+    case FFSHM_SOURCE_NO_ERROR:
+        if (status->source_state == FFSHM_SOURCE_OFF) {
+            *hint = "start it once with a network, or give it a flag file";
+            return "it is offline, and nothing that LaunchDarkly said is kept";
+        }
+        break;
+    default:
+        break;
+    }
+    return "its flag files are missing or wrong";
+}
+
+static void nothing_published(const char *dir, const struct ffshm_status *status,
+                              struct trouble *out)
 {
     out->error = FFSHM_NOT_READY;
-    if (!agent_alive) {
+    if (!status->agent_alive) {
         snprintf(out->cause, sizeof out->cause, "%.400s: no snapshot has been published in it",
                  dir);
         out->hint = ffshm_error_hint(FFSHM_NOT_READY);
@@ -35,10 +60,8 @@ static void nothing_published(const char *dir, bool agent_alive, struct trouble 
     if (pid > 0) {
         snprintf(who, sizeof who, " (pid %ld)", pid);
     }
-    snprintf(out->cause, sizeof out->cause,
-             "the agent%s runs but has published nothing yet: its flag files are missing or wrong",
-             who);
-    out->hint = "see its log, or run ffctl lint";
+    snprintf(out->cause, sizeof out->cause, "the agent%s runs but has published nothing yet: %s",
+             who, why_nothing(status, &out->hint));
 }
 
 /* There is a snapshot, which libffshm did not take. */
@@ -72,7 +95,7 @@ void trouble_find(const char *dir, const struct ffshm_status *status, struct tro
     const uint64_t generation =
         out->error ? 0 : atomic_load_explicit(&control.page.generation, memory_order_relaxed);
     if (out->error == FFSHM_NOT_READY || (out->error == FFSHM_OK && generation == 0)) {
-        nothing_published(dir, status->agent_alive, out);
+        nothing_published(dir, status, out);
         return;
     }
     if (out->error == FFSHM_OK) {

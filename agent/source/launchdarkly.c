@@ -78,8 +78,10 @@ static void try_again(struct launchdarkly *s, const struct launchdarkly_failure 
     }
     s->owner.state(s->owner.arg, s->state, failure->error, failure->status, failure->text);
     if (!s->freed && !was_extended && s->backoff.is_extended) {
-        s->owner.told(s->owner.arg, true, "launchdarkly-slowed",
-                      "trying again in minutes: this is not likely to mend by itself");
+        s->owner.told(
+            s->owner.arg, true, "launchdarkly-slowed",
+            "not likely to mend by itself: check the SDK key, the URI and its certificate; "
+            "asked again in some 5 minutes, or after a restart");
     }
 }
 
@@ -103,8 +105,9 @@ void launchdarkly_failed(struct launchdarkly *s, const struct launchdarkly_failu
 
 void launchdarkly_refused(struct launchdarkly *s, long status)
 {
-    char text[64];
-    (void)snprintf(text, sizeof text, "the answer is HTTP status %ld", status);
+    char text[96];
+    (void)snprintf(text, sizeof text, "the answer is HTTP status %ld%s", status,
+                   status == 401 || status == 403 ? ": the SDK key is not accepted" : "");
     launchdarkly_failed(s, &(struct launchdarkly_failure){IMAGE_SOURCE_ERROR_RESPONSE, status,
                                                           is_unexpected(status), text});
 }

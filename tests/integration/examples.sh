@@ -43,8 +43,8 @@ cache_strategy           "standard"
 TEXT
 expect migration <<'TEXT'
 recipe_storage is at shadow
-bread: flour, water, salt (the old store; the new one agrees)
-soup: water, salt (the old store; the new one differs)
+bread: flour, water, salt (the old store; the other one agrees)
+soup: water, salt (the old store; the other one differs)
 TEXT
 expect hooks <<'TEXT'
 audit: ffshm_bool new_feature = true

@@ -58,6 +58,29 @@ ends_with 1
 grep -q 'event=once-failed .*401' "$log" || fail "it does not say why"
 [ "$(value color)" = '"pink"' ] || fail "color is $(value color)"
 
+step "why nothing at all could be published is told"
+# nothing_because TEXT: of an agent without a store and without what an earlier one kept.
+nothing_because() {
+    "$bin/ffctl" status --dir "$store" --text >"$work/why" 2>&1 && fail "there is a snapshot"
+    grep -qF "$1" "$work/why" || fail "it does not say \"$1\": $(cat "$work/why")"
+    stop_agent
+    rm -r "$store"
+}
+rm -r "$store"
+start_ld_agent --state none
+await_log event=launchdarkly-slowed
+grep -q "event=source-interrupted .*the SDK key is not accepted.*nothing is known" "$log" ||
+    fail "the log does not say it"
+nothing_because 'has published nothing yet: LaunchDarkly refuses; check the SDK key'
+ld refuse
+start_ld_agent --state none
+await_log event=source-interrupted
+nothing_because 'has published nothing yet: LaunchDarkly cannot be reached; check the network'
+ld listen
+start_ld_agent --state none --offline true
+await_log event=offline
+nothing_because 'has published nothing yet: it is offline, and nothing'
+
 step "wrong flag files are an error, whatever LaunchDarkly says"
 ld well
 echo 'flags: 7' >"$work/flags.yaml"

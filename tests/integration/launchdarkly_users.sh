@@ -66,6 +66,10 @@ ld_await streams 1
 step "programs of another user are counted"
 evaluate color 5
 ld_await total 5
+for ((attempt = 0; attempt < patience_ms / 20; attempt++)); do # it is removed after it was told of
+    [ -z "$(find "$store/telemetry" -type f)" ] && break
+    sleep 0.02
+done
 
 step "also what they evaluate while the agent is gone, killed"
 kill_agent

@@ -392,6 +392,18 @@ static void an_sdk_key_takes_the_place_of_flag_files(void **state)
     assert_null(getenv("LAUNCHDARKLY_SDK_KEY")); /* nobody who looks at the process sees it */
 }
 
+static void an_sdk_key_for_events_alone_brings_no_flags(void **state)
+{
+    struct fixture *f = *state;
+    setenv("LAUNCHDARKLY_SDK_KEY", "sdk-0", 1);
+    const struct config *c = load(f, "--launchdarkly-mode OFF");
+    assert_int_equal(c->problem_count, 1);
+    assert_contains(problem(c, 0), "no flag file is given, and launchdarkly.mode is off");
+    setenv("LAUNCHDARKLY_SDK_KEY", "sdk-0", 1);
+    c = load(f, "--launchdarkly-mode poll");
+    assert_int_equal(c->problem_count, 0);
+}
+
 static void the_sdk_key_may_be_in_a_file_of_its_own(void **state)
 {
     struct fixture *f = *state;
@@ -619,6 +631,7 @@ int main(void)
         TEST(what_is_not_available_is_reported_once_each),
         TEST(no_secret_is_ever_shown),
         TEST(an_sdk_key_takes_the_place_of_flag_files),
+        TEST(an_sdk_key_for_events_alone_brings_no_flags),
         TEST(the_sdk_key_may_be_in_a_file_of_its_own),
         TEST(a_url_needs_a_scheme_or_the_key_would_go_out_in_clear),
         TEST(a_private_attribute_that_names_nothing_is_refused),
