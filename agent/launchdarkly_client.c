@@ -8,6 +8,7 @@
 
 #include "collect/collector.h"
 #include "deliver/launchdarkly_events.h"
+#include "delivery_report.h"
 #include "ffshm.h"
 #include "http/http.h"
 #include "launchdarkly_diagnostics.h"
@@ -16,6 +17,7 @@
 #include "storage/storage.h"
 
 #define POLL_LEAST_MS 30000
+#define REPORT_MS 1000
 #define STATE_NAME 96
 
 struct launchdarkly_client {
@@ -29,6 +31,7 @@ struct launchdarkly_client {
     struct launchdarkly *source;
     struct deliver *events;
     struct collector *collector;
+    struct event *report;         /* what becomes of events, into the control page */
     char state_name[STATE_NAME];  /* of this key's and filter's definitions in storage */
     char environment[STATE_NAME]; /* of this key: events and counts are of one */
     char trouble[256];            /* what the source said last that is wrong; "": nothing is */
@@ -422,10 +425,34 @@ static int start_collector(struct launchdarkly_client *c)
     return 0;
 }
 
+static void report_delivery(const struct launchdarkly_client *c)
+{
+    struct launchdarkly_events_stats events;
+    struct collector_stats collected;
+    struct image_delivery_report report;
+    launchdarkly_events_stats(c->events, &events);
+    collector_stats(c->collector, &collected);
+    delivery_report_make(&events, &collected, &report);
+    publisher_delivery_report(c->publisher, &report);
+}
+
+static void on_report(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    report_delivery(arg);
+}
+
+static int start_report(struct launchdarkly_client *c)
+{
+    const struct timeval every = {REPORT_MS / 1000, REPORT_MS % 1000 * 1000};
+    c->report = event_new(c->base, -1, EV_PERSIST, on_report, c);
+    return c->report ? event_add(c->report, &every) : -1;
+}
+
 /* Definitions matter more: whatever keeps events from being collected, they come. */
 static void start_way_back(struct launchdarkly_client *c)
 {
-    if (start_events(c) != 0 || start_collector(c) != 0) {
+    if (start_events(c) != 0 || start_collector(c) != 0 || start_report(c) != 0) {
         publisher_telemetry_window(c->publisher, 0);
         LOG_EVENT(LOG_LEVEL_ERROR, "events-off",
                   log_text("effect", "evaluations are neither counted nor reported"),
@@ -636,6 +663,10 @@ void launchdarkly_client_free(struct launchdarkly_client *c)
         return;
     }
     launchdarkly_free(c->source);
+    if (c->report) {
+        report_delivery(c);
+        event_free(c->report);
+    }
     collector_free(c->collector);
     launchdarkly_events_free(c->events);
     http_free(c->http);

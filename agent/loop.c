@@ -476,6 +476,8 @@ static int start(struct agent *a)
     }
     if (!a->client || !launchdarkly_client_collects(a->client)) {
         publisher_telemetry_window(a->publisher, 0); /* an earlier agent may have collected */
+        const struct image_delivery_report nothing = {.state = IMAGE_DELIVERY_NONE};
+        publisher_delivery_report(a->publisher, &nothing);
     }
     return a->client ? launchdarkly_client_start(a->client) : 0;
 }

@@ -79,6 +79,28 @@ struct image_source_report {
     char environment_id[72]; /* LaunchDarkly's id of the environment; "": not known */
 };
 
+enum image_delivery_state {
+    IMAGE_DELIVERY_NONE = 0, /* no events are collected */
+    IMAGE_DELIVERY_WORKING = 1,
+    IMAGE_DELIVERY_FAILING = 2, /* tried again; events are kept meanwhile */
+    IMAGE_DELIVERY_STOPPED = 3, /* refused: nothing is sent before the agent is restarted */
+};
+
+/* What becomes of events, as the agent last said; read like struct image_source_report. */
+struct image_delivery_report {
+    _Atomic uint32_t sequence; /* odd while it is being written */
+    uint32_t state;            /* enum image_delivery_state */
+    int32_t last_status;       /* HTTP status of the last attempt; 0: none, or no answer */
+    uint32_t processes;        /* whose telemetry is read */
+    uint64_t delivered;        /* payloads that were accepted, since the agent's start */
+    uint64_t failures;         /* attempts */
+    uint64_t waiting_bytes;    /* of payloads that are not accepted yet */
+    uint64_t dropped_payloads;
+    uint64_t dropped_events;
+    uint64_t reserved;
+    char error_text[128]; /* of the last attempt, NUL-terminated; "": it was accepted */
+};
+
 /* Written by the agent alone; every other process maps it read-only. */
 struct image_control {
     uint64_t magic; /* stored last at creation, with release */
@@ -110,7 +132,8 @@ struct image_control {
     _Atomic uint32_t telemetry_wants;      /* IMAGE_WANTS_*: what the agent collects */
     _Atomic uint32_t telemetry_ring_bytes; /* of the rings that processes make; 0: the default */
     struct image_source_report source;
-    uint8_t reserved3[4096 - 640];
+    struct image_delivery_report delivery;
+    uint8_t reserved3[4096 - 832];
 };
 
 #define IMAGE_WANTS_EVENTS 1u /* ring records; without it only counters and errors */
@@ -522,7 +545,20 @@ IMAGE_PIN(image_control, reserved2, 316);
 IMAGE_PIN(image_control, telemetry_wants, 320);
 IMAGE_PIN(image_control, telemetry_ring_bytes, 324);
 IMAGE_PIN(image_control, source, 328);
-IMAGE_PIN(image_control, reserved3, 640);
+IMAGE_PIN(image_control, delivery, 640);
+IMAGE_PIN(image_control, reserved3, 832);
+IMAGE_PIN_SIZE(image_delivery_report, 192);
+IMAGE_PIN(image_delivery_report, sequence, 0);
+IMAGE_PIN(image_delivery_report, state, 4);
+IMAGE_PIN(image_delivery_report, last_status, 8);
+IMAGE_PIN(image_delivery_report, processes, 12);
+IMAGE_PIN(image_delivery_report, delivered, 16);
+IMAGE_PIN(image_delivery_report, failures, 24);
+IMAGE_PIN(image_delivery_report, waiting_bytes, 32);
+IMAGE_PIN(image_delivery_report, dropped_payloads, 40);
+IMAGE_PIN(image_delivery_report, dropped_events, 48);
+IMAGE_PIN(image_delivery_report, reserved, 56);
+IMAGE_PIN(image_delivery_report, error_text, 64);
 IMAGE_PIN_SIZE(image_source_report, 312);
 IMAGE_PIN(image_source_report, sequence, 0);
 IMAGE_PIN(image_source_report, error, 4);

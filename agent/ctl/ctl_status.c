@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "ctl.h"
+#include "ctl_delivery.h"
 #include "ctl_files.h"
 #include "ctl_options.h"
 #include "ctl_output.h"
@@ -52,6 +53,7 @@ struct view {
     uint64_t published_ms;
     uint64_t publish_count;
     uint64_t publish_failures;
+    struct image_delivery_report delivery;
     bool has_head; /* the next three are filled in */
     uint32_t extents;
     uint64_t bytes;
@@ -106,6 +108,9 @@ static void look_at_files(struct view *v)
         v->published_ms = atomic_load_explicit(&c->published_ms, memory_order_relaxed);
         v->publish_count = atomic_load_explicit(&c->publish_count, memory_order_relaxed);
         v->publish_failures = atomic_load_explicit(&c->publish_failures, memory_order_relaxed);
+        if (!delivery_read(v->dir, &v->delivery)) {
+            v->delivery.state = IMAGE_DELIVERY_NONE;
+        }
     }
     struct files_snapshot s;
     if (v->status.ready && files_open(v->dir, v->status.generation, FILES_HEAD, &s, why) == 0) {
@@ -153,8 +158,9 @@ static void print_json_time(const char *name, uint64_t ms)
 }
 
 /* Times are null where they are not known. */
-static void print_json_source(const struct ffshm_status *s)
+static void print_json_source(const struct view *v)
 {
+    const struct ffshm_status *const s = &v->status;
     printf(",\"source\":\"%s\"", source_name(s->source_state));
     print_json_time("source_since_ms", s->source_since_ms);
     output_text(",\"source_error\":");
@@ -174,6 +180,7 @@ static void print_json_source(const struct ffshm_status *s)
     }
     print_json_time("data_as_of_ms", s->data_as_of_ms);
     printf(",\"telemetry\":%s", s->telemetry ? "true" : "false");
+    delivery_print_json(&v->delivery);
 }
 
 /* What is wrong, and what to do: null where all is well. */
@@ -208,7 +215,7 @@ static void print_json(const struct view *v)
     }
     printf(",\"state\":\"%s\",\"silent_ms\":%" PRId64 "}",
            v->has_control ? agent_name(v->agent_state) : "unknown", s->agent_silent_ms);
-    print_json_source(s);
+    print_json_source(v);
     printf(",\"generation\":%" PRIu64 ",\"newest_generation\":%" PRIu64 ",\"age_ms\":%" PRId64
            ",\"flags\":%" PRIu32 ",\"segments\":%" PRIu32,
            s->generation, s->newest_generation, s->snapshot_age_ms, s->flags, s->segments);
@@ -278,14 +285,6 @@ static const char *age_of(uint64_t ms, char text[OUTPUT_SHORT])
     return output_age(now > ms ? (int64_t)(now - ms) : 0, text);
 }
 
-/* It may quote what a server sent: nothing in it is to command the terminal. */
-static void print_plain(const char *text)
-{
-    for (; *text; text++) {
-        putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
-    }
-}
-
 static void print_source_error(const struct ffshm_status *s)
 {
     char age[OUTPUT_SHORT];
@@ -298,7 +297,7 @@ static void print_source_error(const struct ffshm_status *s)
     }
     if (*s->source_error_text) {
         output_text(": ");
-        print_plain(s->source_error_text);
+        output_plain(s->source_error_text, strlen(s->source_error_text));
     }
     output_text("\n");
 }
@@ -320,6 +319,7 @@ static void print_source(const struct view *v)
         printf("data         last known good, received %s ago\n", age_of(s->data_as_of_ms, age));
     }
     printf("telemetry    %s\n", s->telemetry ? "collected" : "not collected");
+    delivery_print_text(&v->delivery);
 }
 
 static void print_text(const struct ctl *ctl, const struct view *v)

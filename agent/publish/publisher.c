@@ -498,15 +498,24 @@ void publisher_agent_state(struct publisher *p, enum image_agent_state state)
     atomic_store_explicit(&p->control.page->agent_state, state, memory_order_release);
 }
 
+/* Copies a report into the page, under the sequence that is its first member. */
+static void write_report(_Atomic uint32_t *to, const void *from, size_t size)
+{
+    const uint32_t sequence = atomic_load_explicit(to, memory_order_relaxed) & ~1u;
+    atomic_store_explicit(to, sequence + 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release); /* pairs with the fence of whoever copies it */
+    memcpy((char *)to + sizeof *to, (const char *)from + sizeof *to, size - sizeof *to);
+    atomic_store_explicit(to, sequence + 2, memory_order_release);
+}
+
 void publisher_source_report(struct publisher *p, const struct image_source_report *report)
 {
-    struct image_source_report *const to = &p->control.page->source;
-    const uint32_t sequence = atomic_load_explicit(&to->sequence, memory_order_relaxed) & ~1u;
-    atomic_store_explicit(&to->sequence, sequence + 1, memory_order_relaxed);
-    atomic_thread_fence(memory_order_release); /* pairs with the fence of whoever copies it */
-    memcpy((char *)to + sizeof to->sequence, (const char *)report + sizeof report->sequence,
-           sizeof *to - sizeof to->sequence);
-    atomic_store_explicit(&to->sequence, sequence + 2, memory_order_release);
+    write_report(&p->control.page->source.sequence, report, sizeof *report);
+}
+
+void publisher_delivery_report(struct publisher *p, const struct image_delivery_report *report)
+{
+    write_report(&p->control.page->delivery.sequence, report, sizeof *report);
 }
 
 void publisher_telemetry(struct publisher *p, uint32_t wants, uint32_t ring_bytes)

@@ -82,6 +82,8 @@ void publisher_stats(const struct publisher *p, struct publisher_stats *out);
 void publisher_heartbeat(struct publisher *p, enum image_source_state state);
 /* What is told of the sources beside their state; `sequence` of it is not looked at. */
 void publisher_source_report(struct publisher *p, const struct image_source_report *report);
+/* The same of what becomes of events. */
+void publisher_delivery_report(struct publisher *p, const struct image_delivery_report *report);
 /* What readers are to tell (lib/image.h: telemetry_*). A window of 0: nothing. */
 void publisher_telemetry(struct publisher *p, uint32_t wants, uint32_t ring_bytes);
 void publisher_telemetry_window(struct publisher *p, uint64_t window);

@@ -136,7 +136,7 @@ poke 360 "$(le64 $((now - 7200000)))"
 poke 368 'no "answer"\033[2J\0'
 ctl 0 status --text --dir "$spoilt"
 says 'source       interrupted: the last good definitions stay in force; the source' \
-    'since        60 min' 'source error ERROR_RESPONSE 503, 5 min ago: no "answer"?[2J' \
+    'since        60 min' 'source error ERROR_RESPONSE 503, 5 min ago: no "answer"\x1b[2J' \
     'data         last known good, received 2.0 h ago' 'telemetry    not collected'
 poke 136 '\x01'
 ctl 0 status --json --dir "$spoilt"

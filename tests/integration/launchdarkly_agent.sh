@@ -95,6 +95,31 @@ for header in '"x-launchdarkly-payload-id": "' '"x-launchdarkly-event-schema": "
     grep -qF "$header" "$work/last" || fail "no $header in $(cat "$work/last")"
 done
 
+# await_status PATTERN: until ffctl status says so.
+await_status() {
+    local attempt
+    for ((attempt = 0; attempt < patience_ms / 50; attempt++)); do
+        "$bin/ffctl" status --dir "$store" --json >"$work/status"
+        grep -qE "$1" "$work/status" && return
+        sleep 0.05
+    done
+    fail "the status does not say $1: $(cat "$work/status")"
+}
+
+step "what becomes of events is told"
+await_status '"events":{"delivery":"working","last_status":202,.*"delivered":[1-9]'
+ld fault bulk status=503
+"$probe" evaluate "$store" color 1
+await_status '"delivery":"failing","last_status":503,.*"waiting_bytes":[1-9]'
+ld well
+await_status '"delivery":"working","last_status":202,.*"waiting_bytes":0'
+ld fault bulk status=401 1
+"$probe" evaluate "$store" color 1
+await_status '"delivery":"stopped","last_status":401,'
+"$bin/ffctl" status --dir "$store" --text | grep -q 'delivery     stopped: refused; check the SDK key' ||
+    fail "a delivery that has stopped is not told"
+nowhere "the status of a stopped delivery" "$work/status"
+
 step "a restart without a network serves the last state, and says how old it is"
 end_of_agent
 ld refuse
