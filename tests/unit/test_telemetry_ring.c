@@ -161,7 +161,7 @@ static void migrations_are_told_whole(void **state)
         .check_ratio = 1,
     };
     assert_true(telemetry_migration(ff, &m));
-    m.version = 0;
+    m.version = -1;
     m.variation = -1;
     m.rule_index = -1;
     m.rule_id = "";
