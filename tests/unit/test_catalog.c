@@ -167,21 +167,21 @@ static void the_topmost_layer_is_in_force(void **state)
 {
     (void)state;
     struct catalog *c = catalog_new();
-    replace(c, CATALOG_FILE, 1, make("a", "{\"version\":1}"));
-    assert_int_equal(catalog_put(c, CATALOG_OVERRIDE, make("a", "{\"version\":3}")), 0);
+    replace(c, CATALOG_LAUNCHDARKLY, 1, make("a", "{\"version\":1}"));
+    assert_int_equal(catalog_put(c, CATALOG_ADMIN, make("a", "{\"version\":3}")), 0);
     expect_changes(c, "a=3 ");
-    assert_int_equal(catalog_put(c, CATALOG_ADMIN, make("a", "{\"version\":2}")), 0);
+    assert_int_equal(catalog_put(c, CATALOG_FILE, make("a", "{\"version\":2}")), 0);
     expect_changes(c, ""); /* hidden */
     assert_int_equal(version_of(c, "a"), 3);
-    assert_int_equal(catalog_remove(c, CATALOG_OVERRIDE, IMAGE_FLAG, "a", 1), 0);
-    expect_changes(c, "a=2 ");
-    assert_int_equal(catalog_remove(c, CATALOG_OVERRIDE, IMAGE_FLAG, "a", 1), -1);
-    assert_int_equal(catalog_remove(c, CATALOG_FILE, IMAGE_FLAG, "a", 1), 0);
-    expect_changes(c, "");
     assert_int_equal(catalog_remove(c, CATALOG_ADMIN, IMAGE_FLAG, "a", 1), 0);
-    expect_changes(c, "a- ");
+    expect_changes(c, "a=2 ");
     assert_int_equal(catalog_remove(c, CATALOG_ADMIN, IMAGE_FLAG, "a", 1), -1);
-    assert_int_equal(catalog_remove(c, CATALOG_ADMIN, IMAGE_SEGMENT, "x", 1), -1);
+    assert_int_equal(catalog_remove(c, CATALOG_LAUNCHDARKLY, IMAGE_FLAG, "a", 1), 0);
+    expect_changes(c, "");
+    assert_int_equal(catalog_remove(c, CATALOG_FILE, IMAGE_FLAG, "a", 1), 0);
+    expect_changes(c, "a- ");
+    assert_int_equal(catalog_remove(c, CATALOG_FILE, IMAGE_FLAG, "a", 1), -1);
+    assert_int_equal(catalog_remove(c, CATALOG_FILE, IMAGE_SEGMENT, "x", 1), -1);
     catalog_free(c);
 }
 
