@@ -1,9 +1,7 @@
 #include "pipeline_change.h"
 
 #include <string.h>
-#include <time.h>
 
-#include "log.h"
 #include "pipeline_parts.h"
 
 /* What could not be compiled is looked at again so long after a change was published, since the
@@ -53,19 +51,15 @@ int pipeline_change_remove(struct pipeline *p, enum catalog_layer layer, enum im
     return 0;
 }
 
-static int check(const char *key, const struct override *override, struct fault *fault)
+/* Into the catalog, whether a change is open or not. */
+static int put_override(struct pipeline *p, const char *key, const struct override *override,
+                        struct fault *fault)
 {
     if (key[0] == '\0') {
         fault_set(fault, "flag", "name a flag", "is empty");
         return -1;
     }
-    return override_check(override, fault);
-}
-
-int pipeline_change_override(struct pipeline *p, const char *key, const struct override *override,
-                             struct fault *fault)
-{
-    if (check(key, override, fault) != 0) {
+    if (override_check(override, fault) != 0) {
         return -1;
     }
     if (catalog_override_set(p->catalog, key, strlen(key), override) != 0) {
@@ -73,6 +67,12 @@ int pipeline_change_override(struct pipeline *p, const char *key, const struct o
         return -1;
     }
     return 0;
+}
+
+int pipeline_change_override(struct pipeline *p, const char *key, const struct override *override,
+                             struct fault *fault)
+{
+    return put_override(p, key, override, fault);
 }
 
 int pipeline_change_clear(struct pipeline *p, const char *key, struct fault *fault)
@@ -199,14 +199,7 @@ int pipeline_override_clear(struct pipeline *p, const char *key, struct fault *f
 int pipeline_override_load(struct pipeline *p, const char *key, const struct override *override,
                            struct fault *fault)
 {
-    if (check(key, override, fault) != 0) {
-        return -1;
-    }
-    if (catalog_override_set(p->catalog, key, strlen(key), override) != 0) {
-        no_memory(fault);
-        return -1;
-    }
-    return 0;
+    return put_override(p, key, override, fault);
 }
 
 const struct override *pipeline_override(const struct pipeline *p, const char *key)

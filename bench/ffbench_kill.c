@@ -18,10 +18,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench_flags.h"
+#include "bench_times.h"
 #include "ffshm.h"
 #include "live_store.h"
 #include "log.h"
@@ -37,28 +37,6 @@ struct shared {
     _Atomic unsigned seen;  /* the round in which it has seen the new value */
     double seen_us;         /* when; valid once seen is stored */
 };
-
-static double now_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static void report(const char *what, unsigned flags, double *us, unsigned n)
-{
-    qsort(us, n, sizeof(us[0]), ascending);
-    printf("{\"bench\":\"kill\",\"case\":\"%s\",\"flags\":%u,\"min_us\":%.1f,\"median_us\":%.1f,"
-           "\"p99_us\":%.1f,\"max_us\":%.1f,\"rounds\":%u}\n",
-           what, flags, us[0], us[n / 2], us[n * 99 / 100], us[n - 1], n);
-}
 
 /* Rounds are counted from 1; another flag each, spread over all of them. */
 static void key_of(char key[32], unsigned round, unsigned flags)
@@ -85,7 +63,7 @@ static _Noreturn void read_on(const char *dir, struct shared *shared, unsigned f
         do {
             ffshm_bool_detail(ff, key, &who, true, &d);
         } while (d.reason != FFSHM_REASON_OFF && atomic_load(&shared->asked) == round);
-        shared->seen_us = now_us();
+        shared->seen_us = bench_now_us();
         atomic_store(&shared->seen, round);
     }
     ffshm_close(ff);
@@ -123,14 +101,14 @@ static bool kill_one(struct pipeline *p, struct shared *shared, unsigned round, 
     struct fault fault = {0};
     key_of(key, round, flags);
     atomic_store(&shared->asked, round);
-    const double start = now_us();
+    const double start = bench_now_us();
     if (pipeline_override_set(p, key, &o, &fault) != 0) {
         fprintf(stderr, "%s: %s\n", key, fault.cause);
         return false;
     }
-    *announced_us = now_us() - start;
+    *announced_us = bench_now_us() - start;
     while (atomic_load(&shared->seen) < round) {
-        if (now_us() - start > PATIENCE_US) {
+        if (bench_now_us() - start > PATIENCE_US) {
             fprintf(stderr, "%s: the reader does not see it\n", key);
             return false;
         }
@@ -172,8 +150,8 @@ int main(int argc, char **argv)
         good = kill_one(p, shared, r + 1, flags, &announced[r], &seen[r]);
     }
     if (good) {
-        report("override set to announced", flags, announced, rounds);
-        report("override set to seen in another process", flags, seen, rounds);
+        bench_report("kill", "override set to announced", flags, announced, rounds);
+        bench_report("kill", "override set to seen in another process", flags, seen, rounds);
     } else if (reader > 0) {
         kill(reader, SIGKILL);
     }

@@ -154,6 +154,18 @@ static void a_change_that_cannot_be_compiled_is_refused_and_no_trouble_to_others
     publisher_stats(publisher, &after);
     assert_int_equal(after.generation, before.generation);
     assert_int_equal(source_state(dir), IMAGE_SOURCE_VALID);
+    /* nor is what others failed with compiled on the way of a kill; soon after it is */
+    const struct override o = {.kind = OVERRIDE_KILL, .reason = "r", .set_by = "ann"};
+    failing = "a";
+    load(p, 2, 1);
+    failing = "";
+    assert_int_equal(pipeline_override_set(p, "b", &o, &fault), 0);
+    assert_int_equal(publisher_version(publisher, IMAGE_FLAG, "a", 1), 1);
+    assert_int_equal(source_state(dir), IMAGE_SOURCE_INTERRUPTED);
+    for (int i = 0; i < 100 && source_state(dir) != IMAGE_SOURCE_VALID; i++) {
+        event_base_loop(base, EVLOOP_ONCE);
+    }
+    assert_int_equal(publisher_version(publisher, IMAGE_FLAG, "a", 1), 2);
     pipeline_free(p);
     event_base_free(base);
     publisher_close(publisher);
