@@ -204,11 +204,11 @@ static void long_texts_are_cut_between_characters(void **state)
     (void)state;
     char name[OVERRIDE_NAME_MAX + 1] = "";
     char reason[OVERRIDE_REASON_MAX + 1] = "";
-    for (size_t i = 0; i < OVERRIDE_NAME_MAX; i += 2) {
-        memcpy(name + i, "\xc3\xbc", 2);
+    for (size_t i = 0; i < OVERRIDE_NAME_MAX; i++) {
+        name[i] = "\xc3\xbc"[i % 2];
     }
-    for (size_t i = 0; i < OVERRIDE_REASON_MAX; i += 4) {
-        memcpy(reason + i, "\xf0\x9f\x98\x80", 4);
+    for (size_t i = 0; i < OVERRIDE_REASON_MAX; i++) {
+        reason[i] = "\xf0\x9f\x98\x80"[i % 4];
     }
     struct override o = pin_to(name);
     o.reason = reason;
