@@ -8,7 +8,7 @@
 
 #include "compile/blob.h"
 #include "log.h"
-#include "values.h"
+#include "pipeline_parts.h"
 
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MOST_MS 5000
@@ -17,26 +17,6 @@
 #define HEARTBEAT_MS 1000
 #define WARNINGS_MOST 20 /* lines per publish; the rest is counted */
 #define TIDY_MS 60000    /* between two looks for values that nobody needs any more */
-
-struct pipeline {
-    struct publisher *publisher;
-    struct catalog *catalog;
-    pipeline_published_fn *published;
-    pipeline_published_fn *gone; /* NULL: nobody asks */
-    void *arg;
-    struct event *publish;
-    struct event *compact;
-    struct event *heartbeat;
-    struct source_states sources;
-    struct values *values; /* NULL: nobody asks for them */
-    uint64_t tidied_ms;
-    bool adopted_checked; /* nobody's items of an earlier agent were looked for */
-    unsigned changed;     /* items since the last publish */
-    unsigned uncompiled;  /* items that failed; then the next round is of all items */
-    unsigned warnings;    /* of this round */
-    int64_t backoff_ms;   /* 0: the last publish succeeded */
-    int64_t compile_us;   /* since the last publish */
-};
 
 static int64_t now_us(void)
 {
@@ -78,6 +58,11 @@ static void on_warning(void *arg, const char *member, const char *text)
 static void item_failed(struct pipeline *p, const struct model_item *item,
                         const struct fault *fault)
 {
+    if (p->change.open) { /* whoever makes it is told, and takes it back */
+        p->change.fault = p->change.failed ? p->change.fault : *fault;
+        p->change.failed = true;
+        return;
+    }
     p->uncompiled++;
     LOG_EVENT(LOG_LEVEL_ERROR, "compile-failed", log_text(kind_name(item->kind), item->key.text),
               log_text("from", item->provenance.text), log_text("member", fault->member),
@@ -85,8 +70,42 @@ static void item_failed(struct pipeline *p, const struct model_item *item,
               log_text("effect", "its last good version stays published"));
 }
 
-static void put(struct pipeline *p, const struct model_item *item)
+void pipeline_remember_values(struct pipeline *p, const char *key, size_t length,
+                              const struct model_item *item)
 {
+    const uint64_t now_ms = (uint64_t)(now_us() / 1000);
+    if (p->values && item) {
+        values_put(p->values, key, length, publisher_version(p->publisher, IMAGE_FLAG, key, length),
+                   item->as.flag.variations, now_ms);
+    } else if (p->values) {
+        values_gone(p->values, key, length, now_ms);
+    }
+}
+
+/* The item as its override leaves it. */
+static const struct model_item *overridden(const struct pipeline *p, const struct model_item *item,
+                                           struct override_applied *applied)
+{
+    const struct override *override =
+        item->kind == IMAGE_FLAG ? catalog_override(p->catalog, item->key.text, item->key.length)
+                                 : NULL;
+    if (!override) {
+        return item;
+    }
+    override_apply(override, item, applied);
+    if (applied->unmatched) {
+        LOG_EVENT(LOG_LEVEL_WARNING, "override-unmatched", log_text("flag", item->key.text),
+                  log_text("from", item->provenance.text), log_text("variant", override->variant),
+                  log_text("text", "the flag has no such variant, so the pin kills it"),
+                  log_text("hint", "pin it to a variant that it has, or clear the override"));
+    }
+    return &applied->item;
+}
+
+static void put(struct pipeline *p, const struct model_item *definition)
+{
+    struct override_applied applied;
+    const struct model_item *item = overridden(p, definition, &applied);
     struct compiling c = {p, item};
     struct slots *slots = publisher_slots(p->publisher);
     const uint64_t now_ms = (uint64_t)(now_us() / 1000);
@@ -99,10 +118,8 @@ static void put(struct pipeline *p, const struct model_item *item)
     }
     p->changed += publisher_put(p->publisher, item->kind, item->key.text, item->key.length,
                                 item->auto_version, &blob);
-    if (p->values && item->kind == IMAGE_FLAG && !blob.bytes) {
-        values_put(p->values, item->key.text, item->key.length,
-                   publisher_version(p->publisher, item->kind, item->key.text, item->key.length),
-                   item->as.flag.variations, now_ms);
+    if (item->kind == IMAGE_FLAG && !blob.bytes && !p->change.open) {
+        pipeline_remember_values(p, item->key.text, item->key.length, item);
     }
     if (blob.bytes) { /* not taken over: no memory, or no slot left */
         for (size_t i = 0; i < blob.reference_count; i++) {
@@ -122,9 +139,19 @@ static void on_change(void *arg, enum image_blob_kind kind, const char *key, siz
         put(p, item);
     } else {
         p->changed += publisher_remove(p->publisher, kind, key, length);
-        if (p->values && kind == IMAGE_FLAG) {
-            values_gone(p->values, key, length, (uint64_t)(now_us() / 1000));
+        if (kind == IMAGE_FLAG && !p->change.open) {
+            pipeline_remember_values(p, key, length, NULL);
         }
+    }
+}
+
+void pipeline_compile_changes(struct pipeline *p)
+{
+    const int64_t start = now_us();
+    if (catalog_changed(p->catalog)) {
+        p->warnings = 0;
+        catalog_changes(p->catalog, on_change, p);
+        p->compile_us += now_us() - start;
     }
 }
 
@@ -250,17 +277,14 @@ static void publish_failed(struct pipeline *p, const struct fault *fault)
     beat(p);
 }
 
-int pipeline_publish(struct pipeline *p)
+int pipeline_publish_compiled(struct pipeline *p, bool urgent, struct fault *fault)
 {
-    struct fault fault = {0};
     struct publisher_stats before;
     struct publisher_stats after;
-    event_del(p->publish);
-    compile(p);
     publisher_stats(p->publisher, &before);
     const int64_t start = now_us();
-    if (publisher_publish(p->publisher, false, &fault) != 0) {
-        publish_failed(p, &fault);
+    if (publisher_publish(p->publisher, urgent, fault) != 0) {
+        publish_failed(p, fault);
         return -1;
     }
     const int64_t publish_us = now_us() - start;
@@ -285,6 +309,14 @@ int pipeline_publish(struct pipeline *p)
     }
     catalog_tidy(p->catalog);
     return 0;
+}
+
+int pipeline_publish(struct pipeline *p)
+{
+    struct fault fault = {0};
+    event_del(p->publish);
+    compile(p);
+    return pipeline_publish_compiled(p, false, &fault);
 }
 
 static void on_publish(evutil_socket_t fd, short what, void *arg)
@@ -339,12 +371,17 @@ void pipeline_expect(struct pipeline *p, enum catalog_layer layer)
     p->sources.of[layer].expected = true;
 }
 
+void pipeline_publish_in(struct pipeline *p, int64_t ms)
+{
+    if (!event_pending(p->publish, EV_TIMEOUT, NULL)) {
+        arm(p->publish, ms);
+    }
+}
+
+/* While publishing fails the backoff runs on: what is new goes with the next attempt. */
 static void publish_soon(struct pipeline *p)
 {
-    /* While publishing fails the backoff runs on: what is new goes with the next attempt. */
-    if (!event_pending(p->publish, EV_TIMEOUT, NULL)) {
-        arm(p->publish, PIPELINE_COALESCE_MS);
-    }
+    pipeline_publish_in(p, PIPELINE_COALESCE_MS);
 }
 
 int pipeline_replace(struct pipeline *p, enum catalog_layer layer, struct model_item **items,

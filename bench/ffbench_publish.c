@@ -11,38 +11,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "bench_flags.h"
+#include "bench_times.h"
 #include "ffshm.h"
 #include "live_store.h"
 
 #define MAX_ROUNDS 1000
 
 static unsigned rounds = 200;
-
-static double now_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static void report(const char *what, unsigned flags, double *us, unsigned n)
-{
-    qsort(us, n, sizeof(us[0]), ascending);
-    printf("{\"bench\":\"publish\",\"case\":\"%s\",\"flags\":%u,\"min_us\":%.1f,\"median_us\":%.1f,"
-           "\"p99_us\":%.1f,\"rounds\":%u}\n",
-           what, flags, us[0], us[n / 2], us[n * 99 / 100], n);
-    fflush(stdout);
-}
 
 static json_t *make_flag(unsigned i, unsigned version)
 {
@@ -82,15 +59,15 @@ static void measure_changes(struct live_store *store, unsigned flags)
         unsigned i = r * 7919 % flags;
         snprintf(key, sizeof(key), "feature-%06u", i);
         json_t *json = make_flag(i, r + 2);
-        double start = now_us();
+        double start = bench_now_us();
         live_store_put(store, IMAGE_FLAG, key, json);
         publish_urgently(store);
-        double published = now_us();
+        double published = bench_now_us();
         if (ffshm_refresh(ff) != FFSHM_OK) {
             fprintf(stderr, "refresh failed\n");
             exit(1);
         }
-        refresh[r] = now_us() - published;
+        refresh[r] = bench_now_us() - published;
         publish[r] = published - start;
         json_decref(json);
         if (publisher_wants_compaction(store->publisher)) {
@@ -99,8 +76,8 @@ static void measure_changes(struct live_store *store, unsigned flags)
         }
     }
     ffshm_close(ff);
-    report("compile + publish 1 changed flag", flags, publish, rounds);
-    report("refresh in a reader", flags, refresh, rounds);
+    bench_report("publish", "compile + publish 1 changed flag", flags, publish, rounds);
+    bench_report("publish", "refresh in a reader", flags, refresh, rounds);
 }
 
 static void measure_open(const struct live_store *store, unsigned flags)
@@ -110,18 +87,18 @@ static void measure_open(const struct live_store *store, unsigned flags)
     ffshm_context_init(&c, NULL, "user-1");
     unsigned n = rounds < 50 ? rounds : 50;
     for (unsigned r = 0; r < n; r++) {
-        double start = now_us();
+        double start = bench_now_us();
         struct ffshm *ff = ffshm_open(store->dir, NULL);
         struct ffshm_detail d;
         ffshm_bool_detail(ff, "feature-000000", &c, false, &d);
-        open[r] = now_us() - start;
+        open[r] = bench_now_us() - start;
         if (d.variation < 0) {
             fprintf(stderr, "the flag does not evaluate\n");
             exit(1);
         }
         ffshm_close(ff);
     }
-    report("ffshm_open to first answer", flags, open, n);
+    bench_report("publish", "ffshm_open to first answer", flags, open, n);
 }
 
 /* Anonymous memory alone: pages of the store's own files are shared with whoever else maps them. */
@@ -159,13 +136,13 @@ static void measure(unsigned flags)
 {
     struct live_store store;
     live_store_open(&store);
-    double start = now_us();
+    double start = bench_now_us();
     for (unsigned i = 0; i < flags; i++) {
         put_flag(&store, i, 1);
     }
     live_store_publish(&store);
-    double all = now_us() - start;
-    report("parse, compile and publish all", flags, &all, 1);
+    double all = bench_now_us() - start;
+    bench_report("publish", "parse, compile and publish all", flags, &all, 1);
     measure_memory(&store, flags);
     measure_changes(&store, flags);
     measure_open(&store, flags);

@@ -545,7 +545,8 @@ struct ffshm_flag_info {
     bool on;
     bool client_side_id;    /* may be sent to browsers */
     bool mobile_key;        /* may be sent to mobile devices */
-    const char *provenance; /* where the definition came from */
+    bool overridden;        /* by a kill switch or a pin on this host; provenance tells of it */
+    const char *provenance; /* where the definition came from, or "override: kill by ann: why" */
     size_t variation_count;
     size_t tag_count;
     const void *tags; /* private: see ffshm_flag_tag */

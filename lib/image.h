@@ -15,7 +15,8 @@
  *
  * Little-endian. No pointer is ever stored. Nothing is written after publication, except the
  * control page's own words. Every layout is pinned below: a change of layout is a change of
- * IMAGE_MAJOR (or, for members appended in reserved space, IMAGE_MINOR).
+ * IMAGE_MAJOR (or, for members appended in reserved space and new bits of flags, which older
+ * readers may ignore, IMAGE_MINOR).
  */
 #ifndef FFSHM_IMAGE_H
 #define FFSHM_IMAGE_H
@@ -24,7 +25,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAJOR 1
-#define IMAGE_MINOR 1
+#define IMAGE_MINOR 2
 #define IMAGE_ENDIAN_TAG 0x01020304u
 #define IMAGE_CONTROL_MAGIC 0x4c54434d48534646ull /* "FFSHMCTL" */
 #define IMAGE_HEAD_MAGIC 0x504e534d48534646ull    /* "FFSHMSNP" */
@@ -438,6 +439,8 @@ struct image_target {
 #define IMAGE_FLAG_MIGRATION 32u
 #define IMAGE_FLAG_COUNTS_MORE                                                                     \
     64u /* an evaluation may tell more than its count: events, prerequisites. Since minor 1 */
+#define IMAGE_FLAG_OVERRIDDEN                                                                      \
+    128u /* a kill switch or a pin; the provenance tells of it. Since minor 2 */
 
 struct image_flag {
     struct image_blob blob;
@@ -459,7 +462,8 @@ struct image_flag {
     int64_t debug_until_ms; /* 0: none */
     int32_t sampling_ratio; /* 1: every event */
     int32_t migration_check_ratio;
-    struct image_string provenance; /* where the definition came from; not part of the digest */
+    struct image_string provenance; /* where the definition came from, which is no part of the
+                                       digest; IMAGE_FLAG_OVERRIDDEN: by whom and why, which is */
     uint64_t digest[2]; /* entry digest: kind, key, version, content without slots, sets' hashes,
                            provenance */
     uint8_t reserved[56];

@@ -120,6 +120,7 @@ int ffshm_each(const struct ffshm_view *view, ffshm_each_fn *fn, void *arg)
             .on = !(flag->steps & IMAGE_STEP_OFF),
             .client_side_id = flag->flags & IMAGE_FLAG_CLIENT_SIDE_ID,
             .mobile_key = flag->flags & IMAGE_FLAG_MOBILE_KEY,
+            .overridden = flag->flags & IMAGE_FLAG_OVERRIDDEN,
             .provenance = text_or_empty(flag, flag->provenance),
             .variation_count = flag->variation_count,
             .tag_count = flag->tag_count,

@@ -2,17 +2,16 @@
  * One entry per {kind, key} that any layer has; entries whose item in force may have changed wait
  * in a list until they are handed out.
  *
- * A reload brings every definition again, nearly all of them as they were. Comparing trees member
- * by member costs more than parsing them did, so each item carries a 128-bit hash of its content:
- * equal hashes are taken as equal, and only what differs is compared with json_equal (the order of
- * an object's members is in the hash, but is no difference).
+ * While a change that can be taken back is open, what it replaces goes into a list of its own
+ * instead of to the waste, and no entry is dropped; so taking it back needs no memory and cannot
+ * fail.
  */
 #include "catalog.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "hash.h"
+#include "content.h"
 
 #define FIRST_BUCKETS 64u
 
@@ -24,9 +23,22 @@ struct entry {
     size_t length;
     struct model_item *items[CATALOG_LAYERS];
     struct hash128 contents[CATALOG_LAYERS];
-    uint64_t seen; /* the replacement that had it last */
+    struct override *override; /* NULL: none; else also where no layer has an item */
+    uint64_t seen;             /* the replacement that had it last */
+    uint32_t ending;           /* steps of a change that is ending */
     bool changed;
     char key[]; /* NUL-terminated */
+};
+
+/* What a layer had, or which override there was, before it was replaced. */
+struct undo {
+    struct undo *next;
+    struct entry *entry;
+    bool is_override;
+    enum catalog_layer layer;
+    struct model_item *item;
+    struct hash128 content;
+    struct override *override;
 };
 
 struct catalog {
@@ -37,6 +49,10 @@ struct catalog {
     struct entry **last_changed; /* where the next one goes */
     uint64_t replacements;
     struct model_item *waste; /* until catalog_tidy */
+    bool changing;            /* between catalog_change_begin and its end */
+    struct undo *undo;        /* newest first */
+    size_t undo_count;
+    struct undo *spare; /* so that no step fails half way */
 };
 
 struct catalog *catalog_new(void)
@@ -59,6 +75,7 @@ static void free_entry(struct entry *entry)
     for (size_t layer = 0; layer < CATALOG_LAYERS; layer++) {
         model_free(entry->items[layer]);
     }
+    free(entry->override);
     free(entry);
 }
 
@@ -84,6 +101,7 @@ void catalog_free(struct catalog *c)
     if (c == NULL) {
         return;
     }
+    catalog_change_keep(c);
     catalog_tidy(c);
     for (size_t i = 0; i < c->bucket_count; i++) {
         for (struct entry *entry = c->buckets[i]; entry != NULL;) {
@@ -92,89 +110,9 @@ void catalog_free(struct catalog *c)
             entry = next;
         }
     }
+    free(c->spare);
     free(c->buckets);
     free(c);
-}
-
-/* ---- contents ------------------------------------------------------------------------------ */
-
-static void hash_value(XXH3_state_t *state, const json_t *value);
-
-static void hash_scalar(XXH3_state_t *state, const json_t *value)
-{
-    if (json_is_string(value)) {
-        const size_t length = json_string_length(value);
-        (void)XXH3_128bits_update(state, &length, sizeof length);
-        (void)XXH3_128bits_update(state, json_string_value(value), length);
-    } else if (json_is_integer(value)) {
-        const json_int_t number = json_integer_value(value);
-        (void)XXH3_128bits_update(state, &number, sizeof number);
-    } else if (json_is_real(value)) {
-        const double number = json_real_value(value);
-        (void)XXH3_128bits_update(state, &number, sizeof number);
-    }
-}
-
-static void hash_members(XXH3_state_t *state, const json_t *value)
-{
-    json_t *object = (json_t *)(uintptr_t)value; /* iterating does not change it */
-    for (void *i = json_object_iter(object); i != NULL; i = json_object_iter_next(object, i)) {
-        (void)XXH3_128bits_update(state, json_object_iter_key(i), json_object_iter_key_len(i) + 1);
-        hash_value(state, json_object_iter_value(i));
-    }
-}
-
-/* Recursion: as deep as the document was, at most 512 (YAML, files) or 2048 (jansson's parser). */
-static void hash_value(XXH3_state_t *state, const json_t *value)
-{
-    const unsigned char type = (unsigned char)json_typeof(value);
-    (void)XXH3_128bits_update(state, &type, sizeof type);
-    if (json_is_object(value)) {
-        const size_t size = json_object_size(value);
-        (void)XXH3_128bits_update(state, &size, sizeof size);
-        hash_members(state, value);
-    } else if (json_is_array(value)) {
-        const size_t size = json_array_size(value);
-        (void)XXH3_128bits_update(state, &size, sizeof size);
-        for (size_t i = 0; i < size; i++) {
-            hash_value(state, json_array_get(value, i));
-        }
-    } else {
-        hash_scalar(state, value);
-    }
-}
-
-static struct hash128 content_of(const struct model_item *item)
-{
-    XXH3_state_t state;
-    (void)XXH3_128bits_reset(&state);
-    const int64_t head[] = {item->version, item->auto_version, item->deleted};
-    (void)XXH3_128bits_update(&state, head, sizeof head);
-    (void)XXH3_128bits_update(&state, &item->provenance.length, sizeof item->provenance.length);
-    (void)XXH3_128bits_update(&state, item->provenance.text, item->provenance.length);
-    hash_value(&state, item->json);
-    const XXH128_hash_t h = XXH3_128bits_digest(&state);
-    return (struct hash128){h.low64, h.high64};
-}
-
-static bool same_string(struct model_string a, struct model_string b)
-{
-    return a.length == b.length && (a.length == 0 || memcmp(a.text, b.text, a.length) == 0);
-}
-
-static bool same_head(const struct model_item *a, const struct model_item *b)
-{
-    return a->version == b->version && a->auto_version == b->auto_version &&
-           a->deleted == b->deleted && same_string(a->provenance, b->provenance);
-}
-
-static bool same_item(const struct model_item *a, struct hash128 a_content,
-                      const struct model_item *b, struct hash128 b_content)
-{
-    if (a_content.lo == b_content.lo && a_content.hi == b_content.hi) {
-        return true;
-    }
-    return same_head(a, b) && json_equal(a->json, b->json);
 }
 
 /* ---- entries ------------------------------------------------------------------------------- */
@@ -216,10 +154,10 @@ static void grow(struct catalog *c)
     c->bucket_count = count;
 }
 
-static struct entry *find_or_add(struct catalog *c, const struct model_item *item)
+static struct entry *find_or_add(struct catalog *c, enum image_blob_kind kind, const char *key,
+                                 size_t length)
 {
-    const size_t length = item->key.length;
-    struct entry *entry = find(c, item->kind, item->key.text, length);
+    struct entry *entry = find(c, kind, key, length);
     if (entry != NULL) {
         return entry;
     }
@@ -227,10 +165,10 @@ static struct entry *find_or_add(struct catalog *c, const struct model_item *ite
     if (entry == NULL) {
         return NULL;
     }
-    entry->kind = item->kind;
+    entry->kind = kind;
     entry->length = length;
-    entry->hash = hash_key(item->kind, item->key.text, length);
-    memcpy(entry->key, item->key.text, length);
+    entry->hash = hash_key(kind, key, length);
+    memcpy(entry->key, key, length);
     if (c->entry_count >= c->bucket_count) {
         grow(c);
     }
@@ -248,13 +186,13 @@ static bool is_empty(const struct entry *entry)
             return false;
         }
     }
-    return true;
+    return entry->override == NULL;
 }
 
 /* Forgets the entry when no layer has it and nobody waits to hear of it. */
 static void drop_if_unused(struct catalog *c, struct entry *entry)
 {
-    if (entry->changed || !is_empty(entry)) {
+    if (c->changing || entry->changed || !is_empty(entry)) {
         return;
     }
     struct entry **link = &c->buckets[entry->hash & (c->bucket_count - 1)];
@@ -276,30 +214,68 @@ static const struct model_item *in_force(const struct entry *entry)
     return NULL;
 }
 
-/* Puts item (taken over, NULL: none) into the layer. */
-static void set_item(struct catalog *c, struct entry *entry, enum catalog_layer layer,
-                     struct model_item *item)
+static const struct model_item *evaluable(const struct entry *entry)
 {
-    struct model_item *old = entry->items[layer];
-    if (old != NULL && item != NULL && old->json == item->json && same_head(old, item)) {
-        discard(c, item); /* the same tree: see document_memo.h */
-        return;
-    }
-    const struct hash128 content = item == NULL ? (struct hash128){0, 0} : content_of(item);
-    if (old != NULL && item != NULL && same_item(old, entry->contents[layer], item, content)) {
-        discard(c, item);
-        return;
-    }
-    const struct model_item *before = in_force(entry);
-    entry->items[layer] = item;
-    entry->contents[layer] = content;
-    if (in_force(entry) != before && !entry->changed) {
+    const struct model_item *item = in_force(entry);
+    return item == NULL || item->deleted ? NULL : item;
+}
+
+static void mark_changed(struct catalog *c, struct entry *entry)
+{
+    if (!entry->changed) {
         entry->changed = true;
         entry->next_changed = NULL;
         *c->last_changed = entry;
         c->last_changed = &entry->next_changed;
     }
-    discard(c, old);
+}
+
+/* Room for what the next step replaces. Before the step, for it may fail. */
+static bool can_be_undone(struct catalog *c)
+{
+    if (c->changing && c->spare == NULL) {
+        c->spare = malloc(sizeof *c->spare);
+    }
+    return !c->changing || c->spare != NULL;
+}
+
+static void remember(struct catalog *c, struct undo what)
+{
+    struct undo *undo = c->spare;
+    c->spare = NULL;
+    *undo = what;
+    undo->next = c->undo;
+    c->undo = undo;
+    c->undo_count++;
+}
+
+/* Puts item (taken over, NULL: none) into the layer. */
+static void set_item(struct catalog *c, struct entry *entry, enum catalog_layer layer,
+                     struct model_item *item)
+{
+    struct model_item *old = entry->items[layer];
+    if (old != NULL && item != NULL && old->json == item->json && content_same_head(old, item)) {
+        discard(c, item); /* the same tree: see document_memo.h */
+        return;
+    }
+    const struct hash128 content = item == NULL ? (struct hash128){0, 0} : content_of(item);
+    if (old != NULL && item != NULL && content_same(old, entry->contents[layer], item, content)) {
+        discard(c, item);
+        return;
+    }
+    const struct model_item *before = in_force(entry);
+    if (c->changing) {
+        remember(
+            c, (struct undo){
+                   .entry = entry, .layer = layer, .item = old, .content = entry->contents[layer]});
+    } else {
+        discard(c, old);
+    }
+    entry->items[layer] = item;
+    entry->contents[layer] = content;
+    if (in_force(entry) != before) {
+        mark_changed(c, entry);
+    }
 }
 
 /* ---- what the header offers ---------------------------------------------------------------- */
@@ -323,9 +299,9 @@ int catalog_replace(struct catalog *c, enum catalog_layer layer, struct model_it
 {
     catalog_tidy(c);
     struct entry **entries = calloc(count + 1, sizeof(struct entry *));
-    bool good = entries != NULL;
+    bool good = entries != NULL && !c->changing;
     for (size_t i = 0; i < count && good; i++) {
-        entries[i] = find_or_add(c, items[i]);
+        entries[i] = find_or_add(c, items[i]->kind, items[i]->key.text, items[i]->key.length);
         good = entries[i] != NULL;
     }
     if (!good) { /* entries that were added have no item and are dropped in time */
@@ -347,8 +323,8 @@ int catalog_replace(struct catalog *c, enum catalog_layer layer, struct model_it
 
 int catalog_put(struct catalog *c, enum catalog_layer layer, struct model_item *item)
 {
-    struct entry *entry = find_or_add(c, item);
-    if (entry == NULL) {
+    struct entry *entry = find_or_add(c, item->kind, item->key.text, item->key.length);
+    if (entry == NULL || !can_be_undone(c)) {
         model_free(item);
         return -1;
     }
@@ -360,7 +336,7 @@ int catalog_remove(struct catalog *c, enum catalog_layer layer, enum image_blob_
                    const char *key, size_t length)
 {
     struct entry *entry = find(c, kind, key, length);
-    if (entry == NULL || entry->items[layer] == NULL) {
+    if (entry == NULL || entry->items[layer] == NULL || !can_be_undone(c)) {
         return -1;
     }
     set_item(c, entry, layer, NULL);
@@ -381,12 +357,6 @@ const struct model_item *catalog_layer_get(const struct catalog *c, enum catalog
 {
     const struct entry *entry = find(c, kind, key, length);
     return entry == NULL ? NULL : entry->items[layer];
-}
-
-static const struct model_item *evaluable(const struct entry *entry)
-{
-    const struct model_item *item = in_force(entry);
-    return item == NULL || item->deleted ? NULL : item;
 }
 
 void catalog_changes(struct catalog *c, catalog_change_fn *fn, void *arg)
@@ -418,4 +388,141 @@ void catalog_each(const struct catalog *c, catalog_each_fn *fn, void *arg)
             }
         }
     }
+}
+
+/* ---- overrides ----------------------------------------------------------------------------- */
+
+/* Puts the override (taken over, NULL: none) into the entry. */
+static void set_override(struct catalog *c, struct entry *entry, struct override *override)
+{
+    if (c->changing) {
+        remember(c,
+                 (struct undo){.entry = entry, .is_override = true, .override = entry->override});
+    } else {
+        free(entry->override);
+    }
+    entry->override = override;
+    if (evaluable(entry) != NULL) {
+        mark_changed(c, entry);
+    }
+}
+
+int catalog_override_set(struct catalog *c, const char *key, size_t length,
+                         const struct override *override)
+{
+    struct entry *entry = find_or_add(c, IMAGE_FLAG, key, length);
+    if (entry == NULL) {
+        return -1;
+    }
+    if (entry->override != NULL && override_same(entry->override, override)) {
+        return 0;
+    }
+    struct override *copy = override_copy(override);
+    if (copy == NULL || !can_be_undone(c)) {
+        free(copy);
+        drop_if_unused(c, entry);
+        return -1;
+    }
+    set_override(c, entry, copy);
+    return 0;
+}
+
+int catalog_override_clear(struct catalog *c, const char *key, size_t length)
+{
+    struct entry *entry = find(c, IMAGE_FLAG, key, length);
+    if (entry == NULL || entry->override == NULL || !can_be_undone(c)) {
+        return -1;
+    }
+    set_override(c, entry, NULL);
+    drop_if_unused(c, entry);
+    return 0;
+}
+
+const struct override *catalog_override(const struct catalog *c, const char *key, size_t length)
+{
+    const struct entry *entry = find(c, IMAGE_FLAG, key, length);
+    return entry == NULL ? NULL : entry->override;
+}
+
+void catalog_override_each(const struct catalog *c, catalog_override_fn *fn, void *arg)
+{
+    for (size_t i = 0; i < c->bucket_count; i++) {
+        for (const struct entry *entry = c->buckets[i]; entry != NULL; entry = entry->next) {
+            if (entry->override != NULL) {
+                fn(arg, entry->key, entry->override, evaluable(entry));
+            }
+        }
+    }
+}
+
+/* ---- a change that can be taken back -------------------------------------------------------- */
+
+void catalog_change_begin(struct catalog *c)
+{
+    catalog_change_keep(c);
+    c->changing = true;
+}
+
+size_t catalog_change_count(const struct catalog *c)
+{
+    return c->undo_count;
+}
+
+void catalog_change_each(const struct catalog *c, catalog_change_fn *fn, void *arg)
+{
+    for (const struct undo *undo = c->undo; undo != NULL; undo = undo->next) {
+        const struct entry *entry = undo->entry;
+        fn(arg, entry->kind, entry->key, entry->length, evaluable(entry));
+    }
+}
+
+/* Ends the change: each step is given to `step`, the newest first. An entry is dropped with its
+   oldest step, so that none is dropped before another step of it. */
+static void end_change(struct catalog *c, void (*step)(struct catalog *c, struct undo *undo))
+{
+    struct undo *steps = c->undo;
+    for (struct undo *undo = steps; undo != NULL; undo = undo->next) {
+        step(c, undo);
+        undo->entry->ending++;
+    }
+    c->undo = NULL;
+    c->undo_count = 0;
+    c->changing = false;
+    while (steps != NULL) {
+        struct undo *next = steps->next;
+        if (--steps->entry->ending == 0) {
+            drop_if_unused(c, steps->entry);
+        }
+        free(steps);
+        steps = next;
+    }
+}
+
+static void keep_step(struct catalog *c, struct undo *undo)
+{
+    discard(c, undo->item);
+    free(undo->override);
+}
+
+static void undo_step(struct catalog *c, struct undo *undo)
+{
+    struct entry *entry = undo->entry;
+    if (undo->is_override) {
+        free(entry->override);
+        entry->override = undo->override;
+    } else {
+        discard(c, entry->items[undo->layer]);
+        entry->items[undo->layer] = undo->item;
+        entry->contents[undo->layer] = undo->content;
+    }
+}
+
+void catalog_change_keep(struct catalog *c)
+{
+    end_change(c, keep_step);
+}
+
+void catalog_change_undo(struct catalog *c)
+{
+    end_change(c, undo_step);
 }

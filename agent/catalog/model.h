@@ -131,6 +131,7 @@ struct model_item {
     bool
         auto_version; /* no version given: the agent counts changes, and the digest leaves it out */
     bool deleted;     /* a tombstone: the rest is not filled in */
+    bool overridden;  /* what override_apply has made of it; never in what model_parse gives */
     struct model_string provenance; /* owned */
     json_t *json;
     union {

@@ -180,7 +180,8 @@ static void place_late(struct blob_builder *b)
 
 /* XXH3-128 of kind, version and key, then of the bytes as they are now: slots, size, version,
    provenance and the digest itself are still zero. Where a set's entries are, the sum of its
-   members' hashes stands for them: the same whatever the store's seed and the members' order. */
+   members' hashes stands for them: the same whatever the store's seed and the members' order. Who
+   overrides a flag, and why, is content: it is to be published when it changes. */
 static void take_digest(const struct blob_builder *b, uint64_t digest[2])
 {
     const struct model_item *const item = b->item;
@@ -190,6 +191,9 @@ static void take_digest(const struct blob_builder *b, uint64_t digest[2])
     XXH3_128bits_reset(&state);
     XXH3_128bits_update(&state, identity, sizeof(identity));
     XXH3_128bits_update(&state, item->key.text, item->key.length);
+    if (item->overridden) {
+        XXH3_128bits_update(&state, item->provenance.text, item->provenance.length);
+    }
     size_t from = 0;
     for (size_t i = 0; i < b->seeded_count; i++) {
         const struct blob_seeded *const s = &b->seeded[i];

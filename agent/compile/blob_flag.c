@@ -323,9 +323,11 @@ static bool counts_more(const struct model_flag *flag)
            flag->sampling_ratio != 1 || is_experiment(&flag->fallthrough);
 }
 
-static uint32_t flags_of(const struct model_flag *flag)
+static uint32_t flags_of(const struct model_item *item)
 {
-    return (counts_more(flag) ? IMAGE_FLAG_COUNTS_MORE : 0) |
+    const struct model_flag *const flag = &item->as.flag;
+    return (item->overridden ? IMAGE_FLAG_OVERRIDDEN : 0) |
+           (counts_more(flag) ? IMAGE_FLAG_COUNTS_MORE : 0) |
            (flag->track_events ? IMAGE_FLAG_TRACK_EVENTS : 0) |
            (flag->track_events_fallthrough ? IMAGE_FLAG_TRACK_FALLTHROUGH : 0) |
            (flag->client_side_id ? IMAGE_FLAG_CLIENT_SIDE_ID : 0) |
@@ -351,7 +353,7 @@ int blob_flag(struct blob_builder *b, struct blob *out, struct fault *fault)
     struct image_flag image = {
         .blob = {.kind = IMAGE_FLAG, .key_hash = hash_bytes(item->key.text, item->key.length)},
         .off_variation = IMAGE_SERVE_NOTHING,
-        .flags = flags_of(flag),
+        .flags = flags_of(item),
         .debug_until_ms = flag->debug_until_ms,
         .sampling_ratio = blob_int32(flag->sampling_ratio),
         .migration_check_ratio = blob_int32(flag->migration_check_ratio),

@@ -93,6 +93,7 @@ static void json_item(const struct image_blob *blob)
     if (is_flag) {
         const struct image_flag *const flag = (const void *)blob;
         json_flag(flag);
+        printf(",\"overridden\":%s", flag->flags & IMAGE_FLAG_OVERRIDDEN ? "true" : "false");
         json_end(blob, flag->provenance, flag->digest, blob->size);
     } else {
         const struct image_segment *const segment = (const void *)blob;

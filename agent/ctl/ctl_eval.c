@@ -8,6 +8,7 @@
 #include "ctl.h"
 #include "ctl_batch.h"
 #include "ctl_output.h"
+#include "ctl_overridden.h"
 #include "ctl_query.h"
 #include "json.h"
 
@@ -36,7 +37,9 @@ static int help(void)
         "As JSON (--json, or when stdout is no terminal; --batch always):\n"
         "  {\"flag\", \"value\", \"variation\", \"variant\", \"reason\", \"version\",\n"
         "   \"generation\"}\n"
-        "with reason as LaunchDarkly's object, and variation null when the default is served.\n"
+        "with reason as LaunchDarkly's object, and variation null when the default is served;\n"
+        "and \"override\", by whom and why, where the flag is killed or pinned (not with "
+        "--batch).\n"
         "\n"
         "Exit codes\n"
         "  0  evaluated (with --batch: every line was well-formed, whatever the answers)\n"
@@ -81,13 +84,27 @@ static void print_raw(const struct ffshm_result *r, const char *fallback)
     output_text("\n");
 }
 
-static void print_json(const char *flag, const struct ffshm_result *r, const char *fallback)
+static void print_json(const char *flag, const struct ffshm_result *r, const char *fallback,
+                       const char *override)
 {
     output_text("{\"flag\":");
     output_quoted(flag);
     output_text(",");
     output_result(r, fallback, fallback ? strlen(fallback) : 0);
+    if (override) {
+        output_text(",\"override\":");
+        output_quoted(override);
+    }
     output_text("}\n");
+}
+
+static void print_override(const struct ctl *ctl, const char *override)
+{
+    output_text("  ");
+    output_colour(ctl, "33");
+    output_plain(override, strlen(override));
+    output_plainly(ctl);
+    output_text("\n");
 }
 
 static void print_text(const struct ctl *ctl, const struct ffshm_result *r, const char *fallback)
@@ -137,12 +154,16 @@ static int evaluate_one(struct ctl *ctl, const struct query *q, struct ffshm *st
         char number[TYPE_TEXT];
         struct ffshm_result r = ffshm_evaluate(&view, q->flag, &who.context);
         type_apply(q->type, &r, number);
+        const char *const override = overridden_why(&view, q->flag);
         if (q->raw) {
             print_raw(&r, q->fallback);
         } else if (ctl->json) {
-            print_json(q->flag, &r, q->fallback);
+            print_json(q->flag, &r, q->fallback, override);
         } else {
             print_text(ctl, &r, q->fallback);
+            if (override) {
+                print_override(ctl, override);
+            }
         }
         if (r.error == FFSHM_FLAG_NOT_FOUND) {
             query_report_unknown(ctl, &view, q->flag);

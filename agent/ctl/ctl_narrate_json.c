@@ -73,10 +73,14 @@ static void member_kind(const void *blob, struct image_string kind)
     output_string(text.text, text.length);
 }
 
-static void members_blob(const struct image_blob *blob)
+static void members_flag(const struct image_blob *blob)
 {
+    const struct image_flag *const flag = (const void *)blob;
     member_string("key", blob, blob->key);
     member_int("version", blob->version);
+    if (flag->flags & IMAGE_FLAG_OVERRIDDEN) {
+        member_string("override", flag, flag->provenance);
+    }
 }
 
 static void members_target(const struct explain_step *step)
@@ -187,7 +191,7 @@ static void members(const struct explain_step *step)
 {
     switch (step->kind) {
     case EXPLAIN_FLAG:
-        members_blob(step->blob);
+        members_flag(step->blob);
         break;
     case EXPLAIN_PREREQUISITE:
     case EXPLAIN_PREREQUISITE_DONE:

@@ -25,6 +25,13 @@ static void outcome(const struct narrate *n, bool good, const char *yes, const c
     output_plainly(n->ctl);
 }
 
+/* Is the step of a flag that is killed or pinned? */
+static bool is_overridden(const struct explain_step *step)
+{
+    return (((const struct image_flag *)(const void *)step->blob)->flags & IMAGE_FLAG_OVERRIDDEN) !=
+           0;
+}
+
 static void text_flag(const struct narrate *n, const struct explain_step *step)
 {
     output_text("flag ");
@@ -32,6 +39,13 @@ static void text_flag(const struct narrate *n, const struct explain_step *step)
     plain(step->blob, step->blob->key);
     output_plainly(n->ctl);
     printf(", version %" PRId64, step->blob->version);
+    const struct image_flag *const flag = (const void *)step->blob;
+    if (is_overridden(step)) { /* "override: kill by ann: why" */
+        output_text(", ");
+        output_colour(n->ctl, "33");
+        plain(flag, flag->provenance);
+        output_plainly(n->ctl);
+    }
 }
 
 static void text_prerequisite(const struct narrate *n, const struct explain_step *step)
@@ -200,7 +214,7 @@ static void text(const struct narrate *n, const struct explain_step *step)
         text_flag(n, step);
         break;
     case EXPLAIN_OFF:
-        output_text("the flag is off");
+        output_text(is_overridden(step) ? "the flag is killed" : "the flag is off");
         break;
     case EXPLAIN_PREREQUISITE:
     case EXPLAIN_PREREQUISITE_DONE:
@@ -234,7 +248,8 @@ static void text(const struct narrate *n, const struct explain_step *step)
         text_weighted(step);
         break;
     case EXPLAIN_FALLTHROUGH:
-        output_text("nothing decided it: the fallthrough");
+        output_text(is_overridden(step) ? "the flag is pinned"
+                                        : "nothing decided it: the fallthrough");
         break;
     case EXPLAIN_SERVE:
         text_serve(n, step);

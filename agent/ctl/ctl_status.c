@@ -12,6 +12,7 @@
 #include "ctl_files.h"
 #include "ctl_options.h"
 #include "ctl_output.h"
+#include "ctl_overridden.h"
 #include "ctl_trouble.h"
 #include "ffshm.h"
 
@@ -47,6 +48,7 @@ struct view {
     const char *dir;
     struct ffshm_status status;
     struct trouble trouble;
+    struct overridden overridden;
     long pid;         /* of the agent, as trouble_agent_pid */
     bool has_control; /* the next four are filled in */
     uint32_t agent_state;
@@ -201,6 +203,17 @@ static void print_json_advice(const struct view *v)
     }
 }
 
+/* {"count": 7, "first": [at most OVERRIDDEN_NAMED keys]} */
+static void print_json_overridden(const struct overridden *o)
+{
+    printf(",\"overridden\":{\"count\":%zu,\"first\":[", o->count);
+    for (size_t i = 0; i < o->count && i < OVERRIDDEN_NAMED; i++) {
+        output_text(i > 0 ? "," : "");
+        output_quoted(o->keys[i]);
+    }
+    output_text("]}");
+}
+
 static void print_json(const struct view *v)
 {
     const struct ffshm_status *const s = &v->status;
@@ -219,6 +232,7 @@ static void print_json(const struct view *v)
     printf(",\"generation\":%" PRIu64 ",\"newest_generation\":%" PRIu64 ",\"age_ms\":%" PRId64
            ",\"flags\":%" PRIu32 ",\"segments\":%" PRIu32,
            s->generation, s->newest_generation, s->snapshot_age_ms, s->flags, s->segments);
+    print_json_overridden(&v->overridden);
     if (v->has_head) {
         printf(",\"digest\":\"%s\",\"extents\":%" PRIu32 ",\"bytes\":%" PRIu64, v->digest,
                v->extents, v->bytes);
@@ -322,6 +336,19 @@ static void print_source(const struct view *v)
     delivery_print_text(&v->delivery);
 }
 
+static void print_overridden(const struct ctl *ctl, const struct overridden *o)
+{
+    output_text("overridden   ");
+    output_colour(ctl, "33");
+    printf("%zu flag%s", o->count, output_plural(o->count));
+    output_plainly(ctl);
+    for (size_t i = 0; i < o->count && i < OVERRIDDEN_NAMED; i++) {
+        output_text(i > 0 ? ", " : ": ");
+        output_plain(o->keys[i], strlen(o->keys[i]));
+    }
+    output_text(o->count > OVERRIDDEN_NAMED ? ", ...\n" : "\n");
+}
+
 static void print_text(const struct ctl *ctl, const struct view *v)
 {
     char text[OUTPUT_SHORT];
@@ -345,6 +372,9 @@ static void print_text(const struct ctl *ctl, const struct view *v)
         }
         printf("age          %s\n", output_age(s->snapshot_age_ms, text));
         printf("flags        %" PRIu32 "\nsegments     %" PRIu32 "\n", s->flags, s->segments);
+    }
+    if (v->overridden.count > 0) {
+        print_overridden(ctl, &v->overridden);
     }
     if (v->has_head) {
         printf("digest       %s\nextents      %" PRIu32 "\n", v->digest, v->extents);
@@ -419,11 +449,15 @@ int ctl_status(struct ctl *ctl, int argc, char **argv)
     v.pid = trouble_agent_pid(v.dir);
     look_at_files(&v);
     trouble_find(v.dir, &v.status, &v.trouble);
+    struct ffshm_view snapshot; /* what v.overridden borrows from */
+    ffshm_pin(store, &snapshot);
+    overridden_find(&snapshot, &v.overridden);
     if (ctl->json) {
         print_json(&v);
     } else {
         print_text(ctl, &v);
     }
+    ffshm_unpin(&snapshot);
     ffshm_close(store);
     return verdict(&v, max_silence_ms);
 }

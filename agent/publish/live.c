@@ -4,6 +4,8 @@
  *   an item in use      one on its own slot, from the first put until its removal is published
  *   a published blob    one for each slot that it names (items[].references), until it is replaced
  *   a blob to be put    the same (struct blob), handed on to the item when it is published
+ *   an open change      what it took out of use, until it is kept: a blob that was to be put, and
+ *                       the slot of an item that was to come
  */
 #include "live.h"
 
@@ -44,6 +46,13 @@ void live_free(struct live *l)
     if (!l) {
         return;
     }
+    for (size_t i = 0; i < l->undo_count; i++) {
+        if (l->undo[i].put) {
+            blob_free(l->undo[i].put);
+            free(l->undo[i].put);
+        }
+    }
+    free(l->undo);
     for (uint32_t i = 0; i < l->capacity; i++) {
         free(l->items[i].references);
         free_put(&l->items[i]);
@@ -160,6 +169,19 @@ static void cancel_put(struct live *l, uint32_t slot, uint64_t now_ms)
     }
 }
 
+/* The item is about to change: in an open change its state goes into the list, the blob with it. */
+static void leave(struct live *l, uint32_t slot, uint64_t now_ms)
+{
+    struct live_item *const item = &l->items[slot];
+    if (l->undo_count == l->undo_capacity) { /* no change is open: it has room for all its steps */
+        cancel_put(l, slot, now_ms);
+        return;
+    }
+    l->undo[l->undo_count++] = (struct live_undo){
+        .put = item->put, .slot = slot, .kind = item->kind, .pending = item->pending};
+    item->put = NULL;
+}
+
 /* The item's slot when it is in use, else IMAGE_NO_SLOT. */
 static uint32_t find(const struct live *l, enum image_blob_kind kind, const char *key,
                      size_t length)
@@ -199,7 +221,7 @@ bool live_put(struct live *l, enum image_blob_kind kind, const char *key, size_t
         return false;
     }
     if (same_digest(published, blob)) { /* back to what is published */
-        cancel_put(l, slot, now_ms);
+        leave(l, slot, now_ms);
         set_pending(l, slot, LIVE_UNCHANGED);
         discard(l, blob, now_ms);
         return true;
@@ -219,7 +241,7 @@ bool live_put(struct live *l, enum image_blob_kind kind, const char *key, size_t
         const int64_t last = published ? published->version : 0;
         blob_set_version(blob, last < INT64_MAX ? last + 1 : last);
     }
-    cancel_put(l, slot, now_ms);
+    leave(l, slot, now_ms);
     const void *const bytes = blob->bytes;
     l->items[slot].kind = (uint8_t)kind;
     l->items[slot].key_hash = ((const struct image_blob *)bytes)->key_hash;
@@ -237,15 +259,75 @@ bool live_remove(struct live *l, enum image_blob_kind kind, const char *key, siz
     if (slot == IMAGE_NO_SLOT || l->items[slot].pending == LIVE_REMOVE) {
         return false;
     }
-    cancel_put(l, slot, now_ms);
+    const bool recorded = l->undo_count < l->undo_capacity;
+    leave(l, slot, now_ms);
     if (live_published(l, slot)) {
         set_pending(l, slot, LIVE_REMOVE);
     } else {
         set_pending(l, slot, LIVE_UNCHANGED);
         l->items[slot].kind = 0;
-        slots_drop(l->slots, slot, now_ms);
+        if (recorded) {
+            l->undo[l->undo_count - 1].slot_left = true;
+        } else {
+            slots_drop(l->slots, slot, now_ms);
+        }
     }
     return true;
+}
+
+/* ---- a change that can be taken back ---- */
+
+int live_change(struct live *l, size_t steps)
+{
+    const size_t capacity = l->undo_count + steps;
+    if (capacity > l->undo_capacity) {
+        struct live_undo *const undo = realloc(l->undo, capacity * sizeof *undo);
+        if (!undo) {
+            return -1;
+        }
+        l->undo = undo;
+        l->undo_capacity = capacity;
+    }
+    return 0;
+}
+
+static void end_change(struct live *l)
+{
+    free(l->undo);
+    l->undo = NULL;
+    l->undo_count = 0;
+    l->undo_capacity = 0;
+}
+
+void live_change_keep(struct live *l, uint64_t now_ms)
+{
+    for (size_t i = 0; i < l->undo_count; i++) {
+        struct live_undo *const u = &l->undo[i];
+        if (u->put) {
+            discard(l, u->put, now_ms);
+            free(u->put);
+        }
+        if (u->slot_left) {
+            slots_drop(l->slots, u->slot, now_ms);
+        }
+    }
+    end_change(l);
+}
+
+void live_change_undo(struct live *l, uint64_t now_ms)
+{
+    for (size_t i = l->undo_count; i-- > 0;) {
+        const struct live_undo *const u = &l->undo[i];
+        struct live_item *const item = &l->items[u->slot];
+        cancel_put(l, u->slot, now_ms);
+        item->put = u->put;
+        set_pending(l, u->slot, u->pending);
+        if (u->kind == 0) { /* it came into use in this step */
+            slots_drop(l->slots, u->slot, now_ms);
+        }
+        item->kind = u->kind;
+    }
+    end_change(l);
 }
 
 static void commit_item(struct live *l, uint32_t slot, uint64_t now_ms)

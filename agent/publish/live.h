@@ -44,6 +44,15 @@ struct live_item {
     bool listed;      /* in live.changed, perhaps without a change any more */
 };
 
+/* What an item was before a step of an open change. */
+struct live_undo {
+    struct blob *put; /* owned */
+    uint32_t slot;
+    uint8_t kind;
+    uint8_t pending;
+    bool slot_left; /* the item's reference on its slot is still held for it */
+};
+
 struct live {
     struct slots *slots;
     struct live_state now;  /* published */
@@ -53,6 +62,9 @@ struct live {
     uint32_t changed_count;
     uint32_t pending_count; /* items whose pending is not LIVE_UNCHANGED */
     uint32_t capacity;      /* of items, changed and both tables */
+    struct live_undo *undo; /* the steps of the open change, oldest first */
+    size_t undo_count;
+    size_t undo_capacity; /* 0: none is open */
 };
 
 struct live *live_new(void);
@@ -63,6 +75,11 @@ bool live_put(struct live *l, enum image_blob_kind kind, const char *key, size_t
               bool auto_version, struct blob *blob, uint64_t now_ms);
 bool live_remove(struct live *l, enum image_blob_kind kind, const char *key, size_t length,
                  uint64_t now_ms);
+
+/* See publisher_change. While a change is open, no more puts and removals than it has room for. */
+int live_change(struct live *l, size_t steps);
+void live_change_keep(struct live *l, uint64_t now_ms);
+void live_change_undo(struct live *l, uint64_t now_ms);
 
 /* Room for `count` slots. -1: no memory. */
 int live_reserve(struct live *l, uint32_t count);

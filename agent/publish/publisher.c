@@ -198,6 +198,39 @@ bool publisher_remove(struct publisher *p, enum image_blob_kind kind, const char
     return live_remove(p->live, kind, key, length, monotonic_ms());
 }
 
+int publisher_change(struct publisher *p, size_t items)
+{
+    return live_change(p->live, items);
+}
+
+void publisher_change_keep(struct publisher *p)
+{
+    live_change_keep(p->live, monotonic_ms());
+}
+
+void publisher_change_undo(struct publisher *p)
+{
+    live_change_undo(p->live, monotonic_ms());
+}
+
+void publisher_digest(const struct publisher *p, uint64_t digest[2])
+{
+    const struct live *const l = p->live;
+    digest[0] = l->now.digest[0];
+    digest[1] = l->now.digest[1];
+    for (uint32_t i = 0; i < l->changed_count; i++) {
+        const uint32_t slot = l->changed[i];
+        const struct image_blob *const was = live_published(l, slot);
+        const struct image_blob *const is = live_coming(l, slot);
+        if (was) {
+            digest_sub(digest, live_digest(was));
+        }
+        if (is) {
+            digest_add(digest, live_digest(is));
+        }
+    }
+}
+
 int64_t publisher_version(const struct publisher *p, enum image_blob_kind kind, const char *key,
                           size_t length)
 {

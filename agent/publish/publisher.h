@@ -49,6 +49,17 @@ bool publisher_put(struct publisher *p, enum image_blob_kind kind, const char *k
 bool publisher_remove(struct publisher *p, enum image_blob_kind kind, const char *key,
                       size_t length);
 
+/* What is put and removed from now on is one change, until it is kept or undone; the next `items`
+   of it have room in the way back, so that undoing cannot fail. Again: room for more. Undone, the
+   live set is what it was, with the changes that were pending before. Not published while it is
+   open. 0, or -1: no memory. */
+int publisher_change(struct publisher *p, size_t items);
+void publisher_change_keep(struct publisher *p);
+void publisher_change_undo(struct publisher *p);
+
+/* The digest that the snapshot will have once the changes are published. Costs what changed. */
+void publisher_digest(const struct publisher *p, uint64_t digest[2]);
+
 /* The version of a live item as the changes leave it; -1: there is none. */
 int64_t publisher_version(const struct publisher *p, enum image_blob_kind kind, const char *key,
                           size_t length);

@@ -167,21 +167,21 @@ static void the_topmost_layer_is_in_force(void **state)
 {
     (void)state;
     struct catalog *c = catalog_new();
-    replace(c, CATALOG_FILE, 1, make("a", "{\"version\":1}"));
-    assert_int_equal(catalog_put(c, CATALOG_OVERRIDE, make("a", "{\"version\":3}")), 0);
+    replace(c, CATALOG_LAUNCHDARKLY, 1, make("a", "{\"version\":1}"));
+    assert_int_equal(catalog_put(c, CATALOG_ADMIN, make("a", "{\"version\":3}")), 0);
     expect_changes(c, "a=3 ");
-    assert_int_equal(catalog_put(c, CATALOG_ADMIN, make("a", "{\"version\":2}")), 0);
+    assert_int_equal(catalog_put(c, CATALOG_FILE, make("a", "{\"version\":2}")), 0);
     expect_changes(c, ""); /* hidden */
     assert_int_equal(version_of(c, "a"), 3);
-    assert_int_equal(catalog_remove(c, CATALOG_OVERRIDE, IMAGE_FLAG, "a", 1), 0);
-    expect_changes(c, "a=2 ");
-    assert_int_equal(catalog_remove(c, CATALOG_OVERRIDE, IMAGE_FLAG, "a", 1), -1);
-    assert_int_equal(catalog_remove(c, CATALOG_FILE, IMAGE_FLAG, "a", 1), 0);
-    expect_changes(c, "");
     assert_int_equal(catalog_remove(c, CATALOG_ADMIN, IMAGE_FLAG, "a", 1), 0);
-    expect_changes(c, "a- ");
+    expect_changes(c, "a=2 ");
     assert_int_equal(catalog_remove(c, CATALOG_ADMIN, IMAGE_FLAG, "a", 1), -1);
-    assert_int_equal(catalog_remove(c, CATALOG_ADMIN, IMAGE_SEGMENT, "x", 1), -1);
+    assert_int_equal(catalog_remove(c, CATALOG_LAUNCHDARKLY, IMAGE_FLAG, "a", 1), 0);
+    expect_changes(c, "");
+    assert_int_equal(catalog_remove(c, CATALOG_FILE, IMAGE_FLAG, "a", 1), 0);
+    expect_changes(c, "a- ");
+    assert_int_equal(catalog_remove(c, CATALOG_FILE, IMAGE_FLAG, "a", 1), -1);
+    assert_int_equal(catalog_remove(c, CATALOG_FILE, IMAGE_SEGMENT, "x", 1), -1);
     catalog_free(c);
 }
 
@@ -212,6 +212,71 @@ static void a_tombstone_hides_lower_layers(void **state)
     assert_int_equal(catalog_remove(c, CATALOG_ADMIN, IMAGE_FLAG, "a", 1), 0);
     expect_changes(c, "a=1 ");
     catalog_free(c);
+}
+
+/* ---- overrides and changes ---- */
+
+static const struct override killed = {.kind = OVERRIDE_KILL, .reason = "r", .set_by = "ann"};
+
+static void an_override_is_a_change_of_the_flag_that_it_changes(void **state)
+{
+    (void)state;
+    struct catalog *c = catalog_new();
+    assert_int_equal(catalog_override_set(c, "a", 1, &killed), 0);
+    expect_changes(c, ""); /* it waits */
+    replace(c, CATALOG_FILE, 0);
+    assert_non_null(catalog_override(c, "a", 1));
+    replace(c, CATALOG_FILE, 2, make("a", "{\"version\":1}"),
+            make_from(IMAGE_SEGMENT, "a", "{\"version\":3}", "file:f"));
+    expect_changes(c, "a=1 s:a=3 ");
+    assert_int_equal(catalog_override_set(c, "a", 1, &killed), 0);
+    expect_changes(c, ""); /* the same */
+    replace(c, CATALOG_FILE, 1, make("a", "{\"version\":2}"));
+    expect_changes(c, "a=2 s:a- ");
+    assert_int_equal(catalog_override_clear(c, "a", 1), 0);
+    expect_changes(c, "a=2 ");
+    assert_int_equal(catalog_override_clear(c, "a", 1), -1);
+    assert_int_equal(catalog_override_clear(c, "b", 1), -1);
+    catalog_free(c);
+}
+
+static void a_change_is_kept_or_undone_as_a_whole(void **state)
+{
+    (void)state;
+    for (int keep = 0; keep < 2; keep++) {
+        struct catalog *c = catalog_new();
+        char text[512] = "";
+        replace(c, CATALOG_FILE, 2, make("a", "{\"version\":1}"), make("b", "{\"version\":1}"));
+        expect_changes(c, "a=1 b=1 ");
+        const struct model_item *before = catalog_get(c, IMAGE_FLAG, "a", 1);
+        catalog_change_begin(c);
+        assert_int_equal(catalog_put(c, CATALOG_ADMIN, make("a", "{\"version\":2}")), 0);
+        assert_int_equal(catalog_put(c, CATALOG_ADMIN, make("a", "{\"version\":2}")), 0);
+        assert_int_equal(catalog_put(c, CATALOG_ADMIN, make("a", "{\"version\":3}")), 0);
+        assert_int_equal(catalog_remove(c, CATALOG_FILE, IMAGE_FLAG, "b", 1), 0);
+        assert_int_equal(catalog_put(c, CATALOG_ADMIN, make("c", "{\"version\":4}")), 0);
+        assert_int_equal(catalog_override_set(c, "a", 1, &killed), 0);
+        assert_int_equal(catalog_override_set(c, "z", 1, &killed), 0);
+        assert_int_equal(catalog_override_clear(c, "z", 1), 0);
+        assert_int_equal(catalog_change_count(c), 7); /* one put was none */
+        expect_changes(c, "a=3 b- c=4 ");
+        catalog_change_each(c, note, text);
+        assert_string_equal(text, "z- z- a=3 c=4 b- a=3 a=3 ");
+        struct model_item *refused = make("x", "{\"version\":1}");
+        assert_int_equal(catalog_replace(c, CATALOG_FILE, &refused, 1), -1);
+        (keep ? catalog_change_keep : catalog_change_undo)(c);
+        expect_changes(c, "");
+        assert_int_equal(version_of(c, "a"), keep ? 3 : 1);
+        assert_int_equal(version_of(c, "b"), keep ? -1 : 1);
+        assert_int_equal(version_of(c, "c"), keep ? 4 : -1);
+        assert_int_equal(catalog_override(c, "a", 1) != NULL, keep);
+        if (!keep) {
+            assert_ptr_equal(catalog_get(c, IMAGE_FLAG, "a", 1), before);
+        }
+        replace(c, CATALOG_FILE, 0);
+        expect_changes(c, keep ? "" : "a- b- ");
+        catalog_free(c);
+    }
 }
 
 static void changes_not_yet_handed_out_are_merged(void **state)
@@ -277,6 +342,8 @@ int main(void)
         cmocka_unit_test(the_topmost_layer_is_in_force),
         cmocka_unit_test(replacing_a_layer_leaves_the_others),
         cmocka_unit_test(a_tombstone_hides_lower_layers),
+        cmocka_unit_test(an_override_is_a_change_of_the_flag_that_it_changes),
+        cmocka_unit_test(a_change_is_kept_or_undone_as_a_whole),
         cmocka_unit_test(changes_not_yet_handed_out_are_merged),
         cmocka_unit_test(the_same_key_twice_in_one_replacement_leaves_the_last),
         cmocka_unit_test(ten_thousand_flags_of_which_one_changes_give_one_change),

@@ -237,10 +237,28 @@ static void the_same_definitions_compiled_today_mean_the_same(void **state)
     memory_image_free(&image);
 }
 
+static bool is_overridden(void *arg, const struct ffshm_flag_info *flag)
+{
+    *(int *)arg += flag->overridden;
+    return true;
+}
+
+static void no_flag_is_overridden_in_files_that_know_no_overrides(void **state)
+{
+    (void)state;
+    struct ffshm_view view;
+    int overridden = 0;
+    ffshm_pin(store, &view);
+    assert_int_equal(ffshm_each(&view, is_overridden, &overridden), 14);
+    assert_int_equal(overridden, 0);
+    ffshm_unpin(&view);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_golden_store_opens_complete),
+        cmocka_unit_test(no_flag_is_overridden_in_files_that_know_no_overrides),
         cmocka_unit_test(golden_flags_evaluate_as_ever),
         cmocka_unit_test(golden_variants_tags_and_experiments_are_kept),
         cmocka_unit_test(the_same_definitions_compiled_today_mean_the_same),

@@ -15,7 +15,7 @@
 
 #include "compile/blob_parts.h"
 #include "log.h"
-#include "pipeline.h"
+#include "pipeline_change.h"
 
 static const char *failing = ""; /* the key that has no memory */
 
@@ -126,10 +126,57 @@ static void an_item_that_fails_is_tried_again_and_told_of_until_it_is_published(
     remove_store(dir);
 }
 
+static void a_change_that_cannot_be_compiled_is_refused_and_no_trouble_to_others(void **state)
+{
+    (void)state;
+    char dir[] = "/dev/shm/ffshm-pipeline-XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    struct fault fault = {0};
+    uint64_t digest[2];
+    const struct publisher_options options = {.dir = dir};
+    struct publisher *publisher = publisher_open(&options, &fault);
+    struct event_base *base = event_base_new();
+    struct pipeline *p = pipeline_new(base, publisher, NULL, NULL);
+    assert_non_null(p);
+    load(p, 1, 1);
+    struct publisher_stats before;
+    struct publisher_stats after;
+    publisher_stats(publisher, &before);
+    failing = "a";
+    assert_int_equal(pipeline_change_begin(p), 0);
+    assert_int_equal(pipeline_change_put(p, CATALOG_ADMIN, flag("b", 2), &fault), 0);
+    assert_int_equal(pipeline_change_put(p, CATALOG_ADMIN, flag("a", 2), &fault), 0);
+    assert_int_equal(pipeline_change_compile(p, digest, &fault), -1);
+    assert_string_equal(fault.cause, "not enough memory");
+    pipeline_change_undo(p);
+    failing = "";
+    assert_int_equal(pipeline_publish(p), 0);
+    publisher_stats(publisher, &after);
+    assert_int_equal(after.generation, before.generation);
+    assert_int_equal(source_state(dir), IMAGE_SOURCE_VALID);
+    /* nor is what others failed with compiled on the way of a kill; soon after it is */
+    const struct override o = {.kind = OVERRIDE_KILL, .reason = "r", .set_by = "ann"};
+    failing = "a";
+    load(p, 2, 1);
+    failing = "";
+    assert_int_equal(pipeline_override_set(p, "b", &o, &fault), 0);
+    assert_int_equal(publisher_version(publisher, IMAGE_FLAG, "a", 1), 1);
+    assert_int_equal(source_state(dir), IMAGE_SOURCE_INTERRUPTED);
+    for (int i = 0; i < 100 && source_state(dir) != IMAGE_SOURCE_VALID; i++) {
+        event_base_loop(base, EVLOOP_ONCE);
+    }
+    assert_int_equal(publisher_version(publisher, IMAGE_FLAG, "a", 1), 2);
+    pipeline_free(p);
+    event_base_free(base);
+    publisher_close(publisher);
+    remove_store(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_item_that_fails_is_tried_again_and_told_of_until_it_is_published),
+        cmocka_unit_test(a_change_that_cannot_be_compiled_is_refused_and_no_trouble_to_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
