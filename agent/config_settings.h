@@ -22,6 +22,7 @@ struct config_setting_info {
     const char *variable;
     enum config_type type;
     bool list;
+    char separator;       /* of a list's variable; 0: ':' */
     const char *standard; /* the default; NULL: none, or worked out (config.c: finish) */
     int64_t least, most;  /* CONFIG_NUMBER */
     const char *choices;  /* CONFIG_CHOICE: "stream poll off" */

@@ -520,6 +520,19 @@ int launchdarkly_client_start(struct launchdarkly_client *c)
     return has_mode(c, "off") ? 0 : start_source(c);
 }
 
+void launchdarkly_client_stats(const struct launchdarkly_client *c,
+                               struct launchdarkly_client_stats *out)
+{
+    *out = (struct launchdarkly_client_stats){.collects = c->collector != NULL,
+                                              .delivers = c->events != NULL};
+    if (c->collector) {
+        collector_stats(c->collector, &out->collected);
+    }
+    if (c->events) {
+        launchdarkly_events_stats(c->events, &out->delivered);
+    }
+}
+
 void launchdarkly_client_finish(struct launchdarkly_client *c)
 {
     launchdarkly_free(c->source);

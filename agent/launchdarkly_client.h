@@ -9,7 +9,9 @@
 
 #include <event2/event.h>
 
+#include "collect/collector.h"
 #include "config.h"
+#include "deliver/launchdarkly_events.h"
 #include "pipeline.h"
 
 struct launchdarkly_client;
@@ -31,6 +33,15 @@ bool launchdarkly_client_collects(const struct launchdarkly_client *c);
 
 /* Connects, and collects events. 0, or -1: logged why. */
 int launchdarkly_client_start(struct launchdarkly_client *c);
+
+struct launchdarkly_client_stats {
+    bool collects; /* the next one is filled in */
+    struct collector_stats collected;
+    bool delivers;
+    struct launchdarkly_events_stats delivered;
+};
+void launchdarkly_client_stats(const struct launchdarkly_client *c,
+                               struct launchdarkly_client_stats *out);
 
 /* The agent is about to stop: collects what programs have told and begins to send it. */
 void launchdarkly_client_finish(struct launchdarkly_client *c);

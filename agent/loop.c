@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "admin_api.h"
 #include "ffshm.h"
 #include "launchdarkly_client.h"
 #include "notify.h"
@@ -35,6 +36,7 @@ struct agent {
     struct pipeline *pipeline;
     struct source_file *source;         /* NULL: no flag files */
     struct launchdarkly_client *client; /* NULL: LaunchDarkly is not in use */
+    struct admin_api *admin;            /* NULL: there is no API */
     struct event *signals[SIGNALS];
     struct event *watchdog;
     struct event *finish; /* pending: the end waits for deliveries */
@@ -340,6 +342,7 @@ static int serve_first(struct agent *a)
 static void stop(struct agent *a)
 {
     notify_send("STOPPING=1");
+    admin_api_free(a->admin);
     source_file_free(a->source);
     launchdarkly_client_free(a->client);
     pipeline_free(a->pipeline);
@@ -370,6 +373,16 @@ static void log_notices(const struct config *c)
     }
 }
 
+/* Without it the agent does what it is for all the same. */
+static void start_admin(struct agent *a)
+{
+    const struct admin_api_agent agent = {a->config, a->pipeline, a->publisher, a->client, NULL};
+    a->admin = admin_api_new(a->base, &agent);
+    if (a->admin) {
+        admin_api_start(a->admin);
+    }
+}
+
 static int start(struct agent *a)
 {
     if (make_loop(a) != 0) {
@@ -393,6 +406,7 @@ static int start(struct agent *a)
     if (!a->client || !launchdarkly_client_collects(a->client)) {
         publisher_telemetry_window(a->publisher, 0); /* an earlier agent may have collected */
     }
+    start_admin(a);
     return a->client ? launchdarkly_client_start(a->client) : 0;
 }
 
