@@ -1,8 +1,8 @@
 #include "admin_delay.h"
 
 #include <string.h>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
+
+#include "hash.h"
 
 static size_t first_of_set(const struct admin_delays *d, const uint8_t source[ADMIN_SOURCE])
 {
