@@ -393,6 +393,7 @@ static void on_end(struct admin_connection *c)
     case CONNECTION_BODY:
         break_off(c, 400, "malformed_request", "body", NULL, "the request ends within its body");
         break;
+    case CONNECTION_WAITING:
     case CONNECTION_FLUSHING:
         break; /* who has only ended its half still reads */
     default:
