@@ -6,12 +6,15 @@
 #include <unistd.h>
 
 #include "admin/admin_builtin.h"
+#include "admin/admin_token_storage.h"
 #include "ffshm.h"
 
 struct admin_api {
     struct admin_api_agent agent;
     struct admin_server *server;
     struct admin_builtin builtin;
+    struct admin_token_storage kept;
+    struct admin_token_store tokens;
     struct admin_peer_rule *rules;
     size_t rule_count;
     const char **addresses;
@@ -166,6 +169,23 @@ static int read_lists(struct admin_api *api)
     return 0;
 }
 
+/* The API goes on without tokens where they cannot be kept: users of this host need none. */
+static const struct admin_token_store *open_tokens(struct admin_api *api)
+{
+    struct fault fault = {0};
+    const char *path = config_text(api->agent.config, CONFIG_STATE);
+    api->kept.storage = api->agent.storage;
+    api->kept.path = *path && strcmp(path, CONFIG_NO_STATE) != 0 ? path : NULL;
+    if (!api->kept.storage && !api->kept.path) {
+        return NULL;
+    }
+    if (admin_token_storage_open(&api->kept, &api->tokens, &fault) != 0) {
+        log_fault(LOG_LEVEL_WARNING, "admin-without-tokens", &fault);
+        return NULL;
+    }
+    return &api->tokens;
+}
+
 static int make(struct admin_api *api, struct event_base *base, struct fault *fault)
 {
     const struct config *c = api->agent.config;
@@ -181,7 +201,7 @@ static int make(struct admin_api *api, struct event_base *base, struct fault *fa
         .tls_key = text_or_null(c, CONFIG_ADMIN_TLS_KEY),
         .rules = api->rules,
         .rule_count = api->rule_count,
-        .tokens = api->agent.tokens,
+        .tokens = open_tokens(api),
         .refused = on_refused,
     };
     api->server = admin_server_new(base, &options, fault);
@@ -217,6 +237,7 @@ void admin_api_free(struct admin_api *api)
 {
     if (api) {
         admin_server_free(api->server);
+        admin_token_storage_close(&api->kept);
         free(api->rules);
         free(api->addresses);
         free(api);

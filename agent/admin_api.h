@@ -19,8 +19,8 @@ struct admin_api_agent {
     const struct config *config;
     struct pipeline *pipeline;
     struct publisher *publisher;
-    struct launchdarkly_client *client;     /* NULL: LaunchDarkly is not in use */
-    const struct admin_token_store *tokens; /* NULL: nothing keeps tokens */
+    struct launchdarkly_client *client; /* NULL: LaunchDarkly is not in use */
+    struct storage *storage;            /* the state file, open; NULL: it is not */
 };
 
 /* Makes the server with the routes that need nothing else; more may be added before

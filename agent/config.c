@@ -9,9 +9,6 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "admin/admin_peer.h"
-#include "admin/admin_server.h"
-
 void config_problem(struct config *c, const struct fault *fault)
 {
     struct fault *grown = realloc(c->problems, (c->problem_count + 1) * sizeof *grown);
@@ -94,7 +91,7 @@ static size_t choices_of(const struct config_setting_info *s, char *copy, const 
                          size_t most)
 {
     size_t count = 0;
-    strcpy(copy, s->choices); /* the table's own, and short */
+    snprintf(copy, CONFIG_CHOICES, "%s", s->choices); /* the table's own, and short */
     for (char *rest = copy, *word; count < most && (word = strsep(&rest, " ")) != NULL;) {
         words[count++] = word;
     }
@@ -174,22 +171,6 @@ static void hint_of(const struct config_setting_info *s, const char *text, char 
     config_suggest(hint, capacity, text, words, count, otherwise);
 }
 
-/* What is more than a string; the faults' member is the caller's. */
-static int check_admin(enum config_setting setting, const char *text, const char *member,
-                       struct fault *fault)
-{
-    struct admin_peer_rule rule;
-    bool loopback;
-    const int result = setting == CONFIG_ADMIN_PEERS ? admin_peer_rule_parse(text, &rule, fault)
-                       : setting == CONFIG_ADMIN_LISTEN
-                           ? admin_address_check(text, &loopback, fault)
-                           : 0;
-    if (result != 0) {
-        snprintf(fault->member, sizeof fault->member, "%s", member);
-    }
-    return result;
-}
-
 /* 0 when the text is a value of the setting. */
 static int check(enum config_setting setting, const char *text, const char *member,
                  struct fault *fault)
@@ -207,13 +188,18 @@ static int check(enum config_setting setting, const char *text, const char *memb
                   text);
         return -1;
     }
-    return check_admin(setting, text, member, fault);
+    return config_check_text(setting, text, member, fault);
 }
 
 /* The SDK key goes to its own place; of its value only the origin stays. */
 static int set_key(struct config *c, const char *text, const char *member, struct fault *fault)
 {
-    size_t length = strlen(text);
+    const size_t length = strlen(text);
+    if (length > CONFIG_KEY_MOST) {
+        fault_set(fault, member, "copy the SDK key again; it is not shown here",
+                  "is not an SDK key: it is longer than %d bytes", CONFIG_KEY_MOST);
+        return -1;
+    }
     for (size_t i = 0; i < length; i++) {
         if (!isgraph((unsigned char)text[i])) {
             fault_set(fault, member, "copy the SDK key again; it is not shown here",
@@ -344,38 +330,9 @@ static void no_definitions(struct config *c)
     config_problem(c, &fault);
 }
 
-/* What several of the API's settings say together. */
-static void check_admin_settings(struct config *c)
-{
-    const struct config_values *listen = &c->settings[CONFIG_ADMIN_LISTEN];
-    const bool certificate = *config_text(c, CONFIG_ADMIN_TLS_CERTIFICATE);
-    const bool key = *config_text(c, CONFIG_ADMIN_TLS_KEY);
-    struct fault fault = {0};
-    if (certificate != key) {
-        fault_set(&fault, certificate ? "admin.tls_key" : "admin.tls_certificate",
-                  "give both, or neither", "is missing: the other one is given (%.200s)",
-                  c->settings[certificate ? CONFIG_ADMIN_TLS_CERTIFICATE : CONFIG_ADMIN_TLS_KEY]
-                      .values[0]
-                      .origin);
-        config_problem(c, &fault);
-        return;
-    }
-    for (size_t i = 0; i < listen->count && !certificate; i++) {
-        bool loopback;
-        if (admin_address_check(listen->values[i].text, &loopback, &fault) == 0 && !loopback) {
-            fault_set(&fault, "admin.listen",
-                      "give admin.tls_certificate and admin.tls_key, or listen on 127.0.0.1",
-                      "%.64s (%.200s) can be reached from other hosts: tokens would be sent in the "
-                      "clear",
-                      listen->values[i].text, listen->values[i].origin);
-            config_problem(c, &fault);
-        }
-    }
-}
-
 static void finish(struct config *c)
 {
-    check_admin_settings(c);
+    config_check_admin(c);
     if (!c->settings[CONFIG_DIR].count) {
         default_dir(c);
     }

@@ -1,10 +1,13 @@
 #include "config_settings.h"
 
+#include <errno.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "compile/blob.h"
 #include "source/definitions.h"
+#include "source/launchdarkly.h"
 
 static int64_t now_ms(void)
 {
@@ -74,10 +77,47 @@ static void load(struct config *c, FILE *out)
     definitions_free(&d);
 }
 
+/* Of a setting that the agent would go on without, or fail with later. */
+static void doubt(struct config *c, enum config_setting setting, const char *hint,
+                  const char *cause)
+{
+    struct fault fault = {0};
+    fault_set(&fault, config_settings[setting].member, hint, "%s (%.200s)", cause,
+              c->settings[setting].values[0].origin);
+    config_problem(c, &fault);
+}
+
+static void check_tag(struct config *c, enum config_setting setting)
+{
+    const char *text = config_text(c, setting);
+    if (*text && !launchdarkly_tag_valid(text)) {
+        doubt(c, setting, "letters, digits, '.', '_' and '-', at most 64",
+              "cannot be told to LaunchDarkly");
+    }
+}
+
+static void check_launchdarkly(struct config *c)
+{
+    const char *filter = config_text(c, CONFIG_LD_FILTER);
+    const char *ca_file = config_text(c, CONFIG_LD_CA_FILE);
+    if (*filter && !launchdarkly_filter_valid(filter)) {
+        doubt(c, CONFIG_LD_FILTER, "letters, digits, '.', '_' and '-', the first a letter or digit",
+              "is not the key of a filter; everything would be asked for");
+    }
+    if (*ca_file && access(ca_file, R_OK) != 0) {
+        char cause[96];
+        snprintf(cause, sizeof cause, "cannot be read: %s", strerror(errno));
+        doubt(c, CONFIG_LD_CA_FILE, "check the path and who may read the file", cause);
+    }
+    check_tag(c, CONFIG_LD_APPLICATION_ID);
+    check_tag(c, CONFIG_LD_APPLICATION_VERSION);
+}
+
 int config_check(struct config *c, FILE *out, FILE *errors)
 {
     config_print(c, out);
     load(c, out);
+    check_launchdarkly(c);
     fflush(out);
     config_print_problems(c, errors);
     return c->problem_count || c->no_memory ? 2 : 0;

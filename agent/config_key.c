@@ -5,10 +5,31 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
-#define LONGEST_KEY 1024
+#define LONGEST_LINE (CONFIG_KEY_MOST + 256) /* what is longer is no key, whatever is cut off */
+#define PATIENCE_MS 10000                    /* with who writes it into a pipe */
+
+/* Up to `capacity` bytes; -1 and errno. Of a pipe, too, whose writer may need a while. */
+static ssize_t read_bytes(int fd, char *bytes, size_t capacity)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    size_t done = 0;
+    while (done < capacity && !memchr(bytes, '\n', done)) {
+        const int waited = poll(&ready, 1, PATIENCE_MS);
+        const ssize_t got = waited > 0 ? read(fd, bytes + done, capacity - done) : waited;
+        if (got < 0 && errno != EINTR && errno != EAGAIN) {
+            return -1;
+        }
+        if (got == 0) {
+            break;
+        }
+        done += got > 0 ? (size_t)got : 0;
+    }
+    return (ssize_t)done;
+}
 
 /* Up to the end of the first line. -1 and errno. */
 static ssize_t read_line(const char *path, char *line, size_t capacity)
@@ -17,10 +38,7 @@ static ssize_t read_line(const char *path, char *line, size_t capacity)
     if (fd < 0) {
         return -1;
     }
-    ssize_t got;
-    do {
-        got = read(fd, line, capacity - 1);
-    } while (got < 0 && errno == EINTR);
+    const ssize_t got = read_bytes(fd, line, capacity - 1);
     const int error = errno;
     close(fd);
     errno = error;
@@ -52,7 +70,7 @@ void config_read_key_file(struct config *c)
         return;
     }
     const char *path = file->values[0].text;
-    char line[LONGEST_KEY];
+    char line[LONGEST_LINE];
     const ssize_t length = read_line(path, line, sizeof line);
     if (length < 0) {
         char cause[128];

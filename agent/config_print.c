@@ -21,12 +21,12 @@ static void print_url(FILE *out, const char *url)
     const char *authority = start ? start + 3 : url;
     const char *end = authority + strcspn(authority, "/?#");
     const char *at = memrchr(authority, '@', (size_t)(end - authority));
-    if (!at) {
+    if (!at && !strchr(end, '@')) {
         print_text(out, url);
         return;
     }
-    char *shown;
-    if (asprintf(&shown, "%.*s***%s", (int)(authority - url), url, at) >= 0) {
+    char *shown; /* an '@' further on: perhaps of a password with a '/', and no host before it */
+    if (asprintf(&shown, "%.*s***%s", (int)(authority - url), url, at ? at : "") >= 0) {
         print_text(out, shown);
         free(shown);
     }
@@ -136,7 +136,8 @@ void config_help(FILE *out)
           "                      Default: " CONFIG_DEFAULT_FILE ", if it is there\n"
           "  --check-config      print the effective configuration and where each value comes\n"
           "                      from, load and compile the flag files, tell every problem\n"
-          "  --once              publish once and exit\n"
+          "  --once              publish once and exit; waits up to 10 s for LaunchDarkly's\n"
+          "                      definitions, and collects no events\n"
           "  -h, --help          this text\n"
           "  -V, --version       the version\n"
           "\n"
@@ -152,7 +153,8 @@ void config_help(FILE *out)
           "Exit codes\n"
           "  0  stopped as asked; with --check-config: everything is in order\n"
           "  1  failed while running: the directory is held by another agent or cannot be\n"
-          "     written, the first publish failed; with --once: nothing could be published\n"
+          "     written, the first publish failed; with --once: nothing could be published, or\n"
+          "     not what LaunchDarkly says now\n"
           "  2  wrong options or configuration; with --check-config: wrong flag files too\n",
           out);
 }

@@ -29,7 +29,8 @@ struct config_setting_info {
     const char *help;     /* lines after the first are indented by config_help */
 };
 
-#define CONFIG_CHOICES 64 /* bytes of the longest list of choices */
+#define CONFIG_CHOICES 64    /* bytes of the longest list of choices */
+#define CONFIG_KEY_MOST 1000 /* of the SDK key; LaunchDarkly's have 40 */
 
 extern const struct config_setting_info config_settings[CONFIG_SETTINGS];
 
@@ -45,6 +46,16 @@ enum config_setting config_setting_named(const char *member);
 /* What a value looks like, for messages: "a whole number from 1 to 1000". */
 #define CONFIG_WANTED 96
 const char *config_wanted(enum config_setting setting, char text[CONFIG_WANTED]);
+
+/* Is the text good for the setting, beyond its type? 0; or -1 with cause, hint and member. */
+int config_check_text(enum config_setting setting, const char *text, const char *member,
+                      struct fault *fault);
+
+/* The same of admin.listen and admin.peers; and what the API's settings say together, after all
+   layers. */
+int config_check_admin_text(enum config_setting setting, const char *text, const char *member,
+                            struct fault *fault);
+void config_check_admin(struct config *c);
 
 /* Keeps a copy of the fault. */
 void config_problem(struct config *c, const struct fault *fault);

@@ -29,9 +29,17 @@ struct launchdarkly_client {
     struct launchdarkly *source;
     struct deliver *events;
     struct collector *collector;
-    char state_name[STATE_NAME]; /* of this environment's definitions in storage */
-    char trouble[256];           /* what the source said last that is wrong; "": nothing is */
+    char state_name[STATE_NAME];  /* of this key's and filter's definitions in storage */
+    char environment[STATE_NAME]; /* of this key: events and counts are of one */
+    char trouble[256];            /* what the source said last that is wrong; "": nothing is */
+    void (*news)(void *arg);      /* of trouble; NULL: nobody asks */
+    void *news_arg;
     bool restored;
+    bool keeps;   /* storage is a file */
+    bool fresh;   /* LaunchDarkly's own state was here in this run */
+    bool stopped; /* it will not be asked again */
+    bool unkept;  /* what is kept of the definitions is older than they are */
+    bool forgets; /* what was told with another SDK key */
 };
 
 static int64_t now_ms(void)
@@ -53,7 +61,7 @@ static bool has_mode(const struct launchdarkly_client *c, const char *mode)
 
 static bool has_events(const struct launchdarkly_client *c)
 {
-    return config_bool(c->config, CONFIG_EVENTS_ENABLED) && !is_offline(c);
+    return config_bool(c->config, CONFIG_EVENTS_ENABLED) && !is_offline(c) && !c->config->once;
 }
 
 static void state_failed(const char *event, const struct fault *fault)
@@ -63,19 +71,30 @@ static void state_failed(const char *event, const struct fault *fault)
 
 /* ---- last known good ---------------------------------------------------------------------- */
 
-/* The definitions of one SDK key and filter must never be served for another. The key itself is not
-   written down. */
-static int name_state(struct launchdarkly_client *c)
+#define ANY "*" /* no filter has this name */
+
+/* What is of the SDK key, without writing it down. */
+static int name_of_key(const struct launchdarkly_client *c, const char *kind, const char *text,
+                       char name[STATE_NAME])
 {
     struct ffshm_context who;
     char hash[65];
-    const char *filter = config_text(c->config, CONFIG_LD_FILTER);
-    ffshm_context_init(&who, "ffshm-state", *filter ? filter : "all");
+    ffshm_context_init(&who, kind, text);
     if (ffshm_secure_mode_hash(secret_text(c->config->sdk_key), &who, hash) != FFSHM_OK) {
         return -1;
     }
-    snprintf(c->state_name, sizeof c->state_name, "launchdarkly/%s", hash);
+    snprintf(name, STATE_NAME, "launchdarkly/%s", hash);
     return 0;
+}
+
+/* The definitions of one SDK key and filter must never be served for another. */
+static int name_state(struct launchdarkly_client *c)
+{
+    const char *filter = config_text(c->config, CONFIG_LD_FILTER);
+    return name_of_key(c, "ffshm-state", *filter ? filter : ANY, c->state_name) == 0 &&
+                   name_of_key(c, "ffshm-events", ANY, c->environment) == 0
+               ? 0
+               : -1;
 }
 
 /* What is kept, while it is read. */
@@ -142,22 +161,49 @@ static void restore_state(struct launchdarkly_client *c)
               log_number("age_s", (now_ms() - r.newest_ms) / 1000));
 }
 
+/* A state of which something could not be kept takes no more, or it would be a mixture of times:
+   until LaunchDarkly sends a whole one that can be kept. */
+static void tell_kept(struct launchdarkly_client *c, bool kept, const struct fault *fault)
+{
+    if (!kept && !c->unkept) {
+        state_failed("state-not-kept", fault);
+    } else if (kept && c->unkept) {
+        LOG_EVENT(LOG_LEVEL_INFO, "state-kept-again", log_text("source", "launchdarkly"));
+    }
+    c->unkept = !kept;
+}
+
+static void keep_all(struct launchdarkly_client *c, const char *json, size_t length)
+{
+    struct fault fault = {0};
+    const int result = storage_state_put(c->storage, c->state_name, json, length, now_ms(), &fault);
+    tell_kept(c, result == 0, &fault);
+}
+
+static void keep_one(struct launchdarkly_client *c, const char *path, const char *json,
+                     size_t length)
+{
+    struct fault fault = {0};
+    if (!c->unkept &&
+        storage_state_patch(c->storage, c->state_name, path, json, length, now_ms(), &fault) != 0) {
+        tell_kept(c, false, &fault);
+    }
+}
+
 /* ---- what the source says ------------------------------------------------------------------ */
 
 static int on_put(void *arg, struct model_item **items, size_t count, const char *json,
                   size_t length)
 {
     struct launchdarkly_client *c = arg;
-    struct fault fault = {0};
-    if (storage_state_put(c->storage, c->state_name, json, length, now_ms(), &fault) != 0) {
-        state_failed("state-not-kept", &fault);
-    }
+    keep_all(c, json, length);
     LOG_EVENT(LOG_LEVEL_INFO, "received", log_text("source", "launchdarkly"),
               log_number("items", (int64_t)count), log_number("bytes", (int64_t)length));
     if (pipeline_replace(c->pipeline, CATALOG_LAUNCHDARKLY, items, count) != 0) {
         return -1;
     }
     pipeline_data_as_of(c->pipeline, CATALOG_LAUNCHDARKLY, 0);
+    c->fresh = true;
     return 0;
 }
 
@@ -165,16 +211,13 @@ static int on_patch(void *arg, struct model_item *item, const char *path, const 
                     size_t length)
 {
     struct launchdarkly_client *c = arg;
-    struct fault fault = {0};
     const struct model_item *old = pipeline_item(c->pipeline, CATALOG_LAUNCHDARKLY, item->kind,
                                                  item->key.text, item->key.length);
     if (old && old->version >= item->version) {
         model_free(item); /* late: what is there is newer */
         return 0;
     }
-    if (storage_state_patch(c->storage, c->state_name, path, json, length, now_ms(), &fault) != 0) {
-        state_failed("state-not-kept", &fault);
-    }
+    keep_one(c, path, json, length);
     return pipeline_put(c->pipeline, CATALOG_LAUNCHDARKLY, item);
 }
 
@@ -184,10 +227,10 @@ static void tell_state(struct launchdarkly_client *c, const struct source_state 
 {
     char trouble[sizeof c->trouble] = "";
     if (told->error != IMAGE_SOURCE_NO_ERROR) {
-        snprintf(trouble, sizeof trouble, "%d %s", told->error_status,
-                 told->error_text ? told->error_text : "");
+        snprintf(trouble, sizeof trouble, "%s", told->error_text ? told->error_text : "");
         const bool repeated = strcmp(trouble, c->trouble) == 0;
         const bool is_off = told->state == IMAGE_SOURCE_OFF;
+        c->stopped = is_off;
         LOG_EVENT(repeated ? LOG_LEVEL_DEBUG
                   : is_off ? LOG_LEVEL_ERROR
                            : LOG_LEVEL_WARNING,
@@ -200,7 +243,11 @@ static void tell_state(struct launchdarkly_client *c, const struct source_state 
     } else if (told->state != IMAGE_SOURCE_VALID) {
         return;
     }
+    const bool is_news = strcmp(trouble, c->trouble) != 0 || c->stopped;
     memcpy(c->trouble, trouble, sizeof trouble);
+    if (is_news && c->news) {
+        c->news(c->news_arg);
+    }
 }
 
 static void on_state(void *arg, enum image_source_state state, enum image_source_error error,
@@ -271,36 +318,37 @@ static const char **list_of(const struct config_values *v)
     return list;
 }
 
-/* Events that an earlier agent could not deliver are of its SDK key's environment, and must not go
-   to another one. */
+/* What an earlier agent did not deliver, and what programs told it, is of its SDK key's environment
+   and must not go to another one. Remembered when it is gone: killed before, the next agent drops
+   it. */
+static const char events_of[] = "events-of";
+
 static int keep_environments_apart(struct launchdarkly_client *c, struct fault *fault)
 {
-    static const char name[] = "events-of";
     char *of = NULL;
-    if (storage_get(c->storage, name, &of, fault) != 0) {
+    if (storage_get(c->storage, events_of, &of, fault) != 0) {
         return -1;
     }
-    const bool same = of && strcmp(of, c->state_name) == 0;
-    const bool other = of && !same;
+    c->forgets = of && strcmp(of, c->environment) != 0;
+    const bool is_known = of && !c->forgets;
     free(of);
-    if (same) {
-        return 0;
+    if (!c->forgets) {
+        return is_known ? 0 : storage_set(c->storage, events_of, c->environment, fault);
     }
-    if (storage_begin(c->storage, fault) != 0) {
-        return -1;
+    LOG_EVENT(LOG_LEVEL_WARNING, "sdk-key-changed",
+              log_text("effect", "events that were not delivered with the old key are dropped"));
+    return launchdarkly_events_forget(c->storage, fault);
+}
+
+/* What programs told is passed over, too; only now nothing is left of the other environment. */
+static void finish_forgetting(struct launchdarkly_client *c)
+{
+    struct fault fault = {0};
+    if (c->forgets && collector_flush(c->collector) == 0 &&
+        storage_set(c->storage, events_of, c->environment, &fault) != 0) {
+        state_failed("state-not-kept", &fault);
     }
-    if ((other && launchdarkly_events_forget(c->storage, fault) != 0) ||
-        storage_set(c->storage, name, c->state_name, fault) != 0 ||
-        storage_commit(c->storage, fault) != 0) {
-        storage_rollback(c->storage);
-        return -1;
-    }
-    if (other) {
-        LOG_EVENT(
-            LOG_LEVEL_WARNING, "sdk-key-changed",
-            log_text("effect", "events that were not delivered with the old key are dropped"));
-    }
-    return 0;
+    c->forgets = false;
 }
 
 static int start_events(struct launchdarkly_client *c)
@@ -358,6 +406,7 @@ static int start_collector(struct launchdarkly_client *c)
         .flush_ms = config_number(c->config, CONFIG_EVENTS_FLUSH_MS),
         .has_events = true,
         .ring_bytes = ring,
+        .passes_over = c->forgets,
         .set_window = on_window,
         .arg = c,
     };
@@ -365,8 +414,21 @@ static int start_collector(struct launchdarkly_client *c)
     c->collector = collector_new(c->base, c->storage, c->events, &options, &fault);
     if (!c->collector) {
         state_failed("collect-failed", &fault);
+        return -1;
     }
-    return c->collector ? 0 : -1;
+    finish_forgetting(c);
+    return 0;
+}
+
+/* Definitions matter more: whatever keeps events from being collected, they come. */
+static void start_way_back(struct launchdarkly_client *c)
+{
+    if (start_events(c) != 0 || start_collector(c) != 0) {
+        publisher_telemetry_window(c->publisher, 0);
+        LOG_EVENT(LOG_LEVEL_ERROR, "events-off",
+                  log_text("effect", "evaluations are neither counted nor reported"),
+                  log_text("hint", "put right what is said above, and restart the agent"));
+    }
 }
 
 /* ---- the source ---------------------------------------------------------------------------- */
@@ -429,7 +491,8 @@ static int start_source(struct launchdarkly_client *c)
         .accept_gzip = true,
         .poll_interval_ms = poll_interval(c),
         .initial_delay_ms = config_number(c->config, CONFIG_LD_INITIAL_RETRY_MS),
-        .never_stop = strcasecmp(config_text(c->config, CONFIG_LD_ON_REFUSAL), "slow") == 0,
+        .never_stop = strcasecmp(config_text(c->config, CONFIG_LD_ON_REFUSAL), "slow") == 0 &&
+                      !c->config->once,
     };
     c->source = launchdarkly_new(c->base, c->http, &options, &owner);
     return c->source ? 0 : -1;
@@ -444,6 +507,7 @@ static int open_state(struct launchdarkly_client *c)
     if (*path && strcmp(path, CONFIG_NO_STATE) != 0) {
         c->storage = storage_open(path, &fault);
         if (c->storage) {
+            c->keeps = true;
             return 0;
         }
         log_fault(LOG_LEVEL_ERROR, "state-failed", &fault);
@@ -498,6 +562,11 @@ struct launchdarkly_client *launchdarkly_client_new(struct event_base *base,
     return c;
 }
 
+struct storage *launchdarkly_client_storage(const struct launchdarkly_client *c)
+{
+    return c->keeps ? c->storage : NULL;
+}
+
 bool launchdarkly_client_collects(const struct launchdarkly_client *c)
 {
     return has_events(c);
@@ -514,8 +583,8 @@ int launchdarkly_client_start(struct launchdarkly_client *c)
         return 0;
     }
     check_uris(c);
-    if (has_events(c) && (start_events(c) != 0 || start_collector(c) != 0)) {
-        return -1;
+    if (has_events(c)) {
+        start_way_back(c);
     }
     return has_mode(c, "off") ? 0 : start_source(c);
 }
@@ -545,6 +614,32 @@ void launchdarkly_client_finish(struct launchdarkly_client *c)
 bool launchdarkly_client_finished(const struct launchdarkly_client *c)
 {
     return !c->events || launchdarkly_events_idle(c->events);
+}
+
+bool launchdarkly_client_asks(const struct launchdarkly_client *c)
+{
+    return !has_mode(c, "off") && !is_offline(c);
+}
+
+bool launchdarkly_client_fresh(const struct launchdarkly_client *c)
+{
+    return c->fresh;
+}
+
+bool launchdarkly_client_stopped(const struct launchdarkly_client *c)
+{
+    return c->stopped;
+}
+
+const char *launchdarkly_client_trouble(const struct launchdarkly_client *c)
+{
+    return c->trouble;
+}
+
+void launchdarkly_client_on_news(struct launchdarkly_client *c, void (*news)(void *arg), void *arg)
+{
+    c->news = news;
+    c->news_arg = arg;
 }
 
 bool launchdarkly_client_restored(const struct launchdarkly_client *c)

@@ -28,10 +28,22 @@ void launchdarkly_client_free(struct launchdarkly_client *c);
 /* Definitions of an earlier run were found. */
 bool launchdarkly_client_restored(const struct launchdarkly_client *c);
 
+/* The state file, which others may keep things in, too; NULL: nothing is kept. */
+struct storage *launchdarkly_client_storage(const struct launchdarkly_client *c);
+
 /* Will it collect what programs tell? */
 bool launchdarkly_client_collects(const struct launchdarkly_client *c);
 
-/* Connects, and collects events. 0, or -1: logged why. */
+/* Will it ask LaunchDarkly for definitions? Has it got them in this run? Has it given up? */
+bool launchdarkly_client_asks(const struct launchdarkly_client *c);
+bool launchdarkly_client_fresh(const struct launchdarkly_client *c);
+bool launchdarkly_client_stopped(const struct launchdarkly_client *c);
+
+/* What is wrong with it as a source, one line; "": nothing. news is called when that changes. */
+const char *launchdarkly_client_trouble(const struct launchdarkly_client *c);
+void launchdarkly_client_on_news(struct launchdarkly_client *c, void (*news)(void *arg), void *arg);
+
+/* Connects, and collects events (not with --once). 0, or -1: logged why. */
 int launchdarkly_client_start(struct launchdarkly_client *c);
 
 struct launchdarkly_client_stats {

@@ -25,6 +25,9 @@
 #define FINISH_MOST_MS 3000
 #define FINISH_LOOK_MS 5
 
+/* How long --once waits for LaunchDarkly. */
+#define ONCE_MOST_MS 10000
+
 /* Where programs look that nobody has told a directory. */
 #define DIR_OF_READERS "/run/ffshm/default"
 #define SECOND_DIR_OF_READERS "/dev/shm/ffshm/default"
@@ -41,13 +44,22 @@ struct agent {
     struct event *watchdog;
     struct event *finish; /* pending: the end waits for deliveries */
     unsigned finish_looks;
-    bool adopted;       /* an earlier agent's snapshot is there */
-    bool ready;         /* and the service manager was told */
-    bool gone;          /* the store was removed or replaced */
-    char refused[1024]; /* why the files as they are now are not in force; "": they are */
+    struct event *deadline; /* of --once */
+    bool fresh;             /* what LaunchDarkly says now is published */
+    bool adopted;           /* an earlier agent's snapshot is there */
+    bool ready;             /* and the service manager was told */
+    bool gone;              /* the store was removed or replaced */
+    char refused[1024];     /* why the files as they are now are not in force; "": they are */
 };
 
 /* ---- what the service manager is told ----------------------------------------------------- */
+
+static void to_one_line(char *text)
+{
+    while ((text = strchr(text, '\n')) != NULL) {
+        *text = ' ';
+    }
+}
 
 static void tell_status(const struct agent *a, const char *first_line)
 {
@@ -63,9 +75,16 @@ static void tell_status(const struct agent *a, const char *first_line)
                            log_generation(stats.generation, generation));
     }
     if (a->refused[0]) {
-        snprintf(state + length, sizeof state - (size_t)length, "%s%s",
-                 serving ? "; flag files refused: " : "waiting for flag files: ", a->refused);
+        length +=
+            snprintf(state + length, sizeof state - (size_t)length, "%s%s",
+                     serving ? "; flag files refused: " : "waiting for flag files: ", a->refused);
     }
+    const char *trouble = a->client ? launchdarkly_client_trouble(a->client) : "";
+    if (*trouble) {
+        snprintf(state + length, sizeof state - (size_t)length, "%sLaunchDarkly: %s",
+                 serving || a->refused[0] ? "; " : "waiting for ", trouble);
+    }
+    to_one_line(state + strlen(first_line));
     notify_send(state);
 }
 
@@ -125,9 +144,7 @@ static void on_failed(void *arg, const struct fault *fault, bool repeated)
     struct publisher_stats stats;
     log_fault(repeated ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR, "load-failed", fault);
     fault_text(fault, a->refused, sizeof a->refused);
-    for (char *c = a->refused; (c = strchr(c, '\n')) != NULL;) {
-        *c = ' '; /* a status is one line */
-    }
+    to_one_line(a->refused);
     publisher_stats(a->publisher, &stats);
     say_state(a, stats.generation ? IMAGE_SOURCE_INTERRUPTED : IMAGE_SOURCE_INITIALIZING,
               a->refused);
@@ -142,7 +159,29 @@ static void on_told(void *arg, const char *event, const char *path, const char *
 
 static void on_published(void *arg)
 {
-    tell_ready(arg);
+    struct agent *a = arg;
+    tell_ready(a);
+    a->fresh = a->client && launchdarkly_client_fresh(a->client);
+    if (a->fresh && a->config->once) {
+        event_base_loopbreak(a->base);
+    }
+}
+
+/* Of trouble with LaunchDarkly. */
+static void on_news(void *arg)
+{
+    const struct agent *a = arg;
+    tell_status(a, "");
+    if (a->config->once && launchdarkly_client_stopped(a->client)) {
+        event_base_loopbreak(a->base);
+    }
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+    const struct agent *a = arg;
+    (void)fd, (void)what;
+    event_base_loopbreak(a->base);
 }
 
 /* Nothing that is published from now on would reach a reader, and a new start is what makes a
@@ -155,6 +194,9 @@ static void on_gone(void *arg)
               log_text("cause", "the store's directory was removed or replaced"),
               log_text("hint", "restart ffagent; running programs keep their old snapshot until "
                                "they ask"));
+    if (a->client) {
+        launchdarkly_client_finish(a->client); /* what they counted so far is in open files */
+    }
     a->gone = true;
     event_base_loopbreak(a->base);
 }
@@ -165,7 +207,7 @@ static void on_finish(evutil_socket_t fd, short what, void *arg)
 {
     struct agent *a = arg;
     (void)fd, (void)what;
-    const struct timeval soon = {0, FINISH_LOOK_MS * 1000};
+    const struct timeval soon = {0, (suseconds_t)FINISH_LOOK_MS * 1000};
     if (launchdarkly_client_finished(a->client) ||
         ++a->finish_looks > FINISH_MOST_MS / FINISH_LOOK_MS || event_add(a->finish, &soon) != 0) {
         event_base_loopbreak(a->base);
@@ -316,9 +358,18 @@ static int make_stages(struct agent *a)
     }
     if (a->config->sdk_key) {
         a->client = launchdarkly_client_new(a->base, a->config, a->pipeline, a->publisher);
-        return a->client ? 0 : -1;
+        if (!a->client) {
+            return -1;
+        }
+        launchdarkly_client_on_news(a->client, on_news, a);
     }
     return 0;
+}
+
+/* --once, and LaunchDarkly is to say what there is. */
+static bool waits_for_launchdarkly(const struct agent *a)
+{
+    return a->config->once && a->client && launchdarkly_client_asks(a->client);
 }
 
 /* The first load and publish: of the files, and of what LaunchDarkly last said, before any network.
@@ -327,16 +378,38 @@ static int serve_first(struct agent *a)
 {
     const bool loaded = a->source && source_file_load(a->source) == 0;
     const bool restored = a->client && launchdarkly_client_restored(a->client);
+    if (a->config->once && a->source && !loaded) {
+        return -1;
+    }
     if (!loaded && !restored) {
         if (a->adopted) {
             tell_ready(a); /* readers have the last good snapshot */
         }
-        return a->config->once ? -1 : 0; /* the sources go on trying */
+        return a->config->once && !waits_for_launchdarkly(a) ? -1 : 0; /* the sources try on */
     }
     if (pipeline_publish(a->pipeline) != 0) {
         return a->config->once || !a->adopted ? -1 : 0;
     }
     return 0;
+}
+
+/* --once: until LaunchDarkly's definitions are published, or are not going to be. */
+static int wait_for_launchdarkly(struct agent *a)
+{
+    const struct timeval most = {ONCE_MOST_MS / 1000, 0};
+    a->deadline = evtimer_new(a->base, on_deadline, a);
+    if (!a->deadline || event_add(a->deadline, &most) != 0 ||
+        launchdarkly_client_start(a->client) != 0 || event_base_dispatch(a->base) != 0) {
+        return -1;
+    }
+    if (!a->fresh) {
+        const char *trouble = launchdarkly_client_trouble(a->client);
+        LOG_EVENT(LOG_LEVEL_ERROR, "once-failed",
+                  log_text("cause", "LaunchDarkly's definitions are not published"),
+                  log_text("trouble", *trouble ? trouble : "no answer in time"),
+                  log_text("effect", "what was published before, or is kept, stays in force"));
+    }
+    return a->fresh ? 0 : -1;
 }
 
 static void stop(struct agent *a)
@@ -360,6 +433,9 @@ static void stop(struct agent *a)
     if (a->finish) {
         event_free(a->finish);
     }
+    if (a->deadline) {
+        event_free(a->deadline);
+    }
     if (a->base) {
         event_base_free(a->base);
     }
@@ -376,7 +452,9 @@ static void log_notices(const struct config *c)
 /* Without it the agent does what it is for all the same. */
 static void start_admin(struct agent *a)
 {
-    const struct admin_api_agent agent = {a->config, a->pipeline, a->publisher, a->client, NULL};
+    const struct admin_api_agent agent = {a->config, a->pipeline, a->publisher, a->client,
+                                          a->client ? launchdarkly_client_storage(a->client)
+                                                    : NULL};
     a->admin = admin_api_new(a->base, &agent);
     if (a->admin) {
         admin_api_start(a->admin);
@@ -401,7 +479,7 @@ static int start(struct agent *a)
         return -1;
     }
     if (a->config->once) {
-        return 0;
+        return waits_for_launchdarkly(a) ? wait_for_launchdarkly(a) : 0;
     }
     if (!a->client || !launchdarkly_client_collects(a->client)) {
         publisher_telemetry_window(a->publisher, 0); /* an earlier agent may have collected */

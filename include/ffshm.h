@@ -20,8 +20,10 @@
  *                  then, at most every 10 ms and later every 2 s, try again. While the agent
  *                  collects, a process's first counted evaluation makes a file (0.2 ms), and so
  *                  does a child's after fork; a thread's first one, and the first one of a flag
- *                  version in a thread, block signals for a moment and may make that file longer;
- *                  what is told beside the count carries the time.
+ *                  version in a thread, block signals for a moment, wait for other threads of the
+ *                  process that do the same, and may make that file longer; what is told beside
+ *                  the count carries the time, and is lock-free.
+ *   lock-free      the same, but that a thread may have to try again when another one was faster
  *   may map        may open, map, verify and unmap files; never waits for another process
  *   may block      waits, for at most the time that it was given
  *
@@ -38,8 +40,12 @@
  *     fast as the evaluations are to be.
  *   - A view that is never unpinned keeps its snapshot in memory for good.
  *   - ffshm_close while another thread still evaluates with the store is a use after free.
- *   - What is told needs the process's file to stay: a program that removes or truncates files in
- *     the store's telemetry/ gets SIGBUS.
+ *   - What is told needs the process's file to stay: a program that truncates files in the store's
+ *     telemetry/ gets SIGBUS.
+ *   - A process that denies itself system calls (seccomp) and is killed for one: see the exceptions
+ *     of "wait-free", which may come with a flag version, a thread or an agent at any time. Such a
+ *     program opens the store with no_telemetry and FFSHM_REFRESH_MANUAL.
+ *   - mlockall(MCL_FUTURE) makes all memory that counting has reserved resident: 8 MiB a store.
  *   - Do not remove or replace the store's directory under running readers: they keep the snapshot
  *     that they have. ffshm_refresh takes up a new directory at the same path, and so does the
  *     thread of FFSHM_REFRESH_THREAD, which looks every half minute to a minute; evaluations with
@@ -218,6 +224,8 @@ struct ffshm_status {
     uint64_t refused;        /* snapshots that failed verification */
     uint64_t refreshes;      /* snapshots mapped */
     uint64_t dropped_events; /* by this process: no room, too large, or nobody collects */
+    uint64_t dropped_counts; /* evaluations that this process could not count: no room, or no
+                                telemetry/ that it may write, as with a store mounted read-only */
     /* The agent's report of its sources; times are milliseconds of CLOCK_REALTIME. */
     int source_error;         /* enum ffshm_source_error: the last one, also when all is well now */
     int source_error_status;  /* FFSHM_SOURCE_ERROR_RESPONSE: the HTTP status; else 0 */
@@ -600,7 +608,7 @@ FFSHM_API size_t ffshm_all_flags_json(const struct ffshm_view *view, const struc
  */
 
 /* Records an event for metrics and experiments. An event or context that is NULL, or a context that
-   is invalid, is no event. Wait-free, but for the exceptions that an evaluation has. */
+   is invalid, is no event. Lock-free, but for the exceptions that an evaluation has. */
 FFSHM_API void ffshm_track(struct ffshm *ff, const char *event, const struct ffshm_context *c,
                            double value);
 /* The same with any JSON, or NULL, and a value or NULL. Text that is no JSON is dropped and

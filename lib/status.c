@@ -111,6 +111,7 @@ void ffshm_status(struct ffshm *ff, struct ffshm_status *out)
     out->refused = atomic_load_explicit(&ff->refused, memory_order_relaxed);
     out->refreshes = atomic_load_explicit(&ff->refreshes, memory_order_relaxed);
     out->dropped_events = atomic_load_explicit(&ff->dropped_events, memory_order_relaxed);
+    out->dropped_counts = atomic_load_explicit(&ff->dropped_counts, memory_order_relaxed);
     out->telemetry = atomic_load_explicit(&control->telemetry_window, memory_order_relaxed) != 0;
     tell_source(ff, out);
     ffshm_unpin(&view);

@@ -17,6 +17,7 @@
 #include "store.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -32,12 +33,25 @@
 #define BACKOFF_FIRST_NS 10000000ull  /* 10 ms */
 #define BACKOFF_LAST_NS 2000000000ull /* 2 s */
 #define LOG_INTERVAL_NS 1000000000ull /* at most one line a second */
+#define YIELDS_MOST 8u                /* before a lock is slept for */
 
 uint64_t store_now_ns(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* A thread of real-time priority yields to its equals only: were it not to sleep, a holder on the
+   same processor would not run before the kernel's throttle, a second later. */
+void store_wait_a_moment(unsigned times)
+{
+    if (times < YIELDS_MOST) {
+        sched_yield();
+    } else {
+        static const struct timespec moment = {0, 50000};
+        nanosleep(&moment, NULL);
+    }
 }
 
 static void log_line(struct ffshm *ff, _Atomic uint64_t *next_ns, int level, const char *text,

@@ -85,6 +85,7 @@ struct ffshm {
     _Atomic uint64_t refused;
     _Atomic uint64_t refreshes;
     _Atomic uint64_t dropped_events;
+    _Atomic uint64_t dropped_counts;
     _Atomic uint64_t log_next_ns;        /* no line before */
     _Atomic uint64_t misuse_log_next_ns; /* of store_log_misuse */
 
@@ -128,6 +129,8 @@ void store_log(struct ffshm *ff, int level, const char *text, const char *detail
  */
 void store_log_misuse(struct ffshm *ff, const char *text, const char *detail);
 uint64_t store_now_ns(void);
+/* Lets whoever holds a lock of ours go on; `times` counts from 0 in each wait. */
+void store_wait_a_moment(unsigned times);
 
 /* Wraps an assembled image (set_seed 0) as a store of its own: no files, no agent. The memory is
    borrowed until ffshm_close and must be 64-aligned. NULL: not a valid image, or out of memory;

@@ -12,7 +12,6 @@
  * but it must never wait for a grace period: store_may_wait tells it by its pid, and its
  * retired snapshots pile up instead.
  */
-#include <sched.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -55,8 +54,8 @@ static void before_fork(void)
     for (struct ffshm *ff = stores; ff; ff = ff->next) {
         ff->locked_for_fork =
             atomic_load_explicit(&ff->refreshing, memory_order_relaxed) != store_self();
-        while (ff->locked_for_fork && !store_try_lock(ff)) {
-            sched_yield();
+        for (unsigned times = 0; ff->locked_for_fork && !store_try_lock(ff); times++) {
+            store_wait_a_moment(times);
         }
         telemetry_before_fork(ff);
     }

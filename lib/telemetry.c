@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "context.h"
 #include "telemetry_block.h"
 #include "telemetry_error.h"
 #include "telemetry_map.h"
@@ -90,6 +91,7 @@ static void lose_count(struct telemetry_teller *teller)
         atomic_fetch_add_explicit(file ? &file->dropped_counts : &t->lost_counts, 1,
                                   memory_order_relaxed);
     }
+    atomic_fetch_add_explicit(&teller->ff->dropped_counts, 1, memory_order_relaxed);
 }
 
 static void lose_event(struct telemetry_teller *teller)
@@ -158,12 +160,23 @@ unsigned telemetry_tell_context(struct telemetry_teller *teller, const struct ff
 
 /* ---- SEEN ---------------------------------------------------------------------------------- */
 
+/* A window in the high half of `seen`; with its epoch, for each agent counts from 1. */
+static uint64_t window_of_seen(uint64_t window)
+{
+    return (window + (window >> 32) * 0x9e3779b1u) << 32;
+}
+
+static bool is_of_window(uint64_t seen, uint64_t window)
+{
+    return (seen ^ window_of_seen(window)) >> 32 == 0;
+}
+
 static void mark_seen(_Atomic uint64_t *seen, uint64_t window, uint64_t bit)
 {
     uint64_t old = atomic_load_explicit(seen, memory_order_relaxed);
     uint64_t new;
     do {
-        new = (old >> 32 == (uint32_t)window ? old : window << 32) | bit;
+        new = (is_of_window(old, window) ? old : window_of_seen(window)) | bit;
     } while (!atomic_compare_exchange_weak_explicit(seen, &old, new, memory_order_release,
                                                     memory_order_relaxed));
 }
@@ -179,7 +192,7 @@ static bool tell_seen(struct telemetry_teller *teller, struct telemetry_node *no
     }
     const uint64_t bit = (uint64_t)1 << set;
     const uint64_t seen = atomic_load_explicit(&node->seen, memory_order_acquire);
-    if (seen >> 32 == (uint32_t)teller->window && seen & bit) {
+    if (is_of_window(seen, teller->window) && seen & bit) {
         return true;
     }
     if (teller->events) {
@@ -265,7 +278,7 @@ static void install(struct telemetry_teller *teller, uint32_t stripe,
         atomic_store_explicit(&entry->block, block, memory_order_release);
         atomic_store_explicit(&entry->window, teller->window, memory_order_release);
     }
-    if (seen >> 32 == (uint32_t)teller->window) {
+    if (is_of_window(seen, teller->window)) {
         atomic_fetch_or_explicit(&entry->sets, (uint32_t)seen, memory_order_release);
     }
 }
@@ -392,7 +405,7 @@ static void tell(struct telemetry_teller *teller, const struct telemetry_evaluat
                  const struct image_flag *parent)
 {
     const struct image_flag *flag = (const struct image_flag *)what->where.blob;
-    const bool valid = what->c && what->c->error == FFSHM_OK;
+    const bool valid = context_valid(what->c);
     const char *key = what->key ? what->key : "";
     const struct telemetry_subject subject = flag ? flag_subject(flag) : unknown_subject(key);
     if (!teller->t) {

@@ -51,7 +51,7 @@ struct telemetry_entry {
 /* A flag version or an unknown key: what there is of it, for all stripes. */
 struct telemetry_node {
     uint64_t tag;
-    _Atomic uint64_t seen;
+    _Atomic uint64_t seen; /* high half: a window; low: sets of kinds that were told of in it */
     _Atomic uint32_t blocks[TELEMETRY_STRIPES]; /* 1 + place in the arena, in units; 0: none */
 };
 

@@ -22,7 +22,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h> /* renameat */
 #include <string.h>
 #include <sys/file.h>
@@ -53,10 +52,11 @@ void telemetry_lock(struct telemetry *t, struct telemetry_held *held)
     pthread_sigmask(SIG_SETMASK, &all, &held->signals);
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &held->cancel);
     uint32_t free_word = 0;
-    while (!atomic_compare_exchange_strong_explicit(&t->lock, &free_word, 1, memory_order_acquire,
-                                                    memory_order_relaxed)) {
+    for (unsigned times = 0; !atomic_compare_exchange_strong_explicit(
+             &t->lock, &free_word, 1, memory_order_acquire, memory_order_relaxed);
+         times++) {
         free_word = 0;
-        sched_yield();
+        store_wait_a_moment(times);
     }
 }
 
@@ -96,6 +96,8 @@ static struct telemetry *make_private(struct ffshm *ff)
         return NULL;
     }
     madvise(memory, size, MADV_DONTDUMP);
+    /* A few pages of it are used. Huge ones would be 8 MiB, cleared by the first evaluation. */
+    madvise(memory, size, MADV_NOHUGEPAGE);
     struct telemetry *t = (void *)memory;
     t->mask = (1u << shift) - 1;
     t->row_bytes = rows / TELEMETRY_STRIPES;
@@ -414,6 +416,15 @@ struct telemetry *telemetry_get(struct ffshm *ff, struct telemetry **without)
 
 /* ---- room ---- */
 
+/* Will the file never open again? Somebody removed it; or this process made it with rights that it
+   has given up since, and may make another. */
+static bool is_out_of_reach(const struct ffshm *ff, int error)
+{
+    return error == ENOENT || ((error == EACCES || error == EPERM) &&
+                               faccessat(atomic_load_explicit(&ff->dir_fd, memory_order_relaxed),
+                                         TELEMETRY_DIRECTORY, W_OK | X_OK, AT_EACCESS) == 0);
+}
+
 bool telemetry_grow(struct ffshm *ff, struct telemetry *t, uint64_t bytes)
 {
     if (bytes <= t->arena_allocated) {
@@ -433,7 +444,7 @@ bool telemetry_grow(struct ffshm *ff, struct telemetry *t, uint64_t bytes)
     telemetry_path(file, path);
     const int fd = openat(atomic_load_explicit(&ff->dir_fd, memory_order_relaxed), path,
                           O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT) { /* somebody removed it */
+    if (fd < 0 && is_out_of_reach(ff, errno)) {
         atomic_store_explicit(&t->used_up, true, memory_order_relaxed);
         return false;
     }

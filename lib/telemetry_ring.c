@@ -78,14 +78,21 @@ static void look_at_acks(struct ffshm *ff, struct telemetry *t, const struct rin
     }
 }
 
+/* The tail may be an old one, which what was acknowledged since lies beyond: room then, and no
+   claim will succeed with it. */
+static bool fits(struct telemetry *t, const struct ring *ring, uint64_t tail, uint64_t bytes)
+{
+    return tail + bytes <= atomic_load_explicit(&t->acked, memory_order_acquire) + ring->size;
+}
+
 static bool has_room(struct ffshm *ff, struct telemetry *t, const struct ring *ring, uint64_t tail,
                      uint64_t bytes)
 {
-    if (tail + bytes - atomic_load_explicit(&t->acked, memory_order_acquire) <= ring->size) {
+    if (fits(t, ring, tail, bytes)) {
         return true;
     }
     look_at_acks(ff, t, ring);
-    return tail + bytes - atomic_load_explicit(&t->acked, memory_order_acquire) <= ring->size;
+    return fits(t, ring, tail, bytes);
 }
 
 /* ---- a record ---- */
@@ -118,6 +125,7 @@ static bool claim(struct ffshm *ff, struct telemetry *t, const struct ring *ring
     for (;;) {
         const uint64_t to_end = ring->size - (tail & (ring->size - 1));
         const uint64_t skipped = to_end < bytes ? to_end : 0;
+        FFSHM_TEST_POINT(212);
         if (!has_room(ff, t, ring, tail, skipped + bytes)) {
             return false;
         }

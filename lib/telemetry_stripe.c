@@ -20,11 +20,13 @@
 #include <unistd.h>
 
 #include "telemetry_tell.h"
+#include "test_point.h"
 
 #define INHERITED (-1) /* an owner that is no thread of this process */
 
 static _Atomic int owners[TELEMETRY_STRIPES]; /* thread ids; 0: free */
 static _Atomic int owners_pid;                /* the process whose threads they are */
+static _Atomic uint32_t forks;                /* of which this process is the child */
 
 __thread uint32_t telemetry_stripe;
 static __thread uint32_t last_try; /* the window in which this thread last looked for a stripe */
@@ -95,8 +97,15 @@ uint32_t telemetry_stripe_claim(uint64_t window)
         (stripe == TELEMETRY_SHARED_STRIPE && last_try == (uint32_t)window)) {
         return stripe;
     }
-    disown_inherited();
-    telemetry_stripe = find(thread_id());
+    uint32_t before;
+    do { /* again in the child of a signal handler that forked: there the stripe found is free */
+        before = atomic_load_explicit(&forks, memory_order_relaxed);
+        disown_inherited();
+        const uint32_t found = find(thread_id());
+        FFSHM_TEST_POINT(220);
+        telemetry_stripe = found;
+        atomic_signal_fence(memory_order_seq_cst);
+    } while (before != atomic_load_explicit(&forks, memory_order_relaxed));
     last_try = (uint32_t)window;
     return telemetry_stripe;
 }
@@ -108,5 +117,6 @@ void telemetry_stripes_after_fork_child(void)
         atomic_store_explicit(&owners[i], own ? thread_id() : 0, memory_order_relaxed);
     }
     atomic_store_explicit(&owners_pid, getpid(), memory_order_release);
+    atomic_fetch_add_explicit(&forks, 1, memory_order_relaxed);
     telemetry_draw_state = 0; /* the child draws for itself */
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "context.h"
 #include "hooks.h"
 #include "json.h"
 #include "telemetry.h"
@@ -41,11 +42,6 @@ static bool begin(struct telemetry_teller *teller, struct ffshm *ff)
     return teller->events && teller->t;
 }
 
-static bool valid(const struct ffshm_context *c)
-{
-    return c && c->error == FFSHM_OK;
-}
-
 static void track(struct ffshm *ff, const char *event, const struct ffshm_context *c,
                   const double *value, struct telemetry_text data)
 {
@@ -63,7 +59,7 @@ static void track(struct ffshm *ff, const char *event, const struct ffshm_contex
 
 void ffshm_track(struct ffshm *ff, const char *event, const struct ffshm_context *c, double value)
 {
-    if (ff && event && valid(c)) {
+    if (ff && event && context_valid(c)) {
         track(ff, event, c, &value, (struct telemetry_text){NULL, 0});
         hooks_track(ff, event, c, &value, NULL);
     }
@@ -74,7 +70,7 @@ void ffshm_track_data(struct ffshm *ff, const char *event, const struct ffshm_co
 {
     struct telemetry_text data = {NULL, 0};
     struct json_slice slice;
-    if (!ff || !event || !valid(c)) {
+    if (!ff || !event || !context_valid(c)) {
         return;
     }
     if (json) {
@@ -93,7 +89,7 @@ void ffshm_track_data(struct ffshm *ff, const char *event, const struct ffshm_co
 void ffshm_identify(struct ffshm *ff, const struct ffshm_context *c)
 {
     /* An old-style user may have an empty key: there is nobody to identify. */
-    if (!ff || !valid(c) || c->kinds[0].key_length == 0) {
+    if (!ff || !context_valid(c) || c->kinds[0].key_length == 0) {
         return;
     }
     const int saved_errno = errno;
@@ -111,7 +107,7 @@ void ffshm_identify(struct ffshm *ff, const struct ffshm_context *c)
 
 bool telemetry_migration(struct ffshm *ff, const struct telemetry_migration *m)
 {
-    if (!ff || !valid(m->c)) {
+    if (!ff || !context_valid(m->c)) {
         return false;
     }
     if (!telemetry_drawn(m->sampling_ratio)) {

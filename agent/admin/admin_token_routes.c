@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../secret.h"
 #include "admin_answer.h"
 #include "admin_builtin.h"
 #include "admin_request.h"
@@ -128,7 +127,7 @@ static void answer_token(struct admin_answer *answer, unsigned status,
     if (body) {
         json_object_set_new(body, "token", json_string(text));
     }
-    secret_wipe(text, ADMIN_TOKEN_TEXT);
+    explicit_bzero(text, ADMIN_TOKEN_TEXT);
     admin_answer_json(answer, status, body);
 }
 

@@ -100,10 +100,26 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
 
 /* ---- files -------------------------------------------------------------------------------- */
 
+/* What the file says now is none of ours, or counted already: its counters, and its ring up to the
+   position. Stored with the next transaction. */
+static bool pass_over(struct collector *c, struct telemetry_file *f, uint64_t position)
+{
+    f->reader.now.position = position - position % TELEMETRY_ALIGN;
+    if (!telemetry_take_for_counted(&f->reader, &c->io)) {
+        acks_leave(&c->acks, f->ack);
+        errno = 0;
+        return false;
+    }
+    telemetry_reader_committed(&f->reader);
+    f->reader.unstored = true;
+    return true;
+}
+
 /* A file that is read from now on: from where it was read last. */
 static bool on_found(void *arg, struct telemetry_file *f)
 {
     struct collector *const c = arg;
+    struct telemetry_words words;
     uint64_t position = 0;
     const enum mark_found found = marks_take(c->marks, &f->reader, &c->io);
     if (found == MARK_NO_MEMORY) {
@@ -111,20 +127,18 @@ static bool on_found(void *arg, struct telemetry_file *f)
         return false;
     }
     f->ack = acks_find(&c->acks, f->reader.id[0], &position);
-    if (found == MARK_FOUND) {
-        f->has_marks = true;
-        f->ack = acks_publish(&c->acks, f->ack, f->reader.id[0], f->reader.now.position);
-    } else if (f->ack != ACKS_NO_SLOT) {
-        /* An earlier agent has served it, and what it stored is lost: better to count nothing than
-           to count it twice. */
-        f->reader.now.position = position - position % TELEMETRY_ALIGN;
-        if (!telemetry_take_for_counted(&f->reader, &c->io)) {
-            acks_leave(&c->acks, f->ack);
-            errno = 0;
+    if (c->options.passes_over && telemetry_read_words(&f->reader, &words)) {
+        f->has_marks = found == MARK_FOUND;
+        if (!pass_over(c, f, words.ring_tail)) {
             return false;
         }
-        telemetry_reader_committed(&f->reader);
-        f->reader.unstored = true;
+    } else if (found == MARK_FOUND) {
+        f->has_marks = true;
+        f->ack = acks_publish(&c->acks, f->ack, f->reader.id[0], f->reader.now.position);
+    } else if (f->ack != ACKS_NO_SLOT && !pass_over(c, f, position)) {
+        /* An earlier agent has served it, and what it stored is lost: better to count nothing than
+           to count it twice. */
+        return false;
     }
     if (telemetry_file_is_dead(f)) {
         collector_flush_within(c, FLUSH_OF_DEAD_MS);
@@ -368,6 +382,7 @@ static int start(struct collector *c, struct fault *fault)
     }
     watch_dir(c); /* before the first look: what comes after it is told */
     scan(c, UINT32_MAX);
+    c->options.passes_over = false;
     collector_open_window(c);
     return 0;
 }

@@ -24,6 +24,7 @@ struct collector_options {
     unsigned files_most;    /* 0: 8192 */
     bool has_events;        /* rings are read; without it only counters */
     uint32_t ring_bytes;    /* of the rings that processes make; 0: TELEMETRY_RING_DEFAULT */
+    bool passes_over;       /* what is there at the start: it was told for somebody else */
     /* Stores the word into the control page (telemetry_window), with release. */
     void (*set_window)(void *arg, uint64_t window);
     void *arg;

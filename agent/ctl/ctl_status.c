@@ -30,6 +30,15 @@ static const char interrupted[] =
 static const char unreachable[] =
     "the last good definitions stay in force; the source's error and the agent's log tell more";
 
+static const char unanswered[] =
+    "LaunchDarkly has not answered yet; what it said last stays in force";
+
+static const char offline[] = "no network is used; what LaunchDarkly said last stays in force";
+
+static const char refused[] =
+    "LaunchDarkly does not accept the SDK key or the URI, and is not asked again; correct it and "
+    "restart ffagent";
+
 static const char *const source_names[] = {"initializing", "valid", "interrupted", "off"};
 static const char *const agent_names[] = {"starting", "ready", "stopped", "moved"};
 
@@ -117,12 +126,20 @@ static void look_at_files(struct view *v)
    a file that ffctl lint could read, unless it is the data that is bad. */
 static const char *source_advice(const struct ffshm_status *s)
 {
+    if (s->source_state == FFSHM_SOURCE_OFF) {
+        return s->source_error == FFSHM_SOURCE_NO_ERROR ? offline : refused;
+    }
     if (!s->ready || s->source_state != FFSHM_SOURCE_INTERRUPTED) {
         return NULL;
     }
-    return s->source_error == FFSHM_SOURCE_NO_ERROR || s->source_error == FFSHM_SOURCE_INVALID_DATA
-               ? interrupted
-               : unreachable;
+    switch (s->source_error) {
+    case FFSHM_SOURCE_NO_ERROR:
+        return s->data_as_of_ms > 0 ? unanswered : interrupted;
+    case FFSHM_SOURCE_INVALID_DATA:
+        return interrupted;
+    default:
+        return unreachable;
+    }
 }
 
 static void print_json_time(const char *name, uint64_t ms)

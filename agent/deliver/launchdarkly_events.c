@@ -294,14 +294,15 @@ static int add_payloads(struct deliver *d, char *const *texts, size_t events, bo
 
 static int make_payloads(struct deliver *d, struct fault *fault)
 {
-    const int64_t now = clock_ms(CLOCK_REALTIME);
-    const int64_t end = now > d->now.flush_ms ? now : d->now.flush_ms;
+    const int64_t end = clock_ms(CLOCK_REALTIME);
+    /* It may have been set back, and then nothing is to be dated into the future. */
+    const int64_t start = d->now.flush_ms < end ? d->now.flush_ms : end;
     const size_t first = d->buffer.taken;
     const size_t events = d->buffer.count - first;
     char *summary = NULL;
     char **const texts = malloc((events + 1) * sizeof *texts);
     int result = -1;
-    if (texts && event_summary_take(d->summary, d->now.flush_ms, end, &summary) == 0) {
+    if (texts && event_summary_take(d->summary, start, end, &summary) == 0) {
         for (size_t i = 0; i < events; i++) {
             texts[i] = d->buffer.events[first + i];
         }

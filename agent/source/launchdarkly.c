@@ -15,7 +15,7 @@
 #define HEALTHY_MS 60000
 #define IDLE_TIMEOUT_MS (INT64_C(5) * 60 * 1000)
 #define POLL_INTERVAL_MS 30000
-#define MOST_BYTES (UINT64_C(512) << 20)
+#define MOST_BYTES (UINT64_C(256) << 20)
 
 static int64_t clock_of(clockid_t clock)
 {

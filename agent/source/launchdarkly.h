@@ -31,7 +31,7 @@ struct launchdarkly_options {
     int64_t idle_timeout_ms;   /* of the stream; 0: 5 min */
     int64_t healthy_ms;        /* a stream that was good for so long starts backing off anew;
                                   0: 60 s */
-    uint64_t most_bytes;       /* of one event or body; 0: 512 MiB */
+    uint64_t most_bytes;       /* of one event or body; 0: 256 MiB */
     bool never_stop;           /* statuses like 401, and bad certificates, only slow it down ... */
     int64_t extended_delay_ms; /* ... to this, which doubles up to 1 h; 0: 5 min */
 };

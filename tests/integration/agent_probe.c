@@ -4,6 +4,7 @@
  *
  *   agent_probe value DIR FLAG              the flag's value as JSON ("none" without one)
  *   agent_probe evaluate DIR FLAG COUNT     evaluates it, and is the only one that tells the agent
+ *   agent_probe linger DIR FLAG COUNT       the same, says so, and stays until it is killed
  *   agent_probe await DIR FLAG JSON MS      waits until the flag has that value, in one process
  *   agent_probe status DIR                  generation=N flags=N segments=N source=N alive=N
  *   agent_probe await-source DIR STATE MS   waits for a source state (enum ffshm_source_state)
@@ -131,7 +132,8 @@ int main(int argc, char **argv)
     if (argc == 4 && strcmp(argv[1], "manager") == 0) {
         return manage(argv[2], argv[3]);
     }
-    const bool tells = argc == 5 && strcmp(argv[1], "evaluate") == 0;
+    const bool lingers = argc == 5 && strcmp(argv[1], "linger") == 0;
+    const bool tells = lingers || (argc == 5 && strcmp(argv[1], "evaluate") == 0);
     const struct ffshm_options options = {.size = sizeof options, .no_telemetry = !tells};
     struct ffshm *ff = argc > 2 ? ffshm_open(argv[2], &options) : NULL;
     int result = 2;
@@ -142,6 +144,9 @@ int main(int argc, char **argv)
         result = 0;
     } else if (ff && tells) {
         result = evaluate(ff, argv[3], atoi(argv[4]));
+        if (lingers && result == 0 && puts("evaluated") > 0 && fflush(stdout) == 0) {
+            pause();
+        }
     } else if (ff && argc == 6 && strcmp(argv[1], "await") == 0) {
         result = await(ff, argv[3], argv[4], atoi(argv[5]));
     } else if (ff && argc == 3 && strcmp(argv[1], "status") == 0) {

@@ -130,6 +130,8 @@ start_ld_agent --offline true
 await_value color '"orange"'
 sleep 0.3
 [ "$(ld requests all)" = "$requests" ] || fail "there was a request"
+"$bin/ffctl" status --text --dir "$store" >"$work/status"
+grep -q 'source .*off: no network is used' "$work/status" || fail "$(cat "$work/status")"
 end_of_agent
 
 step "401: loud, and what is in force stays"
@@ -144,6 +146,19 @@ requests=$(ld requests all)
 sleep 0.5
 [ "$(ld requests all)" = "$requests" ] || fail "it goes on asking"
 nowhere "the status after 401" "$work/status" # although the answer had it
+end_of_agent
+start_ld_agent --launchdarkly-on-refusal stop
+await_source 3
+"$bin/ffctl" status --text --dir "$store" >"$work/status"
+grep -q 'source .*off: .*correct it and restart' "$work/status" || fail "$(cat "$work/status")"
+end_of_agent
+step "no answer at all: the status says so"
+ld fault all stall
+start_ld_agent
+await_source 2
+"$bin/ffctl" status --text --dir "$store" >"$work/status"
+grep -q 'interrupted: LaunchDarkly has not answered yet' "$work/status" ||
+    fail "$(cat "$work/status")"
 ld well
 end_of_agent
 
@@ -186,6 +201,10 @@ ld_await streams 1
 nowhere "the environment" "/proc/$agent/environ"
 nowhere "the arguments" "/proc/$agent/cmdline"
 end_of_agent
+"$bin/ffagent" --check-config --sdk-key-file <(
+    sleep 0.2
+    echo "$sdk_key"
+) >"$work/check" 2>&1 || fail "a key that comes by a pipe: $(cat "$work/check")"
 LAUNCHDARKLY_SDK_KEY=$sdk_key "$bin/ffagent" --check-config >"$work/check" 2>&1 ||
     fail "$(cat "$work/check")"
 nowhere "--check-config" "$work/check"

@@ -22,11 +22,11 @@ await_value flag-999 true
 "$FFSHM_BUILD_DIR/tests/latency_probe" "$store" clock $changes 60000 >"$work/latency" &
 probe_pid=$!
 pids+=("$probe_pid")
-until grep -q ready "$work/latency"; do
+until grep -qs ready "$work/latency"; do
     kill -0 "$probe_pid" 2>/dev/null || fail "the probe does not run"
     sleep 0.02
 done
-ld clock clock $changes 25
+ld clock clock $((changes + changes / 4)) 25 # on a busy host two of them become one
 wait "$probe_pid" || fail "changes were missed: $(tail -n 1 "$work/latency")"
 tail -n 1 "$work/latency"
 median_us=$(sed -n 's/.* median_us \([0-9]*\) .*/\1/p' "$work/latency")

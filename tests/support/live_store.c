@@ -1,6 +1,6 @@
 #include "live_store.h"
 
-#include <dirent.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,21 +52,20 @@ void live_store_release(struct live_store *s)
     s->publisher = NULL;
 }
 
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st;
+    (void)type;
+    (void)at;
+    return remove(path);
+}
+
 void live_store_close(struct live_store *s)
 {
     if (s->publisher) {
         live_store_release(s);
     }
-    DIR *d = opendir(s->dir);
-    for (struct dirent *e; d && (e = readdir(d));) {
-        char path[512];
-        snprintf(path, sizeof(path), "%s/%s", s->dir, e->d_name);
-        unlink(path);
-    }
-    if (d) {
-        closedir(d);
-    }
-    rmdir(s->dir);
+    nftw(s->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 bool live_store_try_put(struct live_store *s, enum image_blob_kind kind, const char *key,

@@ -9,11 +9,11 @@
 . "$FFSHM_SOURCE_DIR/tests/support/launchdarkly.bash"
 patience_ms=60000
 endure=1 # seconds of each fault
-# The buffer of one event or body may grow to 512 MiB, and is copied as it grows; the sanitizer keeps
+# The buffer of one event or body may grow to 256 MiB, and is copied as it grows; the sanitizer keeps
 # what is freed. Everything else is small.
 most_kb=$((64 * 1024))
-most_endless_kb=$((800 * 1024))
-[ "$FFSHM_VARIANT" = release ] || most_kb=$((256 * 1024)) most_endless_kb=$((1600 * 1024))
+most_endless_kb=$((450 * 1024))
+[ "$FFSHM_VARIANT" = release ] || most_kb=$((256 * 1024)) most_endless_kb=$((1000 * 1024))
 
 start_launchdarkly
 ld_load_flags

@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -213,6 +214,12 @@ static void run_threads(struct ffshm *ff, const struct worker *w)
     }
 }
 
+/* A test that fails kills the first process only. */
+static void end_with_parent(void)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
 /* Half of its share, then a child for half of the rest; the child uses the store that it has. */
 static void run_forking(struct ffshm *ff, const struct worker *w)
 {
@@ -222,6 +229,7 @@ static void run_forking(struct ffshm *ff, const struct worker *w)
     run(&t);
     const pid_t child = fork();
     if (child == 0) {
+        end_with_parent();
         struct thread c = {
             .ff = ff, .slot = childs, .share = childs->share, .seconds = seconds / 2};
         run(&c);
@@ -259,6 +267,7 @@ static void start(struct worker *w)
 {
     w->pid = fork();
     if (w->pid == 0) {
+        end_with_parent();
         signal(SIGTERM, SIG_IGN); /* a group's SIGTERM is for the parent, which stops the others */
         be_worker(w);
     }

@@ -408,6 +408,85 @@ static void the_sdk_key_may_be_in_a_file_of_its_own(void **state)
     assert_contains(problem(load(f, "--sdk-key-file /nowhere/key"), 0), "No such file");
 }
 
+static void a_url_needs_a_scheme_or_the_key_would_go_out_in_clear(void **state)
+{
+    static const char *const bad[] = {"relay.example",     "127.0.0.1:80", "ftp://a",
+                                      "https://",          "http:///all",  "https://a?b",
+                                      "file:///etc/passwd"};
+    char options[128];
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        snprintf(options, sizeof options, "--flags a --launchdarkly-stream-uri %s", bad[i]);
+        const struct config *c = load(*state, options);
+        assert_int_equal(c->problem_count, 1);
+        assert_contains(problem(c, 0), "must be a URL that begins with https://");
+    }
+    const struct config *c = load(*state, "--flags a --launchdarkly-stream-uri HTTPS://a:1/b/ "
+                                          "--launchdarkly-events-uri http://u:p@[::1]:80");
+    assert_int_equal(c->problem_count, 0);
+    c = load(*state, "--flags a --launchdarkly-events-uri u:hunter2@a");
+    assert_lacks(problem(c, 0), "hunter2");
+    char *text = printed(load(*state, "--launchdarkly-proxy http://me:hunt/er2@proxy:3128"));
+    assert_lacks(text, "er2");
+    free(text);
+}
+
+static void a_private_attribute_that_names_nothing_is_refused(void **state)
+{
+    static const char *const bad[] = {"/", "/a//b", "/a/", "/a~2", "/~"};
+    char options[128];
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        snprintf(options, sizeof options, "--flags a --events-private-attribute %s", bad[i]);
+        const struct config *c = load(*state, options);
+        assert_int_equal(c->problem_count, 1);
+        assert_contains(problem(c, 0), "must be the name of an attribute");
+    }
+    const struct config *c = load(*state, "--flags a --events-private-attribute a~2 "
+                                          "--events-private-attribute /a~1b/c");
+    assert_int_equal(c->problem_count, 0);
+}
+
+static void what_cannot_be_an_sdk_key_is_neither_shown_nor_used(void **state)
+{
+    static const char key[] = "sdk-11111111-2222-4333-8444-c0ffee5ec4e7";
+    struct fixture *f = *state;
+    char options[128];
+    char line[2048];
+    snprintf(options, sizeof options, "--sdk-key-file %s", key);
+    const struct config *c = load(f, options);
+    assert_contains(problem(c, 0), "is the SDK key itself, not a file that has it");
+    assert_lacks(problem(c, 0), "c0ffee");
+    char *text = printed(c);
+    assert_lacks(text, "c0ffee");
+    free(text);
+    memset(line, 'k', sizeof line);
+    line[sizeof line - 1] = '\0';
+    write_file(f, line);
+    snprintf(options, sizeof options, "--config /dev/null --sdk-key-file %s", f->path);
+    assert_contains(problem(load(f, options), 0), "it is longer than 1000 bytes");
+}
+
+static void checking_tells_what_launchdarkly_would_not_get(void **state)
+{
+    struct fixture *f = *state;
+    char *errors;
+    size_t size;
+    setenv("LAUNCHDARKLY_SDK_KEY", "sdk-1", 1);
+    load(f, "--launchdarkly-filter a/b --launchdarkly-ca-file /nowhere.pem "
+            "--launchdarkly-application-id a:b");
+    FILE *out = fopen("/dev/null", "w");
+    FILE *to = open_memstream(&errors, &size);
+    assert_non_null(out);
+    assert_non_null(to);
+    assert_int_equal(config_check(&f->config, out, to), 2);
+    fclose(out);
+    fclose(to);
+    assert_contains(errors, "launchdarkly.filter: is not the key of a filter");
+    assert_contains(errors, "launchdarkly.ca_file: cannot be read: No such file");
+    assert_contains(errors, "launchdarkly.application_id: cannot be told");
+    assert_contains(errors, "(option --launchdarkly-application-id)");
+    free(errors);
+}
+
 static void settings_of_a_group_are_members_of_a_mapping(void **state)
 {
     struct fixture *f = *state;
@@ -541,6 +620,10 @@ int main(void)
         TEST(no_secret_is_ever_shown),
         TEST(an_sdk_key_takes_the_place_of_flag_files),
         TEST(the_sdk_key_may_be_in_a_file_of_its_own),
+        TEST(a_url_needs_a_scheme_or_the_key_would_go_out_in_clear),
+        TEST(a_private_attribute_that_names_nothing_is_refused),
+        TEST(what_cannot_be_an_sdk_key_is_neither_shown_nor_used),
+        TEST(checking_tells_what_launchdarkly_would_not_get),
         TEST(settings_of_a_group_are_members_of_a_mapping),
         TEST(what_is_printed_says_where_each_value_comes_from),
         TEST(what_is_printed_is_a_configuration_file),

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -272,6 +273,16 @@ static int end(void **state)
 
 /* ---- what a collector does ---------------------------------------------------------------- */
 
+/* What is added to CLOCK_REALTIME for everything in this program. */
+static int64_t clock_shift_s;
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    const int result = (int)syscall(SYS_clock_gettime, clock, now);
+    now->tv_sec += clock == CLOCK_REALTIME ? clock_shift_s : 0;
+    return result;
+}
+
 static int64_t real_ms(void)
 {
     struct timespec now;
@@ -394,6 +405,27 @@ static void a_flush_posts_an_array_with_the_headers(void **state)
     assert_int_equal(stats_of(w).events, 2);
     assert_int_equal(stats_of(w).last_status, 202);
     assert_int_equal(stats_of(w).outbox_bytes, 0);
+}
+
+static void a_clock_that_is_set_back_does_not_date_summaries_into_the_future(void **state)
+{
+    struct world *const w = *state;
+    begin_round(w);
+    give_count(w, "flag", 1);
+    flush(w);
+    expect_posts(w, 1);
+    clock_shift_s = -86400;
+    begin_round(w);
+    give_count(w, "flag", 1);
+    flush(w);
+    expect_posts(w, 2);
+    const json_t *const summary = json_array_get(w->posts[1].body, 0);
+    const json_int_t start = json_integer_value(json_object_get(summary, "startDate"));
+    const json_int_t finish = json_integer_value(json_object_get(summary, "endDate"));
+    const int64_t now = real_ms();
+    clock_shift_s = 0;
+    assert_true(finish <= now && finish > now - 60000);
+    assert_true(start <= finish);
 }
 
 static void nothing_makes_no_request(void **state)
@@ -1218,6 +1250,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_flush_posts_an_array_with_the_headers),
+        TEST(a_clock_that_is_set_back_does_not_date_summaries_into_the_future),
         TEST(nothing_makes_no_request),
         TEST(each_payload_has_its_own_id),
         TEST(a_summary_counts_from_the_last_flush),

@@ -319,6 +319,12 @@ static void a_flag_is_told_of_once_a_window_and_set_of_kinds(void **state)
     ffshm_bool(ff, "on", &user, true);
     assert_string_equal(told("seen"), "[[\"on\",3,\"true\",[\"user\"]]]");
     assert_int_equal(counted("on", 1), 22);
+    /* Another agent, which counts windows from the beginning, has not been told. */
+    telemetry_desk_ack(&store.desk);
+    telemetry_desk_window(&store.desk, 7, 2, true);
+    ffshm_bool(ff, "on", &user, false);
+    ffshm_bool(ff, "on", &user, false);
+    assert_string_equal(told("seen"), "[[\"on\",3,\"false\",[\"user\"]]]");
 }
 
 static void fallbacks_are_told_as_json(void **state)

@@ -12,6 +12,9 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "telemetry_map.h"
 #include "told_store.h"
 
 static struct told_store store;
@@ -233,6 +237,7 @@ static void without_a_directory_counts_are_lost_and_counted(void **state)
     ffshm_track(ff, "event", &user, 1);
     ffshm_status(ff, &status);
     assert_int_equal(status.dropped_events, 6);
+    assert_int_equal(status.dropped_counts, 10);
     assert_int_equal(rename(aside, path), 0);
     for (int i = 0; i < 300 && telemetry_files(store.live.dir) == 0; i++) {
         ffshm_bool(ff, "on", &user, false);
@@ -241,6 +246,8 @@ static void without_a_directory_counts_are_lost_and_counted(void **state)
     assert_int_equal(telemetry_files(store.live.dir), 1);
     const uint64_t lost = dropped_counts();
     assert_in_range(lost, 10, 60); /* 100 ms at first */
+    ffshm_status(ff, &status);
+    assert_int_equal(status.dropped_counts, lost);
     assert_int_equal(telemetry_totals(store.live.dir).dropped_events, 6);
     assert_int_equal(telemetry_counted(store.live.dir, "on", 3, 1), 1);
     ffshm_status(ff, &status);
@@ -332,6 +339,57 @@ static void a_directory_of_somebody_else_keeps_nothing_from_being_served(void **
     assert_int_equal(telemetry_files(store.live.dir), 0);
 }
 
+/* A daemon that began as root: what it made then it may not open any more. */
+static int with_other_rights_later(void)
+{
+    ffshm_bool(ff, "on", &user, false);
+    if (setgroups(0, NULL) != 0 || setresgid(65533, 65533, 65533) != 0 ||
+        setresuid(65533, 65533, 65533) != 0) {
+        return 2;
+    }
+    for (int i = 0; i < 3000; i++) {
+        char key[40];
+        snprintf(key, sizeof(key), "an-unknown-flag-%d", i);
+        ffshm_bool(ff, key, &user, false);
+    }
+    return is_served(100) ? 0 : 1;
+}
+
+static void a_process_that_gives_up_its_rights_goes_on_in_a_file_of_its_own(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    char path[512];
+    path_of(path, TELEMETRY_DIRECTORY);
+    assert_int_equal(chmod(store.live.dir, 0755), 0);
+    assert_int_equal(chmod(path, 01777), 0);
+    telemetry_desk_window(&store.desk, 1, 1, false);
+    in_child(with_other_rights_later);
+    assert_int_equal(dropped_counts(), 0);
+    assert_int_equal(telemetry_counted_all(store.live.dir), 3301);
+    assert_int_equal(telemetry_files(store.live.dir), 2);
+}
+
+/* Where it may make no other, it keeps the one it has. */
+static void a_process_that_gives_up_all_its_rights_counts_what_it_did(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    char path[512];
+    path_of(path, TELEMETRY_DIRECTORY);
+    assert_int_equal(chmod(store.live.dir, 0755), 0);
+    assert_int_equal(chmod(path, 0755), 0);
+    telemetry_desk_window(&store.desk, 1, 1, false);
+    in_child(with_other_rights_later);
+    assert_int_equal(telemetry_counted(store.live.dir, "on", 3, 1), 101);
+    assert_int_equal(telemetry_counted_all(store.live.dir) + dropped_counts(), 3301);
+    assert_int_equal(telemetry_files(store.live.dir), 1);
+}
+
 static int without_descriptors(void)
 {
     const struct rlimit limit = {3, 3};
@@ -346,6 +404,70 @@ static void without_a_descriptor_everything_is_served(void **state)
     (void)state;
     in_child(without_descriptors);
     assert_int_equal(telemetry_files(store.live.dir), 0);
+}
+
+/* ---- the lock ---- */
+
+static sem_t held_by_another;
+
+static void *lock_and_unlock(void *arg)
+{
+    struct telemetry_held held;
+    struct telemetry *t = arg;
+    sem_wait(&held_by_another);
+    telemetry_lock(t, &held);
+    telemetry_unlock(t, &held);
+    return NULL;
+}
+
+/* Takes the lock, and is interrupted by a thread of real-time priority that wants it. false: this
+   process may not make such a thread. */
+static bool meet_real_time(void)
+{
+    struct telemetry *const t = atomic_load(&ff->telemetry);
+    struct telemetry_held held;
+    const struct sched_param priority = {10};
+    pthread_attr_t attributes;
+    pthread_t thread;
+    sem_init(&held_by_another, 0, 0);
+    pthread_attr_init(&attributes);
+    pthread_attr_setinheritsched(&attributes, PTHREAD_EXPLICIT_SCHED);
+    pthread_attr_setschedpolicy(&attributes, SCHED_FIFO);
+    pthread_attr_setschedparam(&attributes, &priority);
+    if (pthread_create(&thread, &attributes, lock_and_unlock, t) != 0) {
+        return false;
+    }
+    usleep(2000); /* it waits */
+    telemetry_lock(t, &held);
+    sem_post(&held_by_another);
+    telemetry_unlock(t, &held);
+    pthread_join(thread, NULL);
+    return true;
+}
+
+static void a_thread_of_real_time_priority_lets_the_holder_of_the_lock_go_on(void **state)
+{
+    (void)state;
+    cpu_set_t all;
+    cpu_set_t one;
+    ffshm_bool(ff, "on", &user, false);
+    CPU_ZERO(&one);
+    CPU_SET((size_t)sched_getcpu(), &one);
+    assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+    assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+    bool may = true;
+    uint64_t longest = 0;
+    for (int i = 0; may && i < 5; i++) {
+        const uint64_t began = store_now_ns();
+        may = meet_real_time();
+        const uint64_t took = store_now_ns() - began;
+        longest = took > longest ? took : longest;
+    }
+    assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
+    if (!may) {
+        skip();
+    }
+    assert_in_range(longest / 1000000, 0, 500); /* ms; the kernel's throttle: 950 */
 }
 
 /* ---- replaced ---- */
@@ -412,7 +534,10 @@ int main(void)
         TEST(a_limit_of_file_sizes_keeps_nothing_from_being_served),
         TEST(an_arena_that_cannot_grow_loses_counts_and_counts_them),
         TEST(a_directory_of_somebody_else_keeps_nothing_from_being_served),
+        TEST(a_process_that_gives_up_its_rights_goes_on_in_a_file_of_its_own),
+        TEST(a_process_that_gives_up_all_its_rights_counts_what_it_did),
         TEST(without_a_descriptor_everything_is_served),
+        TEST(a_thread_of_real_time_priority_lets_the_holder_of_the_lock_go_on),
         TEST(a_file_that_was_removed_is_made_anew),
         TEST(a_store_that_was_replaced_has_a_file_of_its_own),
     };

@@ -107,6 +107,9 @@ static void what_is_not_valid_is_not_told(void **state)
     struct ffshm_context invalid;
     ffshm_context_init(&invalid, NULL, "");
     ffshm_track(ff, "event", &invalid, 1);
+    struct ffshm_context never_made;
+    memset(&never_made, 0, sizeof(never_made));
+    ffshm_track(ff, "event", &never_made, 1);
     ffshm_track(ff, "event", NULL, 1);
     ffshm_track(ff, NULL, &user, 1);
     ffshm_track(NULL, "event", &user, 1);
@@ -351,10 +354,26 @@ static void threads_fill_one_ring(void **state)
 static volatile int hang_at;
 static _Atomic int hanging;
 static __thread bool victim;
+static bool to_be_overtaken;
+
+/* Between a look at the tail and one at the acknowledged position the ring goes round. */
+static void overtake(void)
+{
+    to_be_overtaken = false;
+    const uint64_t before = dropped();
+    while (dropped() == before) {
+        ffshm_track(ff, "others", &user, 1);
+    }
+    telemetry_desk_ack(&store.desk);
+    ffshm_track(ff, "others", &user, 2);
+}
 
 void ffshm_test_point(int id);
 void ffshm_test_point(int id)
 {
+    if (to_be_overtaken && id == 212) {
+        overtake();
+    }
     if (victim && id == hang_at) {
         atomic_store(&hanging, 1);
         for (;;) {
@@ -369,6 +388,19 @@ static void *hang(void *arg)
     victim = true;
     ffshm_track(ff, "hanging", &user, 1);
     return NULL;
+}
+
+static void an_event_that_is_overtaken_by_the_whole_ring_finds_room(void **state)
+{
+    (void)state;
+    ffshm_track(ff, "first", &user, 0);
+    to_be_overtaken = true;
+    ffshm_track(ff, "overtaken", &user, 3);
+    assert_false(to_be_overtaken);
+    char *text = custom();
+    assert_string_equal(text, "[[\"others\",null,2],[\"overtaken\",null,3]]");
+    free(text);
+    assert_int_equal(dropped(), 1);
 }
 
 /* A process whose thread is killed after its claim, when others have gone on. */
@@ -419,6 +451,7 @@ int main(void)
         TEST(acks_may_come_later),
         TEST(threads_fill_one_ring),
 #ifdef FFSHM_TEST_POINTS
+        TEST(an_event_that_is_overtaken_by_the_whole_ring_finds_room),
         TEST(a_record_that_was_never_finished_is_passed_over),
 #endif
     };

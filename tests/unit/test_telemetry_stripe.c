@@ -368,6 +368,71 @@ static void fork_in_a_signal_handler_that_interrupts_an_evaluation(void **state)
     assert_in_range(all, times + 1000, times + 1200);
 }
 
+#ifdef FFSHM_TEST_POINTS
+extern __thread uint32_t telemetry_stripe; /* telemetry.h, whose names are ours */
+static _Atomic int forks_in_search;
+static pid_t forked_in_search;
+
+void ffshm_test_point(int id);
+void ffshm_test_point(int id)
+{
+    if (id == 220 && atomic_load(&forks_in_search)) {
+        atomic_store(&forks_in_search, 0);
+        forked_in_search = fork();
+    }
+}
+
+static _Atomic uint32_t theirs;
+
+static void *take_a_stripe(void *arg)
+{
+    ffshm_bool(ff, "on", &user, false);
+    atomic_store(&theirs, telemetry_stripe);
+    for (;;) {
+        pause();
+    }
+    return arg;
+}
+
+/* true: no other thread of this process gets this one's stripe. */
+static bool is_alone(void)
+{
+    const uint32_t mine = telemetry_stripe;
+    bool alone = mine > TELEMETRY_SHARED_STRIPE;
+    for (uint32_t i = TELEMETRY_SHARED_STRIPE + 1; alone && i < TELEMETRY_STRIPES; i++) {
+        pthread_t thread;
+        atomic_store(&theirs, 0);
+        pthread_create(&thread, NULL, take_a_stripe, NULL);
+        while (atomic_load(&theirs) == 0) {
+            usleep(100);
+        }
+        alone = atomic_load(&theirs) != mine;
+    }
+    return alone;
+}
+
+/* A thread whose search for a stripe was interrupted by a handler that forked. */
+static void *search_and_fork(void *arg)
+{
+    ffshm_bool(ff, "on", &user, false);
+    if (forked_in_search == 0) {
+        _exit(is_alone() ? 0 : 1);
+    }
+    return arg;
+}
+
+static void fork_in_the_search_for_a_stripe_leaves_it_to_one_thread(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    atomic_store(&forks_in_search, 1);
+    pthread_create(&thread, NULL, search_and_fork, NULL);
+    pthread_join(thread, NULL);
+    assert_int_equal(atomic_load(&forks_in_search), 0);
+    expect_success(forked_in_search);
+}
+#endif
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -380,6 +445,9 @@ int main(void)
         TEST(children_and_grandchildren_have_files_of_their_own),
         TEST(children_of_raw_clone_have_files_of_their_own),
         TEST(fork_in_a_signal_handler_that_interrupts_an_evaluation),
+#ifdef FFSHM_TEST_POINTS
+        TEST(fork_in_the_search_for_a_stripe_leaves_it_to_one_thread),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
