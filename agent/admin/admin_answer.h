@@ -8,6 +8,7 @@
 #define FFSHM_AGENT_ADMIN_ANSWER_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "admin_error.h"
@@ -27,6 +28,13 @@ void admin_answer_bytes(struct admin_answer *a, unsigned status, const char *typ
                         const void *bytes, size_t length);
 /* Without a body: 204, 304. */
 void admin_answer_nothing(struct admin_answer *a, unsigned status);
+
+/* May who asks touch this key with these tags (admin_actor_may)? If not, it is answered 403, and
+   the refusal is told. Handlers of what has a key begin with it. */
+bool admin_answer_allowed(struct admin_answer *a, const struct admin_request *request,
+                          const char *key, const char *const *tags, size_t tag_count);
+/* The same for what concerns everything: only without limits. */
+bool admin_answer_unlimited(struct admin_answer *a, const struct admin_request *request);
 
 /* {"code", "message", "details": {"member", "line", "column", "hint", "requestId"}}. */
 void admin_answer_error(struct admin_answer *a, const struct admin_error *error);

@@ -396,6 +396,12 @@ static void on_end(struct admin_connection *c)
     case CONNECTION_WAITING:
     case CONNECTION_FLUSHING:
         break; /* who has only ended its half still reads */
+    case CONNECTION_STREAM:
+        if (c->events.media != ADMIN_EVENTS) {
+            break; /* the same: who is gone does not take the lines either */
+        }
+        admin_connection_free(c); /* nothing may be sent for hours: taken for gone */
+        break;
     default:
         admin_connection_free(c);
     }

@@ -79,6 +79,28 @@ int admin_dispatch_head(struct admin_connection *c, int64_t *wait_ms)
     return 0;
 }
 
+static bool refuse_limited(struct admin_answer *a, const char *what)
+{
+    struct admin_connection *c = a->connection;
+    admin_error_set(&c->error, 403, "beyond_limits", NULL,
+                    "GET " ADMIN_ROOT "/whoami tells the limits", "%.90s is limited, and %.200s %s",
+                    c->actor.name, what, "is beyond that");
+    tell_refused(c);
+    admin_answer_error(a, &c->error);
+    return false;
+}
+
+bool admin_answer_allowed(struct admin_answer *a, const struct admin_request *request,
+                          const char *key, const char *const *tags, size_t tag_count)
+{
+    return admin_actor_may(request->actor, key, tags, tag_count) || refuse_limited(a, key);
+}
+
+bool admin_answer_unlimited(struct admin_answer *a, const struct admin_request *request)
+{
+    return !request->actor->limits || refuse_limited(a, "what concerns everything");
+}
+
 void admin_dispatch(struct admin_connection *c, const char *body, size_t length)
 {
     if (!c->request.route) {

@@ -138,6 +138,10 @@ static void create(void *arg, struct admin_request *request, struct admin_answer
     const struct admin_token *token;
     struct admin_error error = {0};
     char text[ADMIN_TOKEN_TEXT];
+    /* Else it could make itself one without limits. So, too, below. */
+    if (!admin_answer_unlimited(answer, request)) {
+        return;
+    }
     if (read_wanted(request, &wanted, &error) != 0) {
         admin_answer_error(answer, &error);
     } else if (request->dry_run) {
@@ -184,7 +188,7 @@ static void rotate(void *arg, struct admin_request *request, struct admin_answer
     struct admin_error error = {0};
     char text[ADMIN_TOKEN_TEXT];
     int64_t overlap = OVERLAP_S;
-    if (!token) {
+    if (!token || !admin_answer_unlimited(answer, request)) {
         return;
     }
     if (admin_request_members(request, members, &error) != 0 ||
@@ -206,7 +210,7 @@ static void revoke(void *arg, struct admin_request *request, struct admin_answer
     struct admin_change change = change_of(request, "token.revoke");
     const struct admin_token *token = token_of(arg, request, answer);
     struct admin_error error = {0};
-    if (!token) {
+    if (!token || !admin_answer_unlimited(answer, request)) {
         return;
     }
     if (admin_request_members(request, members, &error) != 0) {

@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -298,6 +299,7 @@ static void on_refused(void *arg, const struct admin_refusal *r)
 void admin_fixture_init(struct admin_fixture *f)
 {
     *f = (struct admin_fixture){.dir = "/dev/shm/ffshm-admin-XXXXXX", .is_ready = true};
+    (void)signal(SIGPIPE, SIG_IGN); /* as the agent does */
     assert_non_null(mkdtemp(f->dir));
     f->base = event_base_new();
     assert_non_null(f->base);
