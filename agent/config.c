@@ -338,6 +338,7 @@ static void no_definitions(struct config *c)
 
 static void finish(struct config *c)
 {
+    config_check_admin(c);
     if (!c->settings[CONFIG_DIR].count) {
         default_dir(c);
     }

@@ -24,13 +24,15 @@ static void set(struct config *c, enum config_setting setting, const char *value
     }
 }
 
-/* "a.yaml:b.yaml"; empty parts are skipped. */
+/* "a.yaml:b.yaml", or with the setting's own separator; empty parts are skipped. */
 static void set_list(struct config *c, enum config_setting setting, const char *value)
 {
+    const char own = config_settings[setting].separator;
+    const char separator[] = {own ? own : ':', '\0'};
     char *copy = config_copy(c, value);
     char *rest = copy;
     while (rest) {
-        const char *part = strsep(&rest, ":");
+        const char *part = strsep(&rest, separator);
         if (*part) {
             set(c, setting, part);
         }

@@ -80,6 +80,35 @@ static void wrong_type(const struct reading *r, const char *member, const char *
     report(r, &fault);
 }
 
+/* What an element of a list is, and what a list looks like. */
+static const char *element_of(enum config_setting setting)
+{
+    switch (setting) {
+    case CONFIG_FLAGS:
+        return "the path of a flag file";
+    case CONFIG_ADMIN_LISTEN:
+        return "an address, as \"127.0.0.1:8080\"";
+    case CONFIG_ADMIN_PEERS:
+        return "a rule, as \"alice=editor\"";
+    default:
+        return "an attribute";
+    }
+}
+
+static const char *list_of(enum config_setting setting)
+{
+    switch (setting) {
+    case CONFIG_FLAGS:
+        return "for example: flags: [flags.yaml]";
+    case CONFIG_ADMIN_LISTEN:
+        return "for example: [\"127.0.0.1:8080\"]";
+    case CONFIG_ADMIN_PEERS:
+        return "for example: [\"alice=editor\", \"@staff=viewer\"]";
+    default:
+        return "for example: [name, /address/street]";
+    }
+}
+
 static void read_list(const struct reading *r, enum config_setting setting, const json_t *list)
 {
     const char *name = config_settings[setting].member;
@@ -92,8 +121,7 @@ static void read_list(const struct reading *r, enum config_setting setting, cons
         if (json_is_string(value)) {
             set_text(r, setting, member, json_string_value(value));
         } else {
-            wrong_type(r, member, "a string",
-                       setting == CONFIG_FLAGS ? "the path of a flag file" : "an attribute", value);
+            wrong_type(r, member, "a string", element_of(setting), value);
         }
     }
 }
@@ -130,10 +158,7 @@ static void wrong_scalar(const struct reading *r, enum config_setting setting, c
         break;
     default:
         if (s->list) {
-            wrong_type(r, s->member, "a string or a list of strings",
-                       setting == CONFIG_FLAGS ? "for example: flags: [flags.yaml]"
-                                               : "for example: [name, /address/street]",
-                       value);
+            wrong_type(r, s->member, "a string or a list of strings", list_of(setting), value);
         } else {
             wrong_type(r, s->member, "a string", "put the value in quotes", value);
         }

@@ -22,6 +22,7 @@ struct config_setting_info {
     const char *variable;
     enum config_type type;
     bool list;
+    char separator;       /* of a list's variable; 0: ':' */
     const char *standard; /* the default; NULL: none, or worked out (config.c: finish) */
     int64_t least, most;  /* CONFIG_NUMBER */
     const char *choices;  /* CONFIG_CHOICE: "stream poll off" */
@@ -49,6 +50,12 @@ const char *config_wanted(enum config_setting setting, char text[CONFIG_WANTED])
 /* Is the text good for the setting, beyond its type? 0; or -1 with cause, hint and member. */
 int config_check_text(enum config_setting setting, const char *text, const char *member,
                       struct fault *fault);
+
+/* The same of admin.listen and admin.peers; and what the API's settings say together, after all
+   layers. */
+int config_check_admin_text(enum config_setting setting, const char *text, const char *member,
+                            struct fault *fault);
+void config_check_admin(struct config *c);
 
 /* Keeps a copy of the fault. */
 void config_problem(struct config *c, const struct fault *fault);

@@ -137,4 +137,26 @@ const struct config_setting_info config_settings[CONFIG_SETTINGS] = {
                                 .help =
                                     "memory of each program for events on their way to the\n"
                                     "agent, in KiB, rounded up to a power of two. Default: 128"},
+    [CONFIG_ADMIN_ENABLED] = {"admin.enabled", "--admin", "BOOL", "FFSHM_ADMIN", CONFIG_BOOL,
+                              .standard = "true",
+                              .help = "the HTTP API, on the unix socket agent.sock in the store's\n"
+                                      "directory. Default: true"},
+    [CONFIG_ADMIN_LISTEN] = {"admin.listen", "--admin-listen", "ADDRESS", "FFSHM_ADMIN_LISTEN",
+                             CONFIG_TEXT, .list = true, .separator = ',',
+                             .help =
+                                 "a TCP address for it, too: 127.0.0.1:PORT, [::1]:PORT; may be\n"
+                                 "given several times, in the variable separated by commas.\n"
+                                 "One that other hosts can reach needs TLS"},
+    [CONFIG_ADMIN_TLS_CERTIFICATE] = {"admin.tls_certificate", "--admin-tls-certificate", "FILE",
+                                      "FFSHM_ADMIN_TLS_CERTIFICATE", CONFIG_PATH,
+                                      .help =
+                                          "PEM, with its chain: all TCP addresses are TLS then"},
+    [CONFIG_ADMIN_TLS_KEY] = {"admin.tls_key", "--admin-tls-key", "FILE", "FFSHM_ADMIN_TLS_KEY",
+                              CONFIG_PATH, .help = "the certificate's key, PEM"},
+    [CONFIG_ADMIN_PEERS] = {"admin.peers", "--admin-peer", "RULE", "FFSHM_ADMIN_PEERS", CONFIG_TEXT,
+                            .list = true, .separator = ',',
+                            .help = "what a user of this host may on the unix socket: USER=ROLE,\n"
+                                    "@GROUP=ROLE or *=ROLE; roles are none, viewer, editor and\n"
+                                    "admin; in the variable separated by commas. Root and the\n"
+                                    "agent's user are admins, others viewers unless said here"},
 };

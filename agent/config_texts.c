@@ -73,6 +73,9 @@ int config_check_text(enum config_setting setting, const char *text, const char 
         return check_reference(text, member, fault);
     case CONFIG_SDK_KEY_FILE:
         return check_key_file(text, member, fault);
+    case CONFIG_ADMIN_LISTEN:
+    case CONFIG_ADMIN_PEERS:
+        return config_check_admin_text(setting, text, member, fault);
     default:
         return 0;
     }

@@ -38,6 +38,7 @@ struct launchdarkly_client {
     void (*news)(void *arg);      /* of trouble; NULL: nobody asks */
     void *news_arg;
     bool restored;
+    bool keeps;   /* storage is a file */
     bool fresh;   /* LaunchDarkly's own state was here in this run */
     bool stopped; /* it will not be asked again */
     bool unkept;  /* what is kept of the definitions is older than they are */
@@ -536,6 +537,7 @@ static int open_state(struct launchdarkly_client *c)
     if (*path && strcmp(path, CONFIG_NO_STATE) != 0) {
         c->storage = storage_open(path, &fault);
         if (c->storage) {
+            c->keeps = true;
             return 0;
         }
         log_fault(LOG_LEVEL_ERROR, "state-failed", &fault);
@@ -590,6 +592,11 @@ struct launchdarkly_client *launchdarkly_client_new(struct event_base *base,
     return c;
 }
 
+struct storage *launchdarkly_client_storage(const struct launchdarkly_client *c)
+{
+    return c->keeps ? c->storage : NULL;
+}
+
 bool launchdarkly_client_collects(const struct launchdarkly_client *c)
 {
     return has_events(c);
@@ -610,6 +617,19 @@ int launchdarkly_client_start(struct launchdarkly_client *c)
         start_way_back(c);
     }
     return has_mode(c, "off") ? 0 : start_source(c);
+}
+
+void launchdarkly_client_stats(const struct launchdarkly_client *c,
+                               struct launchdarkly_client_stats *out)
+{
+    *out = (struct launchdarkly_client_stats){.collects = c->collector != NULL,
+                                              .delivers = c->events != NULL};
+    if (c->collector) {
+        collector_stats(c->collector, &out->collected);
+    }
+    if (c->events) {
+        launchdarkly_events_stats(c->events, &out->delivered);
+    }
 }
 
 void launchdarkly_client_finish(struct launchdarkly_client *c)

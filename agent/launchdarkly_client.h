@@ -9,7 +9,9 @@
 
 #include <event2/event.h>
 
+#include "collect/collector.h"
 #include "config.h"
+#include "deliver/launchdarkly_events.h"
 #include "pipeline.h"
 
 struct launchdarkly_client;
@@ -26,6 +28,9 @@ void launchdarkly_client_free(struct launchdarkly_client *c);
 /* Definitions of an earlier run were found. */
 bool launchdarkly_client_restored(const struct launchdarkly_client *c);
 
+/* The state file, which others may keep things in, too; NULL: nothing is kept. */
+struct storage *launchdarkly_client_storage(const struct launchdarkly_client *c);
+
 /* Will it collect what programs tell? */
 bool launchdarkly_client_collects(const struct launchdarkly_client *c);
 
@@ -40,6 +45,15 @@ void launchdarkly_client_on_news(struct launchdarkly_client *c, void (*news)(voi
 
 /* Connects, and collects events (not with --once). 0, or -1: logged why. */
 int launchdarkly_client_start(struct launchdarkly_client *c);
+
+struct launchdarkly_client_stats {
+    bool collects; /* the next one is filled in */
+    struct collector_stats collected;
+    bool delivers;
+    struct launchdarkly_events_stats delivered;
+};
+void launchdarkly_client_stats(const struct launchdarkly_client *c,
+                               struct launchdarkly_client_stats *out);
 
 /* The agent is about to stop: collects what programs have told and begins to send it. */
 void launchdarkly_client_finish(struct launchdarkly_client *c);

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "admin_api.h"
 #include "ffshm.h"
 #include "launchdarkly_client.h"
 #include "notify.h"
@@ -38,6 +39,7 @@ struct agent {
     struct pipeline *pipeline;
     struct source_file *source;         /* NULL: no flag files */
     struct launchdarkly_client *client; /* NULL: LaunchDarkly is not in use */
+    struct admin_api *admin;            /* NULL: there is no API */
     struct event *signals[SIGNALS];
     struct event *watchdog;
     struct event *finish;   /* pending: the end waits for deliveries */
@@ -421,6 +423,7 @@ static int wait_for_launchdarkly(struct agent *a)
 static void stop(struct agent *a)
 {
     notify_send("STOPPING=1");
+    admin_api_free(a->admin);
     source_file_free(a->source);
     launchdarkly_client_free(a->client);
     pipeline_free(a->pipeline);
@@ -454,6 +457,18 @@ static void log_notices(const struct config *c)
     }
 }
 
+/* Without it the agent does what it is for all the same. */
+static void start_admin(struct agent *a)
+{
+    const struct admin_api_agent agent = {a->config, a->pipeline, a->publisher, a->client,
+                                          a->client ? launchdarkly_client_storage(a->client)
+                                                    : NULL};
+    a->admin = admin_api_new(a->base, &agent);
+    if (a->admin) {
+        admin_api_start(a->admin);
+    }
+}
+
 static int start(struct agent *a)
 {
     if (make_loop(a) != 0) {
@@ -479,6 +494,7 @@ static int start(struct agent *a)
         const struct image_delivery_report nothing = {.state = IMAGE_DELIVERY_NONE};
         publisher_delivery_report(a->publisher, &nothing);
     }
+    start_admin(a);
     return a->client ? launchdarkly_client_start(a->client) : 0;
 }
 

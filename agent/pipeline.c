@@ -431,6 +431,11 @@ void pipeline_data_as_of(struct pipeline *p, enum catalog_layer layer, uint64_t 
     p->sources.of[layer].data_ms = ms;
 }
 
+const struct source_states *pipeline_sources(const struct pipeline *p)
+{
+    return &p->sources;
+}
+
 void pipeline_environment_id(struct pipeline *p, const char *id)
 {
     snprintf(p->sources.environment_id, sizeof p->sources.environment_id, "%s", id);

@@ -54,6 +54,8 @@ void pipeline_source_state(struct pipeline *p, enum catalog_layer layer,
 /* What the source has is of this time (CLOCK_REALTIME, ms), and was kept since; 0: it is up to
    date. Told with the next state or publish. */
 void pipeline_data_as_of(struct pipeline *p, enum catalog_layer layer, uint64_t ms);
+/* Of all sources; borrowed. */
+const struct source_states *pipeline_sources(const struct pipeline *p);
 /* LaunchDarkly's name of the environment. */
 void pipeline_environment_id(struct pipeline *p, const char *id);
 

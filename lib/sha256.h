@@ -1,6 +1,6 @@
 /*
- * sha256.h - SHA-256 (FIPS 180-4) and HMAC-SHA256 (RFC 2104), for the secure mode hash only: plain
- * C, not tuned. What depended on a key is wiped from the stack.
+ * sha256.h - SHA-256 (FIPS 180-4) and HMAC-SHA256 (RFC 2104), for the secure mode hash and, in the
+ * agent, the audit: plain C, not tuned. What depended on a key is wiped from the stack.
  */
 #ifndef FFSHM_SHA256_H
 #define FFSHM_SHA256_H

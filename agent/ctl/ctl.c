@@ -31,6 +31,7 @@ static const struct command {
     {"lint", ctl_lint, "check definition files"},
     {"status", ctl_status, "is a snapshot there, is the agent alive"},
     {"snapshot", ctl_snapshot, "list, verify or dump published snapshots"},
+    {"whoami", ctl_whoami, "who the agent takes you for, and what you may"},
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 

@@ -31,6 +31,7 @@ ctl_run_fn ctl_flags_state;
 ctl_run_fn ctl_lint;
 ctl_run_fn ctl_snapshot;
 ctl_run_fn ctl_status;
+ctl_run_fn ctl_whoami;
 
 /* Prints "ffctl eval: MESSAGE" to stderr and returns CTL_NEGATIVE. */
 int ctl_fail(const struct ctl *ctl, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -114,7 +114,7 @@ static int make_file(const char *path, struct fault *fault)
     return distrust(fault, path, &st, false);
 }
 
-char *private_file(const char *path, struct fault *fault)
+char *private_name(const char *path, struct fault *fault)
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
@@ -130,10 +130,17 @@ char *private_file(const char *path, struct fault *fault)
     if (asprintf(&absolute, "%s/%s", strcmp(directory, "/") == 0 ? "" : directory, name) < 0) {
         absolute = NULL;
         refuse(fault, path, "cannot make the file", ENOMEM);
-    } else if (make_file(absolute, fault) != 0) {
+    }
+    free(directory);
+    return absolute;
+}
+
+char *private_file(const char *path, struct fault *fault)
+{
+    char *absolute = private_name(path, fault);
+    if (absolute && make_file(absolute, fault) != 0) {
         free(absolute);
         absolute = NULL;
     }
-    free(directory);
     return absolute;
 }

@@ -12,5 +12,7 @@
 /* Makes the file (0600) and its directory (0700) where they are missing, and refuses what is
    another user's or writable by others. Gives the absolute path, malloc'ed; NULL and *fault. */
 char *private_file(const char *path, struct fault *fault);
+/* The same of the directory alone: where a new file may be made. */
+char *private_name(const char *path, struct fault *fault);
 
 #endif

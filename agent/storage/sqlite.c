@@ -8,7 +8,8 @@
  * full disk or a stranger could turn into a SIGBUS.
  *
  * WAL with synchronous=NORMAL: a commit is a write without fsync. It survives every end of the
- * process; after a power failure the file is as it was after some earlier commit.
+ * process; after a power failure the file is as it was after some earlier commit. A durable
+ * transaction is synchronous=FULL: its commit ends with an fsync of the log, and of all before.
  *
  * How large it gets: the log is copied back every CHECKPOINT_PAGES and cut to LOG_MOST_BYTES after
  * one larger transaction; free pages above SPARE_PAGES are given back, some at each commit.
@@ -28,43 +29,11 @@
 #define LOG_MOST_BYTES "4194304"
 #define SPARE_PAGES 1024 /* 4 MiB */
 
-static const char *const sql[STATEMENTS] = {
-    [S_BEGIN] = "BEGIN IMMEDIATE",
-    [S_COMMIT] = "COMMIT",
-    [S_ROLLBACK] = "ROLLBACK",
-    [S_FREE_PAGES] = "PRAGMA freelist_count",
-    [S_TEXT_SET] = "INSERT INTO text (name, text) VALUES (?1, ?2)"
-                   " ON CONFLICT DO UPDATE SET text = ?2",
-    [S_TEXT_GET] = "SELECT text FROM text WHERE name = ?1",
-    [S_STATE_KNOWN] = "SELECT hash_hi, hash_lo FROM state WHERE source = ?1",
-    [S_STATE_TOUCH] = "UPDATE state SET received_ms = ?2 WHERE source = ?1",
-    [S_STATE_SET] = "INSERT INTO state (source, received_ms, hash_hi, hash_lo)"
-                    " VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE"
-                    " SET received_ms = ?2, hash_hi = ?3, hash_lo = ?4",
-    [S_STATE_SET_BYTES] = "INSERT INTO state_bytes (source, bytes) VALUES (?1, ?2)"
-                          " ON CONFLICT DO UPDATE SET bytes = ?2",
-    [S_STATE_FORGET_PATCHES] = "DELETE FROM state_patch WHERE source = ?1",
-    [S_STATE_PATCH] = "INSERT INTO state_patch (source, path, received_ms, bytes)"
-                      " VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE"
-                      " SET received_ms = ?3, bytes = ?4",
-    [S_STATE_LOAD] = "SELECT received_ms, bytes, hash_hi, hash_lo"
-                     " FROM state JOIN state_bytes USING (source) WHERE source = ?1",
-    [S_STATE_LOAD_PATCHES] = "SELECT path, received_ms, bytes FROM state_patch WHERE source = ?1",
-    [S_MARK_PUT] = "INSERT INTO mark (id, bytes) VALUES (?1, ?2)"
-                   " ON CONFLICT DO UPDATE SET bytes = ?2",
-    [S_MARK_DELETE] = "DELETE FROM mark WHERE id = ?1",
-    [S_MARK_LOAD] = "SELECT id, bytes FROM mark",
-    [S_QUEUE_ADD] = "INSERT INTO queue (queue, sink, label, bytes) VALUES (?1, ?2, ?3, ?4)",
-    [S_QUEUE_DELETE_TO] = "DELETE FROM queue WHERE queue = ?1 AND sink = ?2 AND number <= ?3",
-    [S_QUEUE_DELETE] = "DELETE FROM queue WHERE queue = ?1 AND sink = ?2 AND number = ?3",
-    [S_QUEUE_LOAD] = "SELECT number, label, bytes FROM queue WHERE queue = ?1 AND sink = ?2"
-                     " ORDER BY number",
-};
-
 /* ---- faults -------------------------------------------------------------------------------- */
 
 static const char move_away[] =
-    "move it away (with its -wal, if there is one): definitions come again from their sources";
+    "move it away (with its -wal, if there is one) and put a backup in its place; without one,"
+    " definitions come again from their sources, but what operators changed is gone";
 
 static const char *hint_of(int code)
 {
@@ -165,6 +134,67 @@ int sqlite_run(struct storage *s, sqlite3_stmt *statement, int bound, const char
     return result < 0 ? -1 : 0;
 }
 
+int sqlite_change(struct storage *s, sqlite3_stmt *statement, int bound, const char *what,
+                  struct fault *fault)
+{
+    if (sqlite_run(s, statement, bound, what, fault) != 0) {
+        return -1;
+    }
+    return sqlite3_changes(s->db) > 0 ? 0 : 1;
+}
+
+int sqlite_each(struct storage *s, sqlite3_stmt *statement, int bound, const char *what,
+                sqlite_row_fn *tell, void *arg, struct fault *fault)
+{
+    int result = 0;
+    int row = 1;
+    while (result == 0 && (row = sqlite_step(s, statement, bound, what, fault)) == 1) {
+        result = tell(s, statement, arg, fault);
+    }
+    sqlite_reset(statement);
+    return row < 0 ? -1 : result;
+}
+
+int sqlite_number(struct storage *s, sqlite3_stmt *statement, int bound, const char *what,
+                  int64_t *number, struct fault *fault)
+{
+    const int row = sqlite_step(s, statement, bound, what, fault);
+    if (row == 1 && sqlite3_column_type(statement, 0) != SQLITE_NULL) {
+        *number = sqlite3_column_int64(statement, 0);
+    }
+    sqlite_reset(statement);
+    return row < 0 ? -1 : 0;
+}
+
+int sqlite_in_transaction(struct storage *s, const char *what, struct fault *fault)
+{
+    if (!sqlite3_get_autocommit(s->db)) {
+        return 0;
+    }
+    fault_set(fault, "", "", "%s: no transaction is open", what);
+    name_file(s, fault);
+    return -1;
+}
+
+const char *column_text(sqlite3_stmt *statement, int at)
+{
+    return (const char *)sqlite3_column_text(statement, at);
+}
+
+int column_trouble(struct storage *s, const char *what, struct fault *fault)
+{
+    if (sqlite3_errcode(s->db) != SQLITE_NOMEM) {
+        return 0;
+    }
+    sqlite_fault(s, what, fault);
+    return -1;
+}
+
+int64_t sql_limit(size_t limit)
+{
+    return limit == 0 || limit > INT64_MAX ? -1 : (int64_t)limit;
+}
+
 /* ---- open and close ------------------------------------------------------------------------ */
 
 static int execute(struct storage *s, const char *text, const char *what, struct fault *fault)
@@ -200,17 +230,23 @@ static bool is_empty(const char *path)
     return stat(path, &st) == 0 && st.st_size == 0;
 }
 
+static int refuse_read_only(struct storage *s, struct fault *fault)
+{
+    if (sqlite3_db_readonly(s->db, "main") != 1) { /* what SQLite falls back to */
+        return 0;
+    }
+    fault_set(fault, "", hint_of(SQLITE_READONLY), "cannot be written: it is read-only");
+    name_file(s, fault);
+    return -1;
+}
+
 /* The lock comes with the first access. An empty file is not read before it is locked for writing:
    two agents that start at once would both have a lock for reading, and none could go on. */
 static int prepare_file(struct storage *s, int *version, struct fault *fault)
 {
     *version = 0;
-    if (sqlite3_db_readonly(s->db, "main") == 1) { /* what SQLite falls back to */
-        fault_set(fault, "", hint_of(SQLITE_READONLY), "cannot be written: it is read-only");
-        name_file(s, fault);
-        return -1;
-    }
-    if (execute(s, "PRAGMA locking_mode=EXCLUSIVE", "cannot be used", fault) != 0 ||
+    if (refuse_read_only(s, fault) != 0 ||
+        execute(s, "PRAGMA locking_mode=EXCLUSIVE", "cannot be used", fault) != 0 ||
         (!is_empty(s->path) && identify(s, version, fault) != 0)) {
         return -1;
     }
@@ -226,8 +262,8 @@ static int prepare_file(struct storage *s, int *version, struct fault *fault)
 static int prepare_statements(struct storage *s, struct fault *fault)
 {
     for (int i = 0; i < STATEMENTS; i++) {
-        if (sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->statements[i],
-                               NULL) != SQLITE_OK) {
+        if (sqlite3_prepare_v3(s->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+                               &s->statements[i], NULL) != SQLITE_OK) {
             sqlite_fault(s, "cannot be used", fault);
             return -1;
         }
@@ -257,27 +293,70 @@ static int prepare(struct storage *s, struct fault *fault)
     return prepare_statements(s, fault);
 }
 
-struct storage *storage_open(const char *path, struct fault *fault)
+/* The connection alone: nothing is read yet. path is taken over; NULL was no memory, or a fault. */
+static struct storage *connect_to(char *path, struct fault *fault)
 {
-    struct storage *s = calloc(1, sizeof *s);
-    fault_set(fault, "", "give the agent more memory", "no memory for the storage");
+    struct storage *s = path ? calloc(1, sizeof *s) : NULL;
     if (s == NULL) {
+        free(path);
         return NULL;
     }
-    s->path = strcmp(path, ":memory:") == 0 ? strdup(path) : private_file(path, fault);
-    if (s->path == NULL) {
-        storage_close(s);
-        return NULL;
-    }
+    s->path = path;
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-    if (sqlite3_open_v2(s->path, &s->db, flags, NULL) != SQLITE_OK) {
+    if (sqlite3_open_v2(path, &s->db, flags, NULL) != SQLITE_OK) {
         sqlite_fault(s, "cannot be opened", fault);
         storage_close(s);
         return NULL;
     }
-    if (prepare(s, fault) != 0) {
+    return s;
+}
+
+struct storage *storage_open(const char *path, struct fault *fault)
+{
+    fault_set(fault, "", "give the agent more memory", "no memory for the storage");
+    struct storage *s =
+        connect_to(strcmp(path, ":memory:") == 0 ? strdup(path) : private_file(path, fault), fault);
+    if (s && prepare(s, fault) != 0) {
         storage_close(s);
+        s = NULL;
+    }
+    return s;
+}
+
+/* A log that a killed agent left is read, and stays; whoever made the file may have made it to
+   harm. */
+static int inspect(struct storage *s, int *version, struct fault *fault)
+{
+    sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    if (refuse_read_only(s, fault) != 0 ||
+        execute(s,
+                "PRAGMA locking_mode=EXCLUSIVE;"
+                "PRAGMA temp_store=MEMORY;"
+                "PRAGMA cell_size_check=ON;"
+                "PRAGMA query_only=ON",
+                "cannot be used", fault) != 0 ||
+        identify(s, version, fault) != 0) {
+        return -1;
+    }
+    return *version == schema_version ? prepare_statements(s, fault) : 0;
+}
+
+struct storage *sqlite_inspect(const char *path, int *version, struct fault *fault)
+{
+    fault_set(fault, "", "", "%s", "cannot be opened");
+    char *absolute = realpath(path, NULL);
+    if (absolute == NULL) {
+        fault_set(fault, "", "name an existing file", "cannot be opened: %s", strerror(errno));
+        if (fault) {
+            snprintf(fault->file, sizeof fault->file, "%s", path);
+        }
         return NULL;
+    }
+    struct storage *s = connect_to(absolute, fault);
+    if (s && inspect(s, version, fault) != 0) {
+        storage_close(s);
+        s = NULL;
     }
     return s;
 }
@@ -297,9 +376,31 @@ void storage_close(struct storage *s)
 
 /* ---- transactions -------------------------------------------------------------------------- */
 
+/* It cannot fail outside of a transaction. */
+static void end_durable(struct storage *s)
+{
+    if (s->durable && sqlite3_get_autocommit(s->db)) {
+        sqlite3_exec(s->db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL);
+        s->durable = false;
+    }
+}
+
 int storage_begin(struct storage *s, struct fault *fault)
 {
     return sqlite_run(s, s->statements[S_BEGIN], 0, "cannot begin to write", fault);
+}
+
+int storage_begin_durable(struct storage *s, struct fault *fault)
+{
+    if (execute(s, "PRAGMA synchronous=FULL", "cannot begin to write", fault) != 0) {
+        return -1;
+    }
+    s->durable = true;
+    if (storage_begin(s, fault) != 0) {
+        end_durable(s);
+        return -1;
+    }
+    return 0;
 }
 
 /* Nothing depends on it: what fails is tried again after another commit. */
@@ -319,6 +420,7 @@ int storage_commit(struct storage *s, struct fault *fault)
     if (sqlite_run(s, s->statements[S_COMMIT], 0, "cannot be written", fault) != 0) {
         return -1;
     }
+    end_durable(s);
     give_back_pages(s);
     return 0;
 }
@@ -330,4 +432,5 @@ void storage_rollback(struct storage *s)
         sqlite3_step(s->statements[S_ROLLBACK]);
         sqlite3_reset(s->statements[S_ROLLBACK]);
     }
+    end_durable(s);
 }

@@ -32,12 +32,54 @@ enum statement {
     S_QUEUE_DELETE_TO,
     S_QUEUE_DELETE,
     S_QUEUE_LOAD,
+    S_DEFINITION_NEWEST,
+    S_DEFINITION_CURRENT,
+    S_DEFINITION_ADD,
+    S_DEFINITION_SET,
+    S_DEFINITION_DROP,
+    S_DEFINITION_GET,
+    S_DEFINITION_GET_VERSION,
+    S_DEFINITION_LIST,
+    S_DEFINITION_HISTORY,
+    S_DEFINITION_ALL,
+    S_OVERRIDE_PUT,
+    S_OVERRIDE_DELETE,
+    S_OVERRIDE_GET,
+    S_OVERRIDE_LIST,
+    S_OVERRIDE_DUE,
+    S_OVERRIDE_NEXT,
+    S_SCHEDULE_ADD,
+    S_SCHEDULE_GET,
+    S_SCHEDULE_LIST,
+    S_SCHEDULE_LIST_ITEM,
+    S_SCHEDULE_DUE,
+    S_SCHEDULE_NEXT,
+    S_SCHEDULE_FINISH,
+    S_TOKEN_ADD,
+    S_TOKEN_GET,
+    S_TOKEN_LIST,
+    S_TOKEN_USED,
+    S_TOKEN_REVOKE,
+    S_TOKEN_SUCCEED,
+    S_AUDIT_ADD,
+    S_AUDIT_GIVEN,
+    S_GENERATION_ADD,
+    S_GENERATION_GET,
+    S_GENERATION_AT,
+    S_GENERATION_LIST,
+    S_GENERATION_KEEP,
     STATEMENTS
 };
+extern const char *const statement_sql[STATEMENTS]; /* statements.c */
+
+#define AUDIT_COLUMNS                                                                              \
+    "number, time_ms, actor, authenticated, action, target, reason, digest, previous, hash,"       \
+    " before, after"
 
 struct storage {
     sqlite3 *db;
-    char *path; /* absolute, or ":memory:" */
+    bool durable; /* between storage_begin_durable and its end */
+    char *path;   /* absolute, or ":memory:" */
     sqlite3_stmt *statements[STATEMENTS];
 };
 
@@ -56,6 +98,35 @@ void sqlite_reset(sqlite3_stmt *statement);
 /* All of a statement that gives no rows. */
 int sqlite_run(struct storage *s, sqlite3_stmt *statement, int bound, const char *what,
                struct fault *fault);
+
+/* The same of one that changes a row: 1 (STORAGE_CONFLICT) when there was none to change. */
+int sqlite_change(struct storage *s, sqlite3_stmt *statement, int bound, const char *what,
+                  struct fault *fault);
+/* Every row: what tell returns goes on with 0; anything else stops, and is returned. Resets. */
+typedef int sqlite_row_fn(struct storage *s, sqlite3_stmt *row, void *arg, struct fault *fault);
+int sqlite_each(struct storage *s, sqlite3_stmt *statement, int bound, const char *what,
+                sqlite_row_fn *tell, void *arg, struct fault *fault);
+/* One number: 0 and *number (which stays as it is where there is no row or no value), or -1. */
+int sqlite_number(struct storage *s, sqlite3_stmt *statement, int bound, const char *what,
+                  int64_t *number, struct fault *fault);
+/* -1 and *fault unless a transaction is open: more than one statement needs one. */
+int sqlite_in_transaction(struct storage *s, const char *what, struct fault *fault);
+
+/* Of a row, borrowed until the next step. NULL: no value, or no memory for it (column_trouble). */
+const char *column_text(sqlite3_stmt *statement, int at);
+/* The row's columns could not be read: -1 and *fault. */
+int column_trouble(struct storage *s, const char *what, struct fault *fault);
+
+/* 0: *d is the row, borrowed; -1: a row that is not as it was written, or no memory. */
+struct storage_definition;
+int definition_row(struct storage *s, sqlite3_stmt *row, struct storage_definition *d,
+                   struct fault *fault);
+
+/* For LIMIT. */
+int64_t sql_limit(size_t limit);
+
+/* Without changing anything in it, opens a file that is there; *version: of its schema. */
+struct storage *sqlite_inspect(const char *path, int *version, struct fault *fault);
 
 /* What SQLite said last, with the next step. */
 void sqlite_fault(struct storage *s, const char *what, struct fault *fault);

@@ -1,5 +1,5 @@
 /*
- * What storage.h offers, as statements of SQL (sqlite.c has their text).
+ * What storage.h offers, as statements of SQL (statements.c has their text).
  */
 #include "storage.h"
 
@@ -11,8 +11,8 @@
 
 static const char *text_column(sqlite3_stmt *statement, int at)
 {
-    const unsigned char *text = sqlite3_column_text(statement, at);
-    return text ? (const char *)text : "";
+    const char *text = column_text(statement, at);
+    return text ? text : "";
 }
 
 struct bytes {

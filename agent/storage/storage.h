@@ -1,6 +1,7 @@
 /*
  * storage.h - what the agent keeps over restarts: last known good definitions, what of telemetry is
- * counted, and events that are not delivered yet. One small interface; sqlite.c is behind it.
+ * counted, and events that are not delivered yet. What operators change: storage_admin.h. One small
+ * interface; sqlite.c is behind it.
  *
  * All functions: 0, or -1 with *fault (which may be NULL). None retries; a failed call inside a
  * transaction leaves the transaction to be rolled back by the caller.
@@ -25,6 +26,9 @@ void storage_close(struct storage *s);
 /* Transactions do not nest. kill -9 of the agent at any instruction keeps all of a committed one
    and nothing of another; a power failure may lose the last seconds, never mix. */
 int storage_begin(struct storage *s, struct fault *fault);
+/* What its commit has, a power failure keeps too, and all that was committed before: it waits for
+   the disk. Never mixed with another one: its own commit or rollback ends it. */
+int storage_begin_durable(struct storage *s, struct fault *fault);
 int storage_commit(struct storage *s, struct fault *fault);
 void storage_rollback(struct storage *s);
 

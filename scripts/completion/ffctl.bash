@@ -142,8 +142,8 @@ _ffctl() {
         return
     fi
     case $command in
-    '') _ffctl_reply eval explain flags-state lint status snapshot help "${common[@]}" --version ;;
-    help) _ffctl_reply eval explain flags-state lint status snapshot ;;
+    '') _ffctl_reply eval explain flags-state lint status snapshot whoami help "${common[@]}" --version ;;
+    help) _ffctl_reply eval explain flags-state lint status snapshot whoami ;;
     eval | explain) _ffctl_query ;;
     flags-state) _ffctl_flags_state ;;
     lint)
@@ -155,6 +155,7 @@ _ffctl() {
         ;;
     snapshot) _ffctl_snapshot ;;
     status) _ffctl_reply --max-silence "${common[@]}" ;;
+    whoami) _ffctl_reply "${common[@]}" ;;
     esac
 }
 

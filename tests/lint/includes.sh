@@ -19,6 +19,7 @@ USES = {
     "deliver": ["http", "storage"],
     "http": [],
     "storage": [],
+    "admin": ["catalog", "storage"],
 }
 # The vocabulary that all stages speak: values, models, what is wrong with them and where; and the
 # log.

@@ -26,64 +26,10 @@
 
 #include "storage/schema.h"
 #include "storage/storage.h"
+#include "storage/storage_admin.h"
+#include "storage_fixture.h"
 
 #define NOBODY 65534
-
-struct fixture {
-    char dir[64];
-    char path[128];
-    struct storage *s;
-    struct fault fault;
-};
-
-static int set_up(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-    assert_non_null(f);
-    snprintf(f->dir, sizeof f->dir, "/dev/shm/ffshm-storage-XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
-    snprintf(f->path, sizeof f->path, "%s/kept/agent.db", f->dir);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-    char command[128];
-    storage_close(f->s);
-    snprintf(command, sizeof command, "rm -rf '%s'", f->dir);
-    const int result = system(command);
-    free(f);
-    return result;
-}
-
-static void ok(struct fixture *f, int result)
-{
-    if (result != 0) {
-        char text[2048];
-        fault_text(&f->fault, text, sizeof text);
-        fail_msg("%d: %s", result, text);
-    }
-}
-
-static void open_it(struct fixture *f)
-{
-    f->s = storage_open(f->path, &f->fault);
-    ok(f, f->s ? 0 : -1);
-}
-
-static void close_it(struct fixture *f)
-{
-    storage_close(f->s);
-    f->s = NULL;
-}
-
-static void reopen(struct fixture *f)
-{
-    close_it(f);
-    open_it(f);
-}
 
 /* It cannot be opened, and what is said has these texts in it. */
 static void refused(struct fixture *f, const char *cause, const char *hint)
@@ -802,13 +748,6 @@ static int load_everything(struct fixture *f, struct heard *heard)
     return result ? -1 : 0;
 }
 
-static void copy_file(const char *from, const char *to)
-{
-    char command[400];
-    snprintf(command, sizeof command, "cp '%s' '%s'", from, to);
-    assert_int_equal(system(command), 0);
-}
-
 static void fill(struct fixture *f)
 {
     char large[30000];
@@ -841,17 +780,22 @@ static void a_page_of_garbage_is_a_fault_with_the_next_step(void **state)
         struct heard heard = {.text = ""};
         memset(&f->fault, 0, sizeof f->fault);
         f->s = storage_open(f->path, &f->fault);
-        if (f->s == NULL || load_everything(f, &heard) != 0) {
+        const bool noticed = f->s == NULL || load_everything(f, &heard) != 0;
+        close_it(f);
+        if (noticed) {
             assert_non_null(strstr(f->fault.hint, "move it away"));
             assert_string_equal(f->fault.file, f->path);
             faults++;
         }
-        close_it(f);
+        struct storage_checked checked;
+        memset(&f->fault, 0, sizeof f->fault);
+        assert_int_equal(storage_check(f->path, NULL, NULL, &checked, &f->fault), -1);
+        assert_non_null(strstr(f->fault.hint, "move it away"));
     }
-    /* Only the map of pages that auto_vacuum needs, and pages that enforce uniqueness, can be
-       garbage unnoticed by a reader. */
+    /* Only the map of pages that auto_vacuum needs, pages that enforce uniqueness, and those of
+       tables that are not read here, can be garbage unnoticed by a reader. */
     printf("%d of %d pages\n", faults, (int)(st.st_size / 4096));
-    assert_true(faults >= st.st_size / 4096 * 3 / 4 - 2);
+    assert_true(faults >= 24);
 }
 
 static void one_wrong_byte_of_a_state_is_found(void **state)
@@ -935,14 +879,6 @@ static void a_directory_or_file_that_cannot_be_written_is_a_fault(void **state)
     as_nobody(f, in_a_read_only_directory);
 }
 
-static void limit_files(rlim_t most)
-{
-    struct rlimit limit;
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = most;
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 /* A file that must not grow stands for a full disk: writes fail in the middle. */
 static void without_room_nothing_changes_and_with_room_it_goes_on(void **state)
 {
@@ -984,14 +920,6 @@ static void without_room_nothing_changes_and_with_room_it_goes_on(void **state)
 }
 
 /* ---- how large it gets --------------------------------------------------------------------- */
-
-static off_t size_of(const struct fixture *f, const char *suffix)
-{
-    char name[160];
-    struct stat st;
-    snprintf(name, sizeof name, "%s%s", f->path, suffix);
-    return stat(name, &st) == 0 ? st.st_size : 0;
-}
 
 /* Enough commits for pages to be given back, and for the log to start anew. */
 static void commit_small_ones(struct fixture *f, int count)

@@ -1,0 +1,271 @@
+#include "admin_api.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "admin/admin_builtin.h"
+#include "admin/admin_token_storage.h"
+#include "ffshm.h"
+
+struct admin_api {
+    struct admin_api_agent agent;
+    struct admin_server *server;
+    struct admin_builtin builtin;
+    struct admin_token_storage kept;
+    struct admin_token_store tokens;
+    struct admin_peer_rule *rules;
+    size_t rule_count;
+    const char **addresses;
+    int64_t started_ms;
+};
+
+/* ---- status --------------------------------------------------------------------------------- */
+
+static json_t *time_or_null(uint64_t ms)
+{
+    return ms ? json_integer((json_int_t)ms) : json_null();
+}
+
+static json_t *source(const struct source_states_one *one, const char *name)
+{
+    static const char *const states[] = {"initializing", "valid", "interrupted", "off"};
+    json_t *body =
+        json_pack("{s:s, s:s, s:o, s:o}", "name", name, "state", states[one->state], "sinceMs",
+                  time_or_null(one->since_ms), "dataAsOfMs", time_or_null(one->data_ms));
+    if (body && one->error_ms) {
+        json_object_set_new(body, "error",
+                            json_pack("{s:s, s:i, s:I, s:s%}", "kind",
+                                      ffshm_source_error_name((enum ffshm_source_error)one->error),
+                                      "status", (int)one->error_status, "atMs",
+                                      (json_int_t)one->error_ms, "text", one->error_text,
+                                      strlen(one->error_text)));
+    }
+    return body;
+}
+
+static json_t *sources(const struct source_states *states)
+{
+    static const char *const names[CATALOG_LAYERS] = {
+        [CATALOG_LAUNCHDARKLY] = "launchdarkly",
+        [CATALOG_FILE] = "files",
+    };
+    json_t *list = json_array();
+    for (unsigned i = 0; i < CATALOG_LAYERS; i++) {
+        if (states->of[i].expected && names[i]) {
+            json_array_append_new(list, source(&states->of[i], names[i]));
+        }
+    }
+    return list;
+}
+
+static json_t *snapshot(const struct publisher_stats *s)
+{
+    char generation[LOG_GENERATION];
+    char digest[33];
+    snprintf(digest, sizeof digest, "%016" PRIx64 "%016" PRIx64, s->digest[1], s->digest[0]);
+    return json_pack("{s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "generation",
+                     (json_int_t)s->generation, "generationText",
+                     log_generation(s->generation, generation), "digest", digest, "flags",
+                     (json_int_t)s->flags, "segments", (json_int_t)s->segments, "extents",
+                     (json_int_t)s->extents, "liveBytes", (json_int_t)s->live_bytes, "publishes",
+                     (json_int_t)s->publishes, "failures", (json_int_t)s->failures, "retained",
+                     (json_int_t)s->retained_heads);
+}
+
+static json_t *collected(const struct collector_stats *s)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:i}", "rounds",
+                     (json_int_t)s->rounds, "flushes", (json_int_t)s->flushes, "records",
+                     (json_int_t)s->records, "malformed", (json_int_t)s->malformed, "evaluations",
+                     (json_int_t)s->evaluations, "droppedEvents", (json_int_t)s->dropped_events,
+                     "droppedCounts", (json_int_t)s->dropped_counts, "files", (int)s->files,
+                     "refusedFiles", (int)s->refused_files);
+}
+
+static json_t *delivered(const struct launchdarkly_events_stats *s)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:I, s:s%}", "events",
+                     (json_int_t)s->events, "payloads", (json_int_t)s->payloads, "failures",
+                     (json_int_t)s->failures, "droppedEvents", (json_int_t)s->dropped_events,
+                     "droppedPayloads", (json_int_t)s->dropped_payloads, "outboxBytes",
+                     (json_int_t)s->outbox_bytes, "stopped", s->stopped, "lastStatus",
+                     (json_int_t)s->last_status, "lastError", s->last_error, strlen(s->last_error));
+}
+
+static json_t *status(void *arg)
+{
+    const struct admin_api *api = arg;
+    const struct admin_api_agent *agent = &api->agent;
+    struct publisher_stats published;
+    struct launchdarkly_client_stats told;
+    publisher_stats(agent->publisher, &published);
+    json_t *body = json_pack("{s:s, s:i, s:I, s:s, s:b, s:o, s:o}", "version", FFSHM_VERSION, "pid",
+                             (int)getpid(), "startedMs", (json_int_t)api->started_ms, "dir",
+                             config_text(agent->config, CONFIG_DIR), "ready",
+                             published.generation != 0, "snapshot", snapshot(&published), "sources",
+                             sources(pipeline_sources(agent->pipeline)));
+    if (body && agent->client) {
+        launchdarkly_client_stats(agent->client, &told);
+        if (told.collects) {
+            json_object_set_new(body, "telemetry", collected(&told.collected));
+        }
+        if (told.delivers) {
+            json_object_set_new(body, "events", delivered(&told.delivered));
+        }
+    }
+    return body;
+}
+
+static bool is_ready(void *arg, const char **why)
+{
+    const struct admin_api *api = arg;
+    struct publisher_stats stats;
+    publisher_stats(api->agent.publisher, &stats);
+    *why = "no definitions have been published";
+    return stats.generation != 0;
+}
+
+/* ---- making it ------------------------------------------------------------------------------ */
+
+static void on_refused(void *arg, const struct admin_refusal *r)
+{
+    (void)arg;
+    LOG_EVENT(LOG_LEVEL_WARNING, "admin-refused", log_text("source", r->source),
+              log_text("actor", r->actor->name), log_text("authenticated", r->actor->authenticated),
+              log_text("method", r->method), log_text("path", r->path),
+              log_number("status", r->error->status), log_text("code", r->error->code));
+}
+
+static const char *text_or_null(const struct config *c, enum config_setting setting)
+{
+    const char *text = config_text(c, setting);
+    return *text ? text : NULL;
+}
+
+/* The configuration has checked the texts already; what the host's users are may have changed. */
+static int read_lists(struct admin_api *api)
+{
+    const struct config_values *peers = &api->agent.config->settings[CONFIG_ADMIN_PEERS];
+    const struct config_values *listen = &api->agent.config->settings[CONFIG_ADMIN_LISTEN];
+    api->rules = calloc(peers->count + 1, sizeof *api->rules);
+    api->addresses = calloc(listen->count + 1, sizeof *api->addresses);
+    if (!api->rules || !api->addresses) {
+        return -1;
+    }
+    for (size_t i = 0; i < peers->count; i++) {
+        struct fault fault = {0};
+        if (admin_peer_rule_parse(peers->values[i].text, &api->rules[api->rule_count], &fault) ==
+            0) {
+            api->rule_count++;
+        } else {
+            log_fault(LOG_LEVEL_ERROR, "admin-peer-ignored", &fault);
+        }
+    }
+    for (size_t i = 0; i < listen->count; i++) {
+        api->addresses[i] = listen->values[i].text;
+    }
+    return 0;
+}
+
+/* The API goes on without tokens where they cannot be kept: users of this host need none. */
+static const struct admin_token_store *open_tokens(struct admin_api *api)
+{
+    struct fault fault = {0};
+    const char *path = config_text(api->agent.config, CONFIG_STATE);
+    api->kept.storage = api->agent.storage;
+    api->kept.path = *path && strcmp(path, CONFIG_NO_STATE) != 0 ? path : NULL;
+    if (!api->kept.storage && !api->kept.path) {
+        return NULL;
+    }
+    if (admin_token_storage_open(&api->kept, &api->tokens, &fault) != 0) {
+        log_fault(LOG_LEVEL_WARNING, "admin-without-tokens", &fault);
+        return NULL;
+    }
+    return &api->tokens;
+}
+
+static int make(struct admin_api *api, struct event_base *base, struct fault *fault)
+{
+    const struct config *c = api->agent.config;
+    fault_set(fault, "admin", NULL, "out of memory");
+    if (read_lists(api) != 0) {
+        return -1;
+    }
+    const struct admin_options options = {
+        .dir = config_text(c, CONFIG_DIR),
+        .addresses = api->addresses,
+        .address_count = c->settings[CONFIG_ADMIN_LISTEN].count,
+        .tls_certificate = text_or_null(c, CONFIG_ADMIN_TLS_CERTIFICATE),
+        .tls_key = text_or_null(c, CONFIG_ADMIN_TLS_KEY),
+        .rules = api->rules,
+        .rule_count = api->rule_count,
+        .tokens = open_tokens(api),
+        .refused = on_refused,
+    };
+    api->server = admin_server_new(base, &options, fault);
+    if (!api->server) {
+        return -1;
+    }
+    api->builtin = (struct admin_builtin){api->server, {api, is_ready, status}};
+    return admin_builtin_add(&api->builtin);
+}
+
+struct admin_api *admin_api_new(struct event_base *base, const struct admin_api_agent *agent)
+{
+    struct fault fault = {0};
+    struct timespec now;
+    if (!config_bool(agent->config, CONFIG_ADMIN_ENABLED)) {
+        return NULL;
+    }
+    struct admin_api *api = calloc(1, sizeof *api);
+    if (api) {
+        clock_gettime(CLOCK_REALTIME, &now);
+        api->agent = *agent;
+        api->started_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    }
+    if (!api || make(api, base, &fault) != 0) {
+        log_fault(LOG_LEVEL_ERROR, "admin-failed", &fault);
+        admin_api_free(api);
+        return NULL;
+    }
+    return api;
+}
+
+void admin_api_free(struct admin_api *api)
+{
+    if (api) {
+        admin_server_free(api->server);
+        admin_token_storage_close(&api->kept);
+        free(api->rules);
+        free(api->addresses);
+        free(api);
+    }
+}
+
+struct admin_server *admin_api_server(struct admin_api *api)
+{
+    return api->server;
+}
+
+void admin_api_start(struct admin_api *api)
+{
+    struct fault fault = {0};
+    const struct config_values *listen = &api->agent.config->settings[CONFIG_ADMIN_LISTEN];
+    if (admin_server_listen_unix(api->server, &fault) != 0) {
+        log_fault(LOG_LEVEL_ERROR, "admin-failed", &fault);
+    }
+    fault = (struct fault){0};
+    if (listen->count > 0 && admin_server_listen_tcp(api->server, &fault) != 0) {
+        log_fault(LOG_LEVEL_ERROR, "admin-failed", &fault);
+        return;
+    }
+    for (size_t i = 0; i < listen->count; i++) {
+        LOG_EVENT(LOG_LEVEL_INFO, "admin-listening", log_text("address", listen->values[i].text),
+                  log_number("port", admin_server_port(api->server, i)),
+                  log_text("tls", *config_text(api->agent.config, CONFIG_ADMIN_TLS_CERTIFICATE)
+                                      ? "yes"
+                                      : "no"));
+    }
+}

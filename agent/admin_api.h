@@ -1,0 +1,37 @@
+/*
+ * admin_api.h - the agent's HTTP API, as configured: the glue between the configuration, the server
+ * (admin/) and what the agent knows of itself.
+ */
+#ifndef FFSHM_AGENT_ADMIN_API_H
+#define FFSHM_AGENT_ADMIN_API_H
+
+#include <event2/event.h>
+
+#include "admin/admin_server.h"
+#include "config.h"
+#include "launchdarkly_client.h"
+#include "pipeline.h"
+
+struct admin_api;
+
+/* What it looks at; borrowed. */
+struct admin_api_agent {
+    const struct config *config;
+    struct pipeline *pipeline;
+    struct publisher *publisher;
+    struct launchdarkly_client *client; /* NULL: LaunchDarkly is not in use */
+    struct storage *storage;            /* the state file, open; NULL: it is not */
+};
+
+/* Makes the server with the routes that need nothing else; more may be added before
+   admin_api_start. NULL: it is not wanted, or cannot be made (then it is logged why): the agent
+   goes on. */
+struct admin_api *admin_api_new(struct event_base *base, const struct admin_api_agent *agent);
+void admin_api_free(struct admin_api *api);
+
+struct admin_server *admin_api_server(struct admin_api *api);
+
+/* Listens. What cannot be listened on is logged, with the reason. */
+void admin_api_start(struct admin_api *api);
+
+#endif

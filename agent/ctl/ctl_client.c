@@ -1,0 +1,333 @@
+/*
+ * ctl_client.c - one request to the agent, and its errors in words.
+ */
+#include "ctl_client.h"
+
+#include <ctype.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/un.h>
+
+#include "admin/admin_route.h"
+#include "admin/admin_server.h"
+#include "catalog/document.h"
+#include "ctl_files.h"
+#include "ffshm.h"
+
+#define CONNECT_S 5L
+#define TOTAL_S 60L
+#define LARGEST (64u << 20) /* bytes of an answer */
+
+/* One request under way. */
+struct asking {
+    const struct ctl *ctl;
+    const struct client_request *request;
+    struct client_answer *answer;
+    CURL *easy;
+    struct curl_slist *headers;
+    char *body;
+    char socket[sizeof(((struct sockaddr_un *)NULL)->sun_path)]; /* "": TCP */
+    const char *url;                                             /* FFSHM_URL; NULL: the socket */
+    char error[CURL_ERROR_SIZE];
+};
+
+static const char *variable(const char *name)
+{
+    const char *value = getenv(name);
+    return value && *value ? value : NULL;
+}
+
+/* ---- the request ---------------------------------------------------------------------------- */
+
+static int add_header(struct asking *a, const char *name, const char *value)
+{
+    char *line;
+    if (strpbrk(value, "\r\n")) {
+        return ctl_usage(a->ctl, "the value of %s must be one line", name);
+    }
+    if (asprintf(&line, "%s: %s", name, value) < 0) {
+        return ctl_fail(a->ctl, "out of memory");
+    }
+    struct curl_slist *grown = curl_slist_append(a->headers, line);
+    free(line);
+    if (!grown) {
+        return ctl_fail(a->ctl, "out of memory");
+    }
+    a->headers = grown;
+    return CTL_OK;
+}
+
+static int add_headers(struct asking *a)
+{
+    const struct client_request *r = a->request;
+    const char *token = variable("FFSHM_TOKEN");
+    char text[CLIENT_ETAG + 8];
+    int code = CTL_OK;
+    if (token) {
+        char bearer[512];
+        snprintf(bearer, sizeof bearer, "Bearer %s", token);
+        code = add_header(a, "Authorization", bearer);
+    }
+    if (code == CTL_OK && r->body) {
+        code = add_header(a, "Content-Type", r->media ? r->media : "application/json");
+    }
+    if (code == CTL_OK && r->if_match) {
+        snprintf(text, sizeof text, strcmp(r->if_match, "*") == 0 ? "%s" : "\"%s\"", r->if_match);
+        code = add_header(a, "If-Match", text);
+    }
+    if (code == CTL_OK && r->reason) {
+        code = add_header(a, "X-Reason", r->reason);
+    }
+    return code == CTL_OK ? add_header(a, "Expect", "") : code;
+}
+
+/* Only this host sees what is sent to it in the clear. */
+static bool is_safe(const char *url)
+{
+    static const char *const safe[] = {"https://", "http://127.0.0.1", "http://[::1]",
+                                       "http://localhost"};
+    for (size_t i = 0; i < sizeof safe / sizeof *safe; i++) {
+        const size_t length = strlen(safe[i]);
+        const char next = strlen(url) >= length ? url[length] : 'x';
+        if (strncasecmp(url, safe[i], length) == 0 &&
+            (i == 0 || next == ':' || next == '/' || next == '\0')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int choose_place(struct asking *a)
+{
+    a->url = variable("FFSHM_URL");
+    if (a->url && a->ctl->dir) {
+        a->url = NULL; /* --dir says which one is meant */
+    }
+    if (a->url) {
+        return is_safe(a->url) ? CTL_OK
+                               : ctl_usage(a->ctl,
+                                           "FFSHM_URL '%s': write https://HOST:PORT, or "
+                                           "http://127.0.0.1:PORT for this host",
+                                           a->url);
+    }
+    const char *dir = files_dir(a->ctl->dir);
+    if ((size_t)snprintf(a->socket, sizeof a->socket, "%s/" ADMIN_SOCKET, dir) >=
+        sizeof a->socket) {
+        return ctl_fail(a->ctl, "%s/" ADMIN_SOCKET " is too long for a socket's path", dir);
+    }
+    return CTL_OK;
+}
+
+static int set_url(struct asking *a)
+{
+    const struct client_request *r = a->request;
+    const char *base = a->url ? a->url : "http://agent";
+    char *url;
+    size_t length = strlen(base);
+    while (length > 0 && base[length - 1] == '/') {
+        length--;
+    }
+    if (asprintf(&url, "%.*s" ADMIN_ROOT "%s%s", (int)length, base, r->path,
+                 !r->dry_run            ? ""
+                 : strchr(r->path, '?') ? "&dryRun=true"
+                                        : "?dryRun=true") < 0) {
+        return ctl_fail(a->ctl, "out of memory");
+    }
+    const CURLcode code = curl_easy_setopt(a->easy, CURLOPT_URL, url);
+    free(url);
+    return code == CURLE_OK ? CTL_OK : ctl_fail(a->ctl, "out of memory");
+}
+
+static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg)
+{
+    struct client_answer *answer = arg;
+    const size_t length = size * count;
+    char *grown = answer->length + length <= LARGEST
+                      ? realloc(answer->text, answer->length + length + 1)
+                      : NULL;
+    if (!grown) {
+        return 0;
+    }
+    answer->text = grown;
+    memcpy(grown + answer->length, bytes, length);
+    answer->length += length;
+    grown[answer->length] = '\0';
+    return length;
+}
+
+static size_t on_header(char *line, size_t size, size_t count, void *arg)
+{
+    struct client_answer *answer = arg;
+    const size_t length = size * count;
+    const char *quote =
+        length > 5 && strncasecmp(line, "ETag:", 5) == 0 ? memchr(line, '"', length) : NULL;
+    const size_t left = quote ? length - (size_t)(quote + 1 - line) : 0;
+    const char *end = quote ? memchr(quote + 1, '"', left) : NULL;
+    if (end && (size_t)(end - quote) <= sizeof answer->etag) {
+        snprintf(answer->etag, sizeof answer->etag, "%.*s", (int)(end - quote - 1), quote + 1);
+    }
+    return length;
+}
+
+static int set_body(struct asking *a)
+{
+    size_t length;
+    if (!a->request->body) {
+        if (a->request->method && strcmp(a->request->method, "POST") == 0) {
+            curl_easy_setopt(a->easy, CURLOPT_POSTFIELDS, "");
+            curl_easy_setopt(a->easy, CURLOPT_POSTFIELDSIZE, 0L);
+        }
+        return CTL_OK;
+    }
+    a->body = document_dump(a->request->body, &length);
+    if (!a->body) {
+        return ctl_fail(a->ctl, "out of memory");
+    }
+    curl_easy_setopt(a->easy, CURLOPT_POSTFIELDS, a->body);
+    curl_easy_setopt(a->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length);
+    return CTL_OK;
+}
+
+static int prepare(struct asking *a)
+{
+    int code = choose_place(a);
+    code = code == CTL_OK ? add_headers(a) : code;
+    code = code == CTL_OK ? set_url(a) : code;
+    code = code == CTL_OK ? set_body(a) : code;
+    if (code != CTL_OK) {
+        return code;
+    }
+    if (a->request->method) {
+        curl_easy_setopt(a->easy, CURLOPT_CUSTOMREQUEST, a->request->method);
+    }
+    if (!a->url) {
+        curl_easy_setopt(a->easy, CURLOPT_UNIX_SOCKET_PATH, a->socket);
+    }
+    if (variable("FFSHM_CA_FILE")) {
+        curl_easy_setopt(a->easy, CURLOPT_CAINFO, variable("FFSHM_CA_FILE"));
+    }
+    curl_easy_setopt(a->easy, CURLOPT_PROXY, ""); /* the agent is not behind one */
+    curl_easy_setopt(a->easy, CURLOPT_HTTPHEADER, a->headers);
+    curl_easy_setopt(a->easy, CURLOPT_USERAGENT, "ffctl/" FFSHM_VERSION);
+    curl_easy_setopt(a->easy, CURLOPT_WRITEFUNCTION, on_bytes);
+    curl_easy_setopt(a->easy, CURLOPT_WRITEDATA, a->answer);
+    curl_easy_setopt(a->easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(a->easy, CURLOPT_HEADERDATA, a->answer);
+    curl_easy_setopt(a->easy, CURLOPT_ERRORBUFFER, a->error);
+    curl_easy_setopt(a->easy, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
+    curl_easy_setopt(a->easy, CURLOPT_TIMEOUT, TOTAL_S);
+    curl_easy_setopt(a->easy, CURLOPT_NOSIGNAL, 1L);
+    return CTL_OK;
+}
+
+/* ---- the answer ----------------------------------------------------------------------------- */
+
+static int no_connection(const struct asking *a, CURLcode code)
+{
+    long error = 0;
+    const char *why = a->error[0] ? a->error : curl_easy_strerror(code);
+    curl_easy_getinfo(a->easy, CURLINFO_OS_ERRNO, &error);
+    if (a->url) {
+        return ctl_fail(a->ctl, "no answer from %s: %s", a->url, why);
+    }
+    if (code != CURLE_COULDNT_CONNECT) {
+        return ctl_fail(a->ctl, "no answer on %s: %s", a->socket, why);
+    }
+    switch (error) {
+    case ENOENT:
+        return ctl_fail(a->ctl,
+                        "no agent at %s: there is no such socket; start ffagent, or say which "
+                        "store with --dir, or an agent elsewhere with FFSHM_URL",
+                        a->socket);
+    case ECONNREFUSED:
+        return ctl_fail(a->ctl, "no agent at %s: nobody listens there any more; start ffagent",
+                        a->socket);
+    default:
+        return ctl_fail(a->ctl, "cannot connect to %s: %s", a->socket,
+                        error ? strerror((int)error) : why);
+    }
+}
+
+/* What the agent says is text of others: nothing in it is to command the terminal. */
+static int refused(const struct asking *a)
+{
+    const char *message = json_string_value(json_object_get(a->answer->json, "message"));
+    char shown[1024];
+    snprintf(shown, sizeof shown, "%s", message ? message : "an answer that is no error of ours");
+    for (char *c = shown; *c; c++) {
+        *c = (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c;
+    }
+    const json_t *line = json_object_get(json_object_get(a->answer->json, "details"), "line");
+    if (json_is_integer(line)) {
+        return ctl_fail(a->ctl, "%s (%ld, line %" JSON_INTEGER_FORMAT ")", shown, a->answer->status,
+                        json_integer_value(line));
+    }
+    return ctl_fail(a->ctl, "%s (%ld)", shown, a->answer->status);
+}
+
+static void parse(struct client_answer *answer)
+{
+    struct fault fault = {0};
+    if (answer->text && answer->text[0] == '{') {
+        answer->json = document_parse(answer->text, answer->length, "", &fault);
+    }
+}
+
+static int perform(struct asking *a)
+{
+    const CURLcode code = curl_easy_perform(a->easy);
+    if (code != CURLE_OK) {
+        return no_connection(a, code);
+    }
+    curl_easy_getinfo(a->easy, CURLINFO_RESPONSE_CODE, &a->answer->status);
+    parse(a->answer);
+    return a->answer->status / 100 == 2 ? CTL_OK : refused(a);
+}
+
+int client_ask(const struct ctl *ctl, const struct client_request *request,
+               struct client_answer *answer)
+{
+    struct asking a = {.ctl = ctl, .request = request, .answer = answer};
+    *answer = (struct client_answer){0};
+    a.easy = curl_easy_init();
+    if (!a.easy) {
+        return ctl_fail(ctl, "out of memory");
+    }
+    int code = prepare(&a);
+    if (code == CTL_OK) {
+        code = perform(&a);
+    }
+    curl_easy_cleanup(a.easy);
+    curl_slist_free_all(a.headers);
+    free(a.body);
+    return code;
+}
+
+void client_free(struct client_answer *answer)
+{
+    json_decref(answer->json);
+    free(answer->text);
+    *answer = (struct client_answer){0};
+}
+
+char *client_segment(const char *text)
+{
+    char *out = malloc(3 * strlen(text) + 1);
+    char *at = out;
+    for (; out && *text; text++) {
+        const unsigned char c = (unsigned char)*text;
+        if (isalnum(c) || strchr("-._~", c)) {
+            *at++ = (char)c;
+        } else {
+            at += sprintf(at, "%%%02X", (unsigned)c);
+        }
+    }
+    if (out) {
+        *at = '\0';
+    }
+    return out;
+}

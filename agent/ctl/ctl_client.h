@@ -1,0 +1,47 @@
+/*
+ * ctl_client.h - asking the agent: one request at a time, over its unix socket, or over TCP where
+ * FFSHM_URL says so.
+ *
+ * FFSHM_URL ("https://flags.example.com:8443"), FFSHM_TOKEN (sent as bearer token, over the socket
+ * too), FFSHM_CA_FILE (PEM, instead of the system's certificates).
+ */
+#ifndef FFSHM_CTL_CLIENT_H
+#define FFSHM_CTL_CLIENT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "ctl.h"
+
+#define CLIENT_ETAG 96
+
+struct client_request {
+    const char *method; /* NULL: GET */
+    const char *path;   /* "/whoami", below /api/v1; already encoded */
+    json_t *body;       /* borrowed; NULL: none */
+    const char *media;  /* of the body; NULL: application/json */
+    const char *if_match;
+    const char *reason; /* X-Reason */
+    bool dry_run;
+};
+
+struct client_answer {
+    long status;
+    char *text; /* the body, NUL-terminated */
+    size_t length;
+    json_t *json;           /* of a JSON body; else NULL */
+    char etag[CLIENT_ETAG]; /* without quotes; "": none */
+};
+
+/* Asks. CTL_OK: answered with 2xx. Else reported (no agent, no connection, the agent's own error
+   with its hint), and the exit code is returned; answer->status is then the agent's, or 0. Either
+   way client_free. */
+int client_ask(const struct ctl *ctl, const struct client_request *request,
+               struct client_answer *answer);
+void client_free(struct client_answer *answer);
+
+/* One segment of a path, percent-encoded; malloc'ed, NULL: no memory. */
+char *client_segment(const char *text);
+
+#endif
