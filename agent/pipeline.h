@@ -54,7 +54,7 @@ void pipeline_source_state(struct pipeline *p, enum catalog_layer layer,
 /* What the source has is of this time (CLOCK_REALTIME, ms), and was kept since; 0: it is up to
    date. Told with the next state or publish. */
 void pipeline_data_as_of(struct pipeline *p, enum catalog_layer layer, uint64_t ms);
-/* LaunchDarkly's name of the environment. */
+/* LaunchDarkly's name of the environment. Told at once. */
 void pipeline_environment_id(struct pipeline *p, const char *id);
 
 /* From now on remembers the values of flags, also of versions that were replaced lately, for
