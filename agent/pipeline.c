@@ -438,7 +438,11 @@ const struct source_states *pipeline_sources(const struct pipeline *p)
 
 void pipeline_environment_id(struct pipeline *p, const char *id)
 {
-    snprintf(p->sources.environment_id, sizeof p->sources.environment_id, "%s", id);
+    char *known = p->sources.environment_id;
+    if (strncmp(known, id, sizeof p->sources.environment_id - 1) != 0) {
+        snprintf(known, sizeof p->sources.environment_id, "%s", id);
+        beat(p); /* whoever sees the first flags is to see it, too */
+    }
 }
 
 int pipeline_keep_values(struct pipeline *p)

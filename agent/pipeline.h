@@ -56,7 +56,7 @@ void pipeline_source_state(struct pipeline *p, enum catalog_layer layer,
 void pipeline_data_as_of(struct pipeline *p, enum catalog_layer layer, uint64_t ms);
 /* Of all sources; borrowed. */
 const struct source_states *pipeline_sources(const struct pipeline *p);
-/* LaunchDarkly's name of the environment. */
+/* LaunchDarkly's name of the environment. Told at once. */
 void pipeline_environment_id(struct pipeline *p, const char *id);
 
 /* From now on remembers the values of flags, also of versions that were replaced lately, for

@@ -81,7 +81,7 @@ static void remove_store(const char *dir)
     assert_int_equal(rmdir(dir), 0);
 }
 
-static uint32_t source_state(const char *dir)
+static struct image_control control_page(const char *dir)
 {
     char path[128];
     struct image_control page;
@@ -90,7 +90,33 @@ static uint32_t source_state(const char *dir)
     assert_non_null(f);
     assert_int_equal(fread(&page, sizeof page, 1, f), 1);
     fclose(f);
-    return page.source_state;
+    return page;
+}
+
+static uint32_t source_state(const char *dir)
+{
+    return control_page(dir).source_state;
+}
+
+static void whoever_sees_the_first_flags_knows_the_environment(void **state)
+{
+    (void)state;
+    char dir[] = "/dev/shm/ffshm-pipeline-XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    struct fault fault;
+    const struct publisher_options options = {.dir = dir};
+    struct publisher *publisher = publisher_open(&options, &fault);
+    struct event_base *base = event_base_new();
+    struct pipeline *p = pipeline_new(base, publisher, NULL, NULL);
+    assert_non_null(p);
+    pipeline_environment_id(p, "env-1"); /* no turn of the loop, and no publish, since */
+    assert_string_equal(control_page(dir).source.environment_id, "env-1");
+    pipeline_environment_id(p, "env-2");
+    assert_string_equal(control_page(dir).source.environment_id, "env-2");
+    pipeline_free(p);
+    publisher_close(publisher);
+    event_base_free(base);
+    remove_store(dir);
 }
 
 static void an_item_that_fails_is_tried_again_and_told_of_until_it_is_published(void **state)
@@ -175,6 +201,7 @@ static void a_change_that_cannot_be_compiled_is_refused_and_no_trouble_to_others
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(whoever_sees_the_first_flags_knows_the_environment),
         cmocka_unit_test(an_item_that_fails_is_tried_again_and_told_of_until_it_is_published),
         cmocka_unit_test(a_change_that_cannot_be_compiled_is_refused_and_no_trouble_to_others),
     };
