@@ -61,7 +61,8 @@ void admin_answer_header(struct admin_answer *a, const char *name, const char *v
     for (char *at = line; *at; at++) {
         *at = (unsigned char)*at < 0x20 || *at == 0x7f ? '?' : *at;
     }
-    memcpy(line + length, "\r\n", 2);
+    line[length] = '\r';
+    line[length + 1] = '\n';
     a->headers_length += (size_t)length + 2;
 }
 

@@ -201,8 +201,7 @@ static bool read_counted(struct admin_connection *c)
 static bool read_chunks(struct admin_connection *c)
 {
     struct evbuffer *in = input(c);
-    size_t length;
-    while ((length = evbuffer_get_length(in)) > 0 && c->chunked.state != CHUNKED_DONE) {
+    while (evbuffer_get_length(in) > 0 && c->chunked.state != CHUNKED_DONE) {
         const char *data;
         size_t data_length;
         const size_t have = evbuffer_get_length(c->body);

@@ -16,7 +16,7 @@
 #include "../log.h"
 
 #define BACKLOG 128
-#define ACCEPT_PAUSE_MS 50
+#define ACCEPT_PAUSE_US 50000
 #define TELL_EVERY_MS 60000
 
 /* ---- addresses ------------------------------------------------------------------------------ */
@@ -116,7 +116,7 @@ static void on_accept_failed(struct evconnlistener *listener, void *arg)
     struct admin_listener *l = arg;
     const int error = errno;
     const int64_t now = admin_now_ms();
-    const struct timeval pause = {0, ACCEPT_PAUSE_MS * 1000};
+    const struct timeval pause = {0, ACCEPT_PAUSE_US};
     if (!l->told_ms || now - l->told_ms > TELL_EVERY_MS) {
         l->told_ms = now;
         LOG_EVENT(LOG_LEVEL_WARNING, "admin-accept-failed", log_text("cause", strerror(error)));
@@ -230,7 +230,7 @@ int admin_server_listen_tcp(struct admin_server *s, struct fault *fault)
 
 unsigned admin_server_port(const struct admin_server *s, size_t at)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t length = sizeof address;
     if (at >= s->listener_count ||
         getsockname((int)evconnlistener_get_fd(s->listeners[at].listener),
