@@ -62,19 +62,9 @@ static void hash_of(const struct storage_audit *e, uint8_t hash[STORAGE_AUDIT_HA
 
 static const char verify_it[] = "look at the audit: `ffctl audit verify`";
 
-static int take_checkpoint(void *arg, const struct storage_audit *entry)
-{
-    struct audit_checkpoint *checkpoint = arg;
-    checkpoint->number = entry->number;
-    memcpy(checkpoint->hash, entry->hash, sizeof checkpoint->hash);
-    return 0;
-}
-
 int audit_checkpoint(struct storage *s, struct audit_checkpoint *checkpoint, struct fault *fault)
 {
-    const struct storage_audit_query newest = {.backward = true, .limit = 1};
-    memset(checkpoint, 0, sizeof *checkpoint);
-    return storage_audit_list(s, &newest, take_checkpoint, checkpoint, fault);
+    return storage_audit_newest(s, &checkpoint->number, checkpoint->hash, fault);
 }
 
 int audit_append(struct storage *s, struct storage_audit *entry, struct fault *fault)
@@ -188,7 +178,9 @@ static int verify_next(struct verification *v, const struct storage_audit *e)
         return 1;
     }
     result->entries++;
-    return take_checkpoint(&result->head, e);
+    result->head.number = e->number;
+    memcpy(result->head.hash, e->hash, sizeof e->hash);
+    return 0;
 }
 
 static int verify_one(void *arg, const struct storage_audit *e)

@@ -12,7 +12,8 @@
  *
  * Numbers are written in decimal ("1700000000000", "-5"), texts are the bytes that they are. No two
  * entries have the same encoding. The rows are in the table `audit` of the agent's file, columns
- * named as above; tests/support/verify_audit.py is a verifier of a few lines that knows nothing else.
+ * named as above; tests/support/verify_audit.py is a verifier of a few lines that knows nothing
+ * else.
  *
  * What is found: a byte changed, an entry removed, inserted or moved, by the hashes; the newest
  * ones removed, by the number that the file has of its newest (an accident) and by a checkpoint.

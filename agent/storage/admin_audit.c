@@ -64,6 +64,23 @@ static void hash_member(sqlite3_stmt *row, int at, uint8_t hash[STORAGE_AUDIT_HA
     memcpy(hash, bytes, STORAGE_AUDIT_HASH);
 }
 
+int storage_audit_newest(struct storage *s, int64_t *number, uint8_t hash[STORAGE_AUDIT_HASH],
+                         struct fault *fault)
+{
+    bool malformed = false;
+    sqlite3_stmt *newest = s->statements[S_AUDIT_NEWEST];
+    *number = 0;
+    memset(hash, 0, STORAGE_AUDIT_HASH);
+    int row = sqlite_step(s, newest, SQLITE_OK, cannot_read, fault);
+    if (row == 1) {
+        *number = number_member(newest, 0, &malformed);
+        hash_member(newest, 1, hash, &malformed);
+        row = column_trouble(s, cannot_read, fault);
+    }
+    sqlite_reset(newest);
+    return row < 0 ? -1 : 0;
+}
+
 struct teller {
     storage_audit_fn *fn;
     void *arg;

@@ -51,7 +51,8 @@ const char *const schema_migrations[] = {
 
        definition: what is in force; its content is that version's. hash: XXH3 of the text, for
        SQLite does not notice a wrong byte in what it stores. audit: see admin/audit.h; its rows
-       are never changed, and a row that goes leaves its number behind in sqlite_sequence. */
+       are never changed, and one that goes leaves its number behind. WITHOUT ROWID: a row of
+       another table has a byte that stands for its number, which nobody reads. */
     "CREATE TABLE definition ("
     "  kind INTEGER NOT NULL,"
     "  key TEXT NOT NULL,"
@@ -109,7 +110,7 @@ const char *const schema_migrations[] = {
     "  successor TEXT"
     ") STRICT;"
     "CREATE TABLE audit ("
-    "  number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  number INTEGER PRIMARY KEY NOT NULL,"
     "  time_ms INTEGER NOT NULL,"
     "  actor TEXT NOT NULL,"
     "  authenticated TEXT NOT NULL,"
@@ -121,7 +122,11 @@ const char *const schema_migrations[] = {
     "  hash BLOB NOT NULL,"
     "  before TEXT,"
     "  after TEXT"
-    ") STRICT;"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE audit_newest (number INTEGER NOT NULL) STRICT;"
+    "INSERT INTO audit_newest VALUES (0);"
+    "CREATE TRIGGER audit_added AFTER INSERT ON audit"
+    "  BEGIN UPDATE audit_newest SET number = max(number, new.number); END;"
     "CREATE INDEX audit_time ON audit (time_ms);"
     "CREATE INDEX audit_actor ON audit (actor);"
     "CREATE INDEX audit_action ON audit (action);"

@@ -293,11 +293,20 @@ static int prepare(struct storage *s, struct fault *fault)
     return prepare_statements(s, fault);
 }
 
-/* The connection alone: nothing is read yet. path is taken over; NULL was no memory, or a fault. */
+static void no_memory(struct fault *fault)
+{
+    fault_set(fault, "", "give the agent more memory", "no memory for the storage");
+}
+
+/* The connection alone: nothing is read yet. path is taken over; NULL: *fault is set already. */
 static struct storage *connect_to(char *path, struct fault *fault)
 {
-    struct storage *s = path ? calloc(1, sizeof *s) : NULL;
+    if (path == NULL) {
+        return NULL;
+    }
+    struct storage *s = calloc(1, sizeof *s);
     if (s == NULL) {
+        no_memory(fault);
         free(path);
         return NULL;
     }
@@ -313,7 +322,7 @@ static struct storage *connect_to(char *path, struct fault *fault)
 
 struct storage *storage_open(const char *path, struct fault *fault)
 {
-    fault_set(fault, "", "give the agent more memory", "no memory for the storage");
+    no_memory(fault); /* for the path, unless another fault takes its place */
     struct storage *s =
         connect_to(strcmp(path, ":memory:") == 0 ? strdup(path) : private_file(path, fault), fault);
     if (s && prepare(s, fault) != 0) {
@@ -344,7 +353,6 @@ static int inspect(struct storage *s, int *version, struct fault *fault)
 
 struct storage *sqlite_inspect(const char *path, int *version, struct fault *fault)
 {
-    fault_set(fault, "", "", "%s", "cannot be opened");
     char *absolute = realpath(path, NULL);
     if (absolute == NULL) {
         fault_set(fault, "", "name an existing file", "cannot be opened: %s", strerror(errno));

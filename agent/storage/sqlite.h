@@ -62,6 +62,7 @@ enum statement {
     S_TOKEN_REVOKE,
     S_TOKEN_SUCCEED,
     S_AUDIT_ADD,
+    S_AUDIT_NEWEST,
     S_AUDIT_GIVEN,
     S_GENERATION_ADD,
     S_GENERATION_GET,

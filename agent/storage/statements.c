@@ -110,7 +110,8 @@ const char *const statement_sql[STATEMENTS] = {
     [S_AUDIT_ADD] = "INSERT INTO audit (" AUDIT_COLUMNS ")"
                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
                     " ON CONFLICT DO NOTHING",
-    [S_AUDIT_GIVEN] = "SELECT seq FROM sqlite_sequence WHERE name = 'audit'",
+    [S_AUDIT_NEWEST] = "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1",
+    [S_AUDIT_GIVEN] = "SELECT number FROM audit_newest",
 
     [S_GENERATION_ADD] = "INSERT INTO generation (store, generation, digest, published_ms,"
                          " first_audit, last_audit) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",

@@ -208,9 +208,9 @@ typedef int storage_audit_fn(void *arg, const struct storage_audit *entry);
 int storage_audit_add(struct storage *s, const struct storage_audit *entry, struct fault *fault);
 
 struct storage_audit_query {
-    bool backward;     /* newest first */
-    int64_t after;     /* a number: those behind it, in that direction; 0: from the end */
-    size_t limit;      /* */
+    bool backward; /* newest first */
+    int64_t after; /* a number: those behind it, in that direction; 0: from the end */
+    size_t limit;
     const char *actor; /* exactly; NULL: any; as what follows */
     const char *action;
     const char *target;
@@ -219,6 +219,9 @@ struct storage_audit_query {
 };
 int storage_audit_list(struct storage *s, const struct storage_audit_query *query,
                        storage_audit_fn *fn, void *arg, struct fault *fault);
+/* The newest one's; 0 and zeros: there is none. */
+int storage_audit_newest(struct storage *s, int64_t *number, uint8_t hash[STORAGE_AUDIT_HASH],
+                         struct fault *fault);
 /* The highest number that was ever given, also when its row is gone; 0: none. */
 int storage_audit_given(struct storage *s, int64_t *number, struct fault *fault);
 

@@ -11,11 +11,14 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "storage/storage.h"
@@ -90,6 +93,37 @@ static inline void limit_files(rlim_t most)
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
     limit.rlim_cur = most;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* ---- children that are killed -------------------------------------------------------------- */
+
+/* Which it was last, told by a child that may be killed. */
+static inline int64_t *shared_number(void)
+{
+    void *page =
+        mmap(NULL, sizeof(int64_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(page != MAP_FAILED);
+    const unsigned seed = (unsigned)getpid();
+    printf("seed %u\n", seed);
+    srand(seed);
+    return page;
+}
+
+/* fn in a child that is killed between least_us and most_us later. */
+static inline void run_and_kill(struct fixture *f, void (*fn)(struct fixture *, volatile int64_t *),
+                                int64_t *number, int least_us, int most_us)
+{
+    const pid_t child = fork();
+    if (child == 0) {
+        fn(f, number);
+        _exit(1);
+    }
+    assert_true(child > 0);
+    usleep((useconds_t)(least_us + rand() % (most_us - least_us)));
+    kill(child, SIGKILL);
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
 }
 
 static inline off_t size_of(const struct fixture *f, const char *suffix)

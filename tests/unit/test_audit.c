@@ -238,8 +238,7 @@ static void an_entry_that_follows_another_one_is_found(void **state)
     ok(f, audit_append(f->s, &forged, &f->fault)); /* 3, as it could have been */
     memcpy(kept, forged.hash, sizeof kept);
     tamper(f, "CREATE TABLE forged AS SELECT * FROM audit WHERE number = 3;"
-              "DELETE FROM audit WHERE number = 3; UPDATE sqlite_sequence SET seq = 2"
-              " WHERE name = 'audit'");
+              "DELETE FROM audit WHERE number = 3; UPDATE audit_newest SET number = 2");
     append(f, 3);
     verifies(f, 5);
     tamper(f, "DELETE FROM audit WHERE number = 3; INSERT INTO audit SELECT * FROM forged");
@@ -276,7 +275,7 @@ static void a_checkpoint_finds_what_the_file_alone_cannot_tell(void **state)
     assert_int_equal(verify(f, NULL, &kept).entries, 8);
     /* The tail is gone, and the file says that there never was one. */
     tamper(f, "DELETE FROM audit WHERE number > 4;"
-              "UPDATE sqlite_sequence SET seq = 4 WHERE name = 'audit'");
+              "UPDATE audit_newest SET number = 4");
     verifies(f, 4);
     assert_int_equal(verify(f, NULL, &kept).bad, 5);
     assert_int_equal(verify(f, &kept, NULL).bad, 6);
@@ -476,7 +475,7 @@ static void a_check_of_the_file_verifies_the_audit(void **state)
 
 /* ---- killed, full -------------------------------------------------------------------------- */
 
-static _Noreturn void append_until_killed(struct fixture *f, volatile int64_t *committed)
+static void append_until_killed(struct fixture *f, volatile int64_t *committed)
 {
     struct storage *s = storage_open(f->path, NULL);
     while (s) {
@@ -494,26 +493,12 @@ static _Noreturn void append_until_killed(struct fixture *f, volatile int64_t *c
 static void kill_9_leaves_a_chain_that_verifies_and_goes_on(void **state)
 {
     struct fixture *f = *state;
-    int64_t *committed =
-        mmap(NULL, sizeof *committed, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert_true(committed != MAP_FAILED);
-    const unsigned seed = (unsigned)getpid();
-    printf("seed %u\n", seed);
-    srand(seed);
+    int64_t *committed = shared_number();
     struct audit_checkpoint kept = {.number = 0};
     for (int i = 0; i < 40; i++) {
         open_it(f);
         close_it(f);
-        const pid_t child = fork();
-        if (child == 0) {
-            append_until_killed(f, committed);
-        }
-        assert_true(child > 0);
-        usleep((useconds_t)(1000 + rand() % 15000));
-        kill(child, SIGKILL);
-        int status = 0;
-        assert_int_equal(waitpid(child, &status, 0), child);
-        assert_true(WIFSIGNALED(status));
+        run_and_kill(f, append_until_killed, committed, 1000, 16000);
         open_it(f);
         const struct audit_result result = verify(f, &kept, NULL);
         assert_int_equal(result.bad, 0);

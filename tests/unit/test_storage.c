@@ -390,7 +390,7 @@ static void what_is_not_committed_is_gone_at_the_end(void **state)
 
 /* A child commits transactions of everything there is, always the same number in all places, and
    is killed anywhere: the places agree, and no committed number is lost. */
-static _Noreturn void write_until_killed(struct fixture *f, volatile uint64_t *committed)
+static void write_until_killed(struct fixture *f, volatile int64_t *committed)
 {
     struct storage *s = storage_open(f->path, NULL);
     if (s == NULL) {
@@ -398,8 +398,8 @@ static _Noreturn void write_until_killed(struct fixture *f, volatile uint64_t *c
     }
     const size_t pad = 20000;
     char *bytes = calloc(1, pad);
-    for (uint64_t n = *committed + 1; bytes; n++) {
-        int length = snprintf(bytes, pad, "%" PRIu64, n);
+    for (int64_t n = *committed + 1; bytes; n++) {
+        int length = snprintf(bytes, pad, "%" PRId64, n);
         int64_t number = 0;
         if (storage_begin(s, NULL) != 0 ||
             storage_state_put(s, "ld", bytes, n % 7 == 0 ? pad : (size_t)length, 1, NULL) != 0 ||
@@ -415,7 +415,7 @@ static _Noreturn void write_until_killed(struct fixture *f, volatile uint64_t *c
     _exit(3);
 }
 
-static void places_agree(struct fixture *f, uint64_t least)
+static void places_agree(struct fixture *f, int64_t least)
 {
     struct heard state = {.text = ""};
     struct heard marks = {.text = ""};
@@ -423,17 +423,17 @@ static void places_agree(struct fixture *f, uint64_t least)
     char *text = NULL;
     char wanted[64];
     ok(f, storage_get(f->s, "n", &text, &f->fault));
-    const uint64_t n = text ? strtoull(text, NULL, 10) : 0;
+    const int64_t n = text ? strtoll(text, NULL, 10) : 0;
     free(text);
     assert_true(n == least || n == least + 1); /* killed before it could say so */
     ok(f, storage_state_load(f->s, "ld", hear_state, &state, &f->fault));
     ok(f, storage_mark_load(f->s, hear_mark, &marks, &f->fault));
     ok(f, storage_queue_load(f->s, STORAGE_OUTBOX, "ld", hear_queue, &queue, &f->fault));
-    snprintf(wanted, sizeof wanted, "*@1:%" PRIu64, n);
+    snprintf(wanted, sizeof wanted, "*@1:%" PRId64, n);
     assert_string_equal(state.text, n > 0 ? wanted : "");
-    snprintf(wanted, sizeof wanted, "1.7:%" PRIu64, n);
+    snprintf(wanted, sizeof wanted, "1.7:%" PRId64, n);
     assert_string_equal(marks.text, n > 0 ? wanted : "");
-    snprintf(wanted, sizeof wanted, "/%" PRIu64 ":%" PRIu64, n, n);
+    snprintf(wanted, sizeof wanted, "/%" PRId64 ":%" PRId64, n, n);
     assert_true(n == 0 || strstr(queue.text, wanted));
     assert_int_equal(queue.bytes, n > 0 ? 20000 : 0);
 }
@@ -441,34 +441,20 @@ static void places_agree(struct fixture *f, uint64_t least)
 static void kill_9_keeps_all_of_a_transaction_or_nothing(void **state)
 {
     struct fixture *f = *state;
-    uint64_t *committed =
-        mmap(NULL, sizeof *committed, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert_true(committed != MAP_FAILED);
-    const unsigned seed = (unsigned)getpid();
-    printf("seed %u\n", seed);
-    srand(seed);
+    int64_t *committed = shared_number();
     open_it(f);
     close_it(f);
     for (int i = 0; i < 60; i++) {
-        const pid_t child = fork();
-        if (child == 0) {
-            write_until_killed(f, committed);
-        }
-        assert_true(child > 0);
-        usleep((useconds_t)(1000 + rand() % 30000));
-        kill(child, SIGKILL);
-        int status = 0;
-        assert_int_equal(waitpid(child, &status, 0), child);
-        assert_true(WIFSIGNALED(status));
+        run_and_kill(f, write_until_killed, committed, 1000, 31000);
         open_it(f);
         places_agree(f, *committed);
         char *text = NULL;
         ok(f, storage_get(f->s, "n", &text, &f->fault));
-        *committed = text ? strtoull(text, NULL, 10) : 0;
+        *committed = text ? strtoll(text, NULL, 10) : 0;
         free(text);
         close_it(f);
     }
-    printf("%" PRIu64 " transactions\n", *committed);
+    printf("%" PRId64 " transactions\n", *committed);
     assert_true(*committed > 10);
     munmap(committed, sizeof *committed);
 }

@@ -783,7 +783,7 @@ static int change(struct storage *s, int64_t n, struct fault *fault)
     return 0;
 }
 
-static _Noreturn void change_until_killed(struct fixture *f, volatile int64_t *committed)
+static void change_until_killed(struct fixture *f, volatile int64_t *committed)
 {
     struct storage *s = storage_open(f->path, NULL);
     if (s == NULL) {
@@ -840,25 +840,11 @@ static int64_t places_agree(struct fixture *f, int64_t least)
 static void kill_9_keeps_all_of_a_change_or_nothing(void **state)
 {
     struct fixture *f = *state;
-    int64_t *committed =
-        mmap(NULL, sizeof *committed, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert_true(committed != MAP_FAILED);
-    const unsigned seed = (unsigned)getpid();
-    printf("seed %u\n", seed);
-    srand(seed);
+    int64_t *committed = shared_number();
     open_it(f);
     close_it(f);
     for (int i = 0; i < 60; i++) {
-        const pid_t child = fork();
-        if (child == 0) {
-            change_until_killed(f, committed);
-        }
-        assert_true(child > 0);
-        usleep((useconds_t)(1000 + rand() % 25000));
-        kill(child, SIGKILL);
-        int status = 0;
-        assert_int_equal(waitpid(child, &status, 0), child);
-        assert_true(WIFSIGNALED(status));
+        run_and_kill(f, change_until_killed, committed, 1000, 26000);
         open_it(f);
         *committed = places_agree(f, *committed);
         close_it(f);
@@ -1001,7 +987,7 @@ static void a_backup_is_a_file_that_an_agent_can_go_on_with(void **state)
     ok(f, change(f->s, 21, &f->fault));
     ok(f, storage_commit(f->s, &f->fault));
     close_it(f);
-    snprintf(f->path, sizeof f->path, "%s", backup);
+    snprintf(f->path, sizeof f->path, "%s/copies/today.db", f->dir);
     open_it(f);
     places_agree(f, 20);
     ok(f, storage_begin(f->s, &f->fault));
@@ -1112,6 +1098,47 @@ static void a_backup_that_is_given_up_or_has_no_room_leaves_nothing(void **state
     assert_int_equal(files_beside(backup), 0);
     places_agree(f, 50);
     ok(f, storage_backup(f->s, backup, &f->fault));
+}
+
+static void back_up(struct fixture *f, volatile int64_t *unused)
+{
+    (void)unused;
+    char backup[160];
+    bool more = true;
+    snprintf(backup, sizeof backup, "%s/copies/x", f->dir);
+    struct storage *s = storage_open(f->path, NULL);
+    struct storage_backup *b = s ? storage_backup_begin(s, backup, NULL) : NULL;
+    while (b && more && storage_backup_step(b, 2, &more, NULL) == 0) {
+    }
+    pause();
+}
+
+static void kill_9_leaves_a_whole_backup_or_none(void **state)
+{
+    struct fixture *f = *state;
+    char backup[160];
+    int64_t whole = 0;
+    snprintf(backup, sizeof backup, "%s/copies/x", f->dir);
+    open_it(f);
+    for (int64_t n = 1; n <= 300; n++) {
+        ok(f, storage_begin(f->s, &f->fault));
+        ok(f, change(f->s, n, &f->fault));
+        ok(f, storage_commit(f->s, &f->fault));
+    }
+    close_it(f);
+    for (int i = 0; i < 20; i++) {
+        run_and_kill(f, back_up, &whole, 500 * i, 500 * i + 2000);
+        if (access(backup, F_OK) == 0) {
+            struct storage_checked checked;
+            ok(f, storage_check(backup, NULL, NULL, &checked, &f->fault));
+            assert_int_equal(checked.definitions, 300);
+            assert_int_equal(unlink(backup), 0);
+            whole++;
+        }
+    }
+    printf("%" PRId64 " of 20 backups\n", whole);
+    open_it(f);
+    places_agree(f, 300);
 }
 
 /* ---- check --------------------------------------------------------------------------------- */
@@ -1260,6 +1287,7 @@ int main(void)
         T(a_backup_replaces_nothing),
         T(a_backup_in_steps_has_what_was_written_meanwhile),
         T(a_backup_that_is_given_up_or_has_no_room_leaves_nothing),
+        T(kill_9_leaves_a_whole_backup_or_none),
         T(a_check_reads_what_a_killed_agent_left_and_changes_nothing),
         T(a_check_refuses_what_is_open_missing_foreign_or_newer),
         T(what_cannot_be_written_is_a_fault),
