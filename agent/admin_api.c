@@ -268,3 +268,11 @@ void admin_api_start(struct admin_api *api)
                                       : "no"));
     }
 }
+
+void admin_api_reload(struct admin_api *api)
+{
+    struct fault fault = {0};
+    if (admin_server_reload(api->server, &fault) != 0) {
+        log_fault(LOG_LEVEL_ERROR, "admin-reload-failed", &fault);
+    }
+}

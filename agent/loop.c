@@ -244,6 +244,9 @@ static void on_reload(evutil_socket_t number, short what, void *arg)
     if (a->source && source_file_load(a->source) == 0) {
         pipeline_publish(a->pipeline);
     }
+    if (a->admin) {
+        admin_api_reload(a->admin);
+    }
     if (a->ready) { /* the manager waits for READY, whatever came of it */
         tell_status(a, "READY=1\n");
     }
@@ -475,6 +478,9 @@ static int start(struct agent *a)
         LOG_EVENT(LOG_LEVEL_ERROR, "start-failed", log_text("cause", "out of memory"));
         return -1;
     }
+    if (!a->config->once) {
+        start_admin(a); /* who is told READY finds the socket */
+    }
     if (serve_first(a) != 0) {
         return -1;
     }
@@ -484,7 +490,6 @@ static int start(struct agent *a)
     if (!a->client || !launchdarkly_client_collects(a->client)) {
         publisher_telemetry_window(a->publisher, 0); /* an earlier agent may have collected */
     }
-    start_admin(a);
     return a->client ? launchdarkly_client_start(a->client) : 0;
 }
 

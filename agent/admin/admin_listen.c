@@ -230,16 +230,18 @@ int admin_server_listen_tcp(struct admin_server *s, struct fault *fault)
 
 unsigned admin_server_port(const struct admin_server *s, size_t at)
 {
-    struct sockaddr_storage address = {0};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in; /* IPv6 has its port at the same place */
+        struct sockaddr_in6 in6;
+    } address = {0};
     socklen_t length = sizeof address;
     if (at >= s->listener_count ||
-        getsockname((int)evconnlistener_get_fd(s->listeners[at].listener),
-                    (struct sockaddr *)&address, &length) != 0) {
+        getsockname((int)evconnlistener_get_fd(s->listeners[at].listener), &address.any, &length) !=
+            0) {
         return 0;
     }
-    return ntohs(address.ss_family == AF_INET
-                     ? ((struct sockaddr_in *)(void *)&address)->sin_port
-                     : ((struct sockaddr_in6 *)(void *)&address)->sin6_port);
+    return ntohs(address.in.sin_port);
 }
 
 /* ---- the unix socket ------------------------------------------------------------------------ */
