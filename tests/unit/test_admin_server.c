@@ -714,11 +714,16 @@ static void tls_is_spoken_where_there_is_a_certificate(void **state)
     assert_string_equal(text, "{\"status\":\"ok\"}{\"actor\":\"nobody\",\"role\":\"none\","
                               "\"authenticated\":\"nobody\"}");
     free(text);
-    (void)snprintf(
-        command, sizeof command,
-        "curl -sS --max-time 9 --cacert %s 'https://localhost:%u/api/v1/lines?count=30000'"
-        " | tail -n 1",
-        certificate, port);
+    struct admin_reply made;
+    admin_ask(&f,
+              "POST /api/v1/tokens\nContent-Type: application/json\n\n"
+              "{\"name\":\"x\",\"role\":\"viewer\"}",
+              &made);
+    (void)snprintf(command, sizeof command,
+                   "curl -sS --max-time 9 --cacert %s --oauth2-bearer %s "
+                   "'https://localhost:%u/api/v1/lines?count=30000' | tail -n 1",
+                   certificate, admin_member(&made, "token"), port);
+    admin_reply_free(&made);
     text = admin_command(&f, command, &code);
     assert_string_equal(text, "{\"line\":1}\n");
     free(text);
