@@ -37,10 +37,9 @@ static json_t *source(const struct source_states_one *one, const char *name)
     if (body && one->error_ms) {
         json_object_set_new(body, "error",
                             json_pack("{s:s, s:i, s:I, s:s%}", "kind",
-                                      ffshm_source_error_name((enum ffshm_source_error)one->error),
-                                      "status", (int)one->error_status, "atMs",
-                                      (json_int_t)one->error_ms, "text", one->error_text,
-                                      strlen(one->error_text)));
+                                      ffshm_source_error_name((int)one->error), "status",
+                                      (int)one->error_status, "atMs", (json_int_t)one->error_ms,
+                                      "text", one->error_text, strlen(one->error_text)));
     }
     return body;
 }
@@ -267,5 +266,13 @@ void admin_api_start(struct admin_api *api)
                   log_text("tls", *config_text(api->agent.config, CONFIG_ADMIN_TLS_CERTIFICATE)
                                       ? "yes"
                                       : "no"));
+    }
+}
+
+void admin_api_reload(struct admin_api *api)
+{
+    struct fault fault = {0};
+    if (admin_server_reload(api->server, &fault) != 0) {
+        log_fault(LOG_LEVEL_ERROR, "admin-reload-failed", &fault);
     }
 }

@@ -33,5 +33,7 @@ struct admin_server *admin_api_server(struct admin_api *api);
 
 /* Listens. What cannot be listened on is logged, with the reason. */
 void admin_api_start(struct admin_api *api);
+/* Reads the certificate again. */
+void admin_api_reload(struct admin_api *api);
 
 #endif

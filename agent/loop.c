@@ -243,6 +243,9 @@ static void on_reload(evutil_socket_t number, short what, void *arg)
     if (a->source && source_file_load(a->source) == 0) {
         pipeline_publish(a->pipeline);
     }
+    if (a->admin) {
+        admin_api_reload(a->admin);
+    }
     if (a->ready) { /* the manager waits for READY, whatever came of it */
         tell_status(a, "READY=1\n");
     }
@@ -483,6 +486,9 @@ static int start(struct agent *a)
         LOG_EVENT(LOG_LEVEL_ERROR, "start-failed", log_text("cause", "out of memory"));
         return -1;
     }
+    if (!a->config->once) {
+        start_admin(a); /* who is told READY finds the socket */
+    }
     if (serve_first(a) != 0) {
         return -1;
     }
@@ -494,7 +500,6 @@ static int start(struct agent *a)
         const struct image_delivery_report nothing = {.state = IMAGE_DELIVERY_NONE};
         publisher_delivery_report(a->publisher, &nothing);
     }
-    start_admin(a);
     return a->client ? launchdarkly_client_start(a->client) : 0;
 }
 

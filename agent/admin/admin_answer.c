@@ -9,19 +9,26 @@
 #include "admin_server_state.h"
 
 #define NO_LENGTH SIZE_MAX
+#define HEAD_ROOM 1024 /* bytes, for status line and headers of ours */
 
 static struct evbuffer *output(const struct admin_answer *a)
 {
     return bufferevent_get_output(a->connection->stream);
 }
 
-/* Status line and headers. Without memory nothing of it is there, and the connection closes. */
+/* Status line and headers. Without memory for all of it nothing is written, and the connection
+   closes. */
 static void begin(struct admin_answer *a, unsigned status, const char *type, size_t length)
 {
     struct admin_connection *c = a->connection;
     struct evbuffer *out = output(a);
+    const size_t body = length != NO_LENGTH && !a->head_only ? length : 0;
     a->begun = true;
     a->status = status;
+    if (evbuffer_expand(out, HEAD_ROOM + a->headers_length + body) != 0) {
+        admin_connection_drop(c);
+        return;
+    }
     c->closing = c->closing || (length == NO_LENGTH && a->http10);
     evbuffer_add_printf(out,
                         "HTTP/1.1 %u %s\r\nCache-Control: no-store\r\n"
@@ -61,7 +68,8 @@ void admin_answer_header(struct admin_answer *a, const char *name, const char *v
     for (char *at = line; *at; at++) {
         *at = (unsigned char)*at < 0x20 || *at == 0x7f ? '?' : *at;
     }
-    memcpy(line + length, "\r\n", 2);
+    line[length] = '\r';
+    line[length + 1] = '\n';
     a->headers_length += (size_t)length + 2;
 }
 
@@ -72,7 +80,7 @@ void admin_answer_bytes(struct admin_answer *a, unsigned status, const char *typ
         return;
     }
     begin(a, status, type, length);
-    if (!a->head_only) {
+    if (!a->head_only && !a->connection->dropped) {
         evbuffer_add(output(a), bytes, length);
     }
 }
@@ -217,8 +225,7 @@ static int put(struct admin_stream *s, struct evbuffer *chunk)
     struct evbuffer *out = bufferevent_get_output(c->stream);
     const size_t length = evbuffer_get_length(chunk);
     if (c->dropped || evbuffer_get_length(out) + length > ADMIN_STREAM_QUEUE) {
-        c->dropped = true;
-        event_active(c->deadline, EV_TIMEOUT, 0);
+        admin_connection_drop(c);
         return -1;
     }
     if (s->chunked) {
@@ -283,5 +290,5 @@ void admin_stream_end(struct admin_stream *s)
     c->server->stats.streams--;
     c->events = (struct admin_stream){.connection = c};
     c->state = CONNECTION_FLUSHING;
-    event_active(c->deadline, EV_TIMEOUT, 0); /* sets its deadline */
+    admin_connection_wake(c); /* sets its deadline */
 }

@@ -76,7 +76,7 @@ int admin_auth_identify(struct admin_auth *a, const struct admin_peer *peer,
     if (token) {
         be_token(token, actor);
     }
-    if (verdict != ADMIN_TOKEN_GOOD) {
+    if (verdict != ADMIN_TOKEN_GOOD || !token) {
         *wait_ms = admin_delay_failed(&a->delays, peer->source, monotonic_ms);
         return refuse(verdict, error);
     }

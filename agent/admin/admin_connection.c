@@ -35,10 +35,15 @@ static void arm(struct admin_connection *c, int64_t ms)
     (void)event_add(c->deadline, &wait);
 }
 
-/* Also where a request begins in what is there already: with the next turn of the loop. */
-static void wake(struct admin_connection *c)
+void admin_connection_wake(struct admin_connection *c)
 {
-    event_active(c->deadline, EV_TIMEOUT, 0);
+    event_active(c->deadline, EV_READ, 0); /* not TIMEOUT: arming it anew would undo that */
+}
+
+void admin_connection_drop(struct admin_connection *c)
+{
+    c->dropped = true;
+    admin_connection_wake(c);
 }
 
 /* ---- the request's memory ------------------------------------------------------------------- */
@@ -143,9 +148,24 @@ static void break_off(struct admin_connection *c, unsigned status, const char *c
     answer_error(c, &error);
 }
 
+/* What all clients have not taken yet: one that asks for much and reads nothing must not cost the
+   agent its memory. */
+static size_t unsent_of_all(const struct admin_server *s)
+{
+    size_t sum = 0;
+    for (const struct admin_connection *c = s->first; c; c = c->next) {
+        sum += unsent(c);
+    }
+    return sum;
+}
+
 /* The handler answers, or begins a stream. */
 static void run(struct admin_connection *c)
 {
+    if (unsent_of_all(c->server) > c->server->limits.answers_most) {
+        break_off(c, 503, "too_busy", NULL, "try again", "too many answers have not been taken");
+        return;
+    }
     size_t length = c->body ? evbuffer_get_length(c->body) : 0;
     const char *body = length > 0 ? (const char *)evbuffer_pullup(c->body, -1) : "";
     if (!body) {
@@ -156,9 +176,6 @@ static void run(struct admin_connection *c)
     admin_dispatch(c, body, length);
     if (c->state == CONNECTION_STREAM) {
         forget_body(c);
-        const struct timeval stall = {(time_t)(c->server->limits.answer_ms / 1000),
-                                      (suseconds_t)(c->server->limits.answer_ms % 1000 * 1000)};
-        bufferevent_set_timeouts(c->stream, NULL, &stall);
         arm(c, ADMIN_STREAM_CALM_MS);
         return;
     }
@@ -201,8 +218,7 @@ static bool read_counted(struct admin_connection *c)
 static bool read_chunks(struct admin_connection *c)
 {
     struct evbuffer *in = input(c);
-    size_t length;
-    while ((length = evbuffer_get_length(in)) > 0 && c->chunked.state != CHUNKED_DONE) {
+    while (evbuffer_get_length(in) > 0 && c->chunked.state != CHUNKED_DONE) {
         const char *data;
         size_t data_length;
         const size_t have = evbuffer_get_length(c->body);
@@ -365,10 +381,9 @@ static void next_request(struct admin_connection *c)
     }
     forget_request(c);
     c->state = CONNECTION_HEAD;
-    bufferevent_set_timeouts(c->stream, NULL, NULL);
     arm(c, c->server->limits.idle_ms);
     if (evbuffer_get_length(input(c)) > 0 || c->ended) {
-        wake(c);
+        admin_connection_wake(c);
     }
 }
 
@@ -518,6 +533,9 @@ void admin_connection_new(struct admin_server *s, int fd, const struct admin_pee
     s->stats.connections++;
     bufferevent_setcb(stream, on_read, on_written, on_event, c);
     bufferevent_setwatermark(stream, EV_READ, 0, READ_AHEAD);
+    const struct timeval stall = {(time_t)(s->limits.answer_ms / 1000),
+                                  (suseconds_t)(s->limits.answer_ms % 1000 * 1000)};
+    bufferevent_set_timeouts(stream, NULL, &stall);
     arm(c, s->limits.request_ms);
     bufferevent_enable(stream, EV_READ | EV_WRITE);
 }

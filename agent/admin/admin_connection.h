@@ -63,7 +63,7 @@ struct admin_connection {
     bool begun;   /* the first bytes of a request are there: its deadline runs */
     bool ended;   /* the client sends no more */
     bool closing; /* after this answer */
-    bool dropped; /* a stream's client was too slow */
+    bool dropped; /* is to be closed: a stream's client was too slow, or there is no memory */
     size_t lingered;
     /* The request. */
     char *head_text;
@@ -85,6 +85,12 @@ void admin_connection_new(struct admin_server *server, int fd, const struct admi
                           struct ssl_st *ssl);
 /* At once; a stream's owner is told. */
 void admin_connection_free(struct admin_connection *c);
+
+/* Its deadline's callback runs with the next turn of the loop: for what must not happen within a
+   call of others. */
+void admin_connection_wake(struct admin_connection *c);
+/* There is no memory to answer with: closes it, soon. */
+void admin_connection_drop(struct admin_connection *c);
 
 /* Dispatch (admin_dispatch.c). A whole head: 0 when the request may go on, and then body_most is
    how much of a body it may have; -1: refused, with c->error and *wait_ms. */

@@ -132,8 +132,9 @@ static int take_framing(const char *name, const char *value, struct admin_head *
         }
         head->chunked = true;
     } else if (strcasecmp(name, "Connection") == 0) {
-        head->keep_alive =
-            !lists(value, "close") && (head->keep_alive || lists(value, "keep-alive"));
+        /* Of several the one that closes wins. */
+        head->closes = head->closes || lists(value, "close");
+        head->keep_alive = !head->closes && (head->keep_alive || lists(value, "keep-alive"));
     } else if (strcasecmp(name, "Expect") == 0) {
         if (strcasecmp(value, "100-continue") != 0) {
             return admin_error_set(error, 417, "expectation", "Expect", NULL,

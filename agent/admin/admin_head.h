@@ -26,6 +26,7 @@ struct admin_head {
     const char *target;
     bool http10;
     bool keep_alive;
+    bool closes; /* said so */
     bool chunked;
     bool expects_continue;
     bool has_length;

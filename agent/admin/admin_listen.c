@@ -16,7 +16,7 @@
 #include "../log.h"
 
 #define BACKLOG 128
-#define ACCEPT_PAUSE_MS 50
+#define ACCEPT_PAUSE_US 50000
 #define TELL_EVERY_MS 60000
 
 /* ---- addresses ------------------------------------------------------------------------------ */
@@ -116,7 +116,7 @@ static void on_accept_failed(struct evconnlistener *listener, void *arg)
     struct admin_listener *l = arg;
     const int error = errno;
     const int64_t now = admin_now_ms();
-    const struct timeval pause = {0, ACCEPT_PAUSE_MS * 1000};
+    const struct timeval pause = {0, ACCEPT_PAUSE_US};
     if (!l->told_ms || now - l->told_ms > TELL_EVERY_MS) {
         l->told_ms = now;
         LOG_EVENT(LOG_LEVEL_WARNING, "admin-accept-failed", log_text("cause", strerror(error)));
@@ -230,16 +230,18 @@ int admin_server_listen_tcp(struct admin_server *s, struct fault *fault)
 
 unsigned admin_server_port(const struct admin_server *s, size_t at)
 {
-    struct sockaddr_storage address;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in; /* IPv6 has its port at the same place */
+        struct sockaddr_in6 in6;
+    } address = {0};
     socklen_t length = sizeof address;
     if (at >= s->listener_count ||
-        getsockname((int)evconnlistener_get_fd(s->listeners[at].listener),
-                    (struct sockaddr *)&address, &length) != 0) {
+        getsockname((int)evconnlistener_get_fd(s->listeners[at].listener), &address.any, &length) !=
+            0) {
         return 0;
     }
-    return ntohs(address.ss_family == AF_INET
-                     ? ((struct sockaddr_in *)(void *)&address)->sin_port
-                     : ((struct sockaddr_in6 *)(void *)&address)->sin6_port);
+    return ntohs(address.in.sin_port);
 }
 
 /* ---- the unix socket ------------------------------------------------------------------------ */

@@ -110,7 +110,7 @@ static int take_parameter(struct admin_request *r, const char *text, size_t leng
         return 0; /* "?", "&&" */
     }
     if (r->parameter_count == ADMIN_PARAMETERS_MOST) {
-        return admin_error_set(error, 400, BAD_QUERY, "query", NULL, "has more than %u parameters",
+        return admin_error_set(error, 400, BAD_QUERY, "query", NULL, "has more than %lu parameters",
                                ADMIN_PARAMETERS_MOST);
     }
     const char *equals = memchr(text, '=', length);
@@ -313,7 +313,7 @@ static int take_if_match(struct admin_request *r, const char *text, struct admin
 {
     const size_t length = strlen(text);
     if (strcmp(text, "*") == 0) {
-        strcpy(r->if_match, text);
+        r->if_match[0] = '*';
         return 0;
     }
     const bool quoted = length >= 3 && text[0] == '"' && text[length - 1] == '"' &&
@@ -395,10 +395,15 @@ static int check_type(const struct admin_request *r, struct admin_error *error)
     return 0;
 }
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static int parse(struct admin_request *r, struct admin_error *error)
 {
     size_t at = 0;
-    while (at < r->body_length && memchr(" \t\r\n", r->body[at], 4)) {
+    while (at < r->body_length && is_space(r->body[at])) {
         at++;
     }
     /* Another first character would be read as YAML. */

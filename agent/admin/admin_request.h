@@ -18,7 +18,7 @@
 #include "admin_route.h"
 
 #define ADMIN_SEGMENT_MOST 512u /* bytes, decoded */
-#define ADMIN_PARAMETERS_MOST 32u
+#define ADMIN_PARAMETERS_MOST 32ul
 #define ADMIN_REASON_MOST 1000u /* bytes */
 #define ADMIN_ETAG_MOST 80u     /* with its NUL */
 #define ADMIN_ID 24             /* of a request, with its NUL */

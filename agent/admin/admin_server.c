@@ -1,6 +1,8 @@
 #include "admin_server.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +16,7 @@
 static const struct admin_limits standard = {
     .head_most = 16u << 10,
     .bodies_most = 64u << 20,
+    .answers_most = 64u << 20,
     .connections = 512,
     .connections_of_one = 128,
     .request_ms = 10000,
@@ -44,6 +47,7 @@ static void complete(struct admin_limits *l)
 {
     l->head_most = l->head_most ? l->head_most : standard.head_most;
     l->bodies_most = l->bodies_most ? l->bodies_most : standard.bodies_most;
+    l->answers_most = l->answers_most ? l->answers_most : standard.answers_most;
     l->connections = l->connections ? l->connections : standard.connections;
     l->connections_of_one =
         l->connections_of_one ? l->connections_of_one : standard.connections_of_one;
@@ -108,6 +112,20 @@ int admin_server_add(struct admin_server *s, const struct admin_route *routes, s
                      void *arg)
 {
     return admin_routes_add(s->routes, routes, count, arg);
+}
+
+int admin_server_reload(struct admin_server *s, struct fault *fault)
+{
+    if (!s->tls) {
+        return 0;
+    }
+    struct ssl_ctx_st *tls = admin_tls_new(s->options.tls_certificate, s->options.tls_key, fault);
+    if (!tls) {
+        return -1;
+    }
+    admin_tls_free(s->tls); /* connections have references of their own */
+    s->tls = tls;
+    return 0;
 }
 
 const struct admin_routes *admin_server_routes(const struct admin_server *s)
@@ -184,6 +202,9 @@ void admin_server_take(struct admin_listener *l, int fd)
         s->stats.refused_connections++;
         turn_away(fd, l->tls, why ? why : "out of memory");
         return;
+    }
+    if (!peer.local) { /* events are small, and are to be there at once */
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     }
     admin_connection_new(s, fd, &peer, ssl);
 }

@@ -20,6 +20,7 @@
 struct admin_limits {
     size_t head_most;            /* bytes of request line and headers: 16 KiB */
     size_t bodies_most;          /* bytes of all bodies that are being received: 64 MiB */
+    size_t answers_most;         /* bytes of all answers that are being sent; then 503: 64 MiB */
     unsigned connections;        /* by TCP, and the same number by the unix socket: 512 */
     unsigned connections_of_one; /* of one source: 128 */
     int64_t request_ms;          /* from its first byte to the end of its head: 10 s */
@@ -62,6 +63,9 @@ int admin_server_listen_unix(struct admin_server *s, struct fault *fault);
 int admin_server_listen_tcp(struct admin_server *s, struct fault *fault);
 /* Of an address that was listened to, in the order of the options: for port 0. */
 unsigned admin_server_port(const struct admin_server *s, size_t at);
+
+/* Reads certificate and key again, for new connections. 0; or -1 with *fault: the old ones stay. */
+int admin_server_reload(struct admin_server *s, struct fault *fault);
 
 /* Is "127.0.0.1:8080" an address to listen on, and is it of this host alone? 0, or -1 with *fault
    (member ""). */

@@ -12,8 +12,8 @@
 #include "sha256.h"
 
 #define ID_BYTES 6
-#define SECRET_BYTES 32
-#define SECRET_TEXT (2 * SECRET_BYTES)
+#define SECRET_BYTES 32u
+#define SECRET_TEXT 64u /* two digits a byte */
 #define PREFIX "ffs_"
 
 struct admin_tokens {

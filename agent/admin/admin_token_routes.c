@@ -8,9 +8,9 @@
 #include "admin_request.h"
 #include "admin_server_state.h"
 
-#define DAY_S (24 * 3600)
-#define LIFETIME_MOST_S (10 * 366 * (int64_t)DAY_S)
-#define OVERLAP_MOST_S (30 * (int64_t)DAY_S)
+#define DAY_S INT64_C(86400)
+#define LIFETIME_MOST_S (3660 * DAY_S)
+#define OVERLAP_MOST_S (30 * DAY_S)
 #define OVERLAP_S DAY_S
 
 /* null: never. */
@@ -44,6 +44,29 @@ static json_t *describe(const struct admin_token *t)
         json_object_set(body, "limits", t->limits);
     }
     return body;
+}
+
+/* Of what changes of a token; not of its last use. */
+static void etag_of(const struct admin_token *t, char etag[ADMIN_ETAG_MOST])
+{
+    snprintf(etag, ADMIN_ETAG_MOST, "%" PRIx64 "-%" PRIx64 "%s%s", (uint64_t)t->expires_ms,
+             (uint64_t)t->revoked_ms, t->successor[0] ? "-" : "", t->successor);
+}
+
+static int check_match(const struct admin_request *r, const struct admin_token *t,
+                       struct admin_error *error)
+{
+    char etag[ADMIN_ETAG_MOST];
+    etag_of(t, etag);
+    return admin_request_check_match(r, etag, error);
+}
+
+static void answer_one(struct admin_answer *answer, const struct admin_token *t)
+{
+    char etag[ADMIN_ETAG_MOST];
+    etag_of(t, etag);
+    admin_answer_etag(answer, etag);
+    admin_answer_json(answer, 200, describe(t));
 }
 
 static struct admin_change change_of(const struct admin_request *r, const char *action)
@@ -142,15 +165,15 @@ static void create(void *arg, struct admin_request *request, struct admin_answer
     if (!admin_answer_unlimited(answer, request)) {
         return;
     }
-    if (read_wanted(request, &wanted, &error) != 0) {
+    if (read_wanted(request, &wanted, &error) != 0 ||
+        admin_request_check_match(request, NULL, &error) != 0 ||
+        (!request->dry_run && admin_tokens_create(admin_server_tokens(arg), &wanted, &change, text,
+                                                  &token, &error) != 0)) {
         admin_answer_error(answer, &error);
     } else if (request->dry_run) {
         admin_answer_json(answer, 200,
                           json_pack("{s:b, s:s, s:s}", "dryRun", 1, "name", wanted.name, "role",
                                     admin_role_name(wanted.role)));
-    } else if (admin_tokens_create(admin_server_tokens(arg), &wanted, &change, text, &token,
-                                   &error) != 0) {
-        admin_answer_error(answer, &error);
     } else {
         answer_token(answer, 201, token, text);
     }
@@ -176,7 +199,7 @@ static void get(void *arg, struct admin_request *request, struct admin_answer *a
 {
     const struct admin_token *token = token_of(arg, request, answer);
     if (token) {
-        admin_answer_json(answer, 200, describe(token));
+        answer_one(answer, token);
     }
 }
 
@@ -192,13 +215,14 @@ static void rotate(void *arg, struct admin_request *request, struct admin_answer
         return;
     }
     if (admin_request_members(request, members, &error) != 0 ||
-        seconds_of(request, "overlapSeconds", 0, OVERLAP_MOST_S, &overlap, &error) != 0) {
+        seconds_of(request, "overlapSeconds", 0, OVERLAP_MOST_S, &overlap, &error) != 0 ||
+        check_match(request, token, &error) != 0 ||
+        (!request->dry_run &&
+         admin_tokens_rotate(admin_server_tokens(arg), token->id, overlap * 1000, &change, text,
+                             &token, &error) != 0)) {
         admin_answer_error(answer, &error);
     } else if (request->dry_run) {
         admin_answer_json(answer, 200, json_pack("{s:b, s:s}", "dryRun", 1, "id", token->id));
-    } else if (admin_tokens_rotate(admin_server_tokens(arg), token->id, overlap * 1000, &change,
-                                   text, &token, &error) != 0) {
-        admin_answer_error(answer, &error);
     } else {
         answer_token(answer, 201, token, text);
     }
@@ -213,15 +237,15 @@ static void revoke(void *arg, struct admin_request *request, struct admin_answer
     if (!token || !admin_answer_unlimited(answer, request)) {
         return;
     }
-    if (admin_request_members(request, members, &error) != 0) {
+    if (admin_request_members(request, members, &error) != 0 ||
+        check_match(request, token, &error) != 0 ||
+        (!request->dry_run &&
+         admin_tokens_revoke(admin_server_tokens(arg), token->id, &change, &token, &error) != 0)) {
         admin_answer_error(answer, &error);
     } else if (request->dry_run) {
         admin_answer_json(answer, 200, json_pack("{s:b, s:s}", "dryRun", 1, "id", token->id));
-    } else if (admin_tokens_revoke(admin_server_tokens(arg), token->id, &change, &token, &error) !=
-               0) {
-        admin_answer_error(answer, &error);
     } else {
-        admin_answer_json(answer, 200, describe(token));
+        answer_one(answer, token);
     }
 }
 

@@ -142,4 +142,4 @@ refused 'is not an address and a port; for example 127.0.0.1:8080' --admin-liste
 refused 'admin.tls_key: is missing' --admin-listen 0.0.0.0:0 --admin-tls-certificate "$file"
 refused 'gives no role to a user or group; write user=role' --admin-peer root
 refused 'this host has no user "no-such-user"' --admin-peer no-such-user=admin
-FFSHM_ADMIN_LISTEN=127.0.0.1:0,[::]:0 refused '[::]:0 (environment FFSHM_ADMIN_LISTEN) can be'
+FFSHM_ADMIN_LISTEN='127.0.0.1:0,[::]:0' refused '[::]:0 (environment FFSHM_ADMIN_LISTEN) can be'

@@ -296,7 +296,12 @@ static void a_token_ends_when_it_expires_or_is_revoked(void **state)
     assert_int_equal(status_with(&f, "GET", "/api/v1/status", token, NULL, code), 401);
     assert_string_equal(code, "token_expired");
     make_token(&f, "{\"name\":\"long\",\"role\":\"viewer\"}", token, id);
-    (void)snprintf(text, sizeof text, "POST /api/v1/tokens/%s/revoke\nX-Reason: lost", id);
+    (void)snprintf(text, sizeof text, "POST /api/v1/tokens/%s/revoke\nIf-Match: \"0-1\"", id);
+    admin_ask(&f, text, &reply);
+    assert_int_equal(reply.status, 409);
+    admin_reply_free(&reply);
+    (void)snprintf(text, sizeof text,
+                   "POST /api/v1/tokens/%s/revoke\nX-Reason: lost\nIf-Match: \"0-0\"", id);
     admin_ask(&f, text, &reply);
     assert_int_equal(reply.status, 200);
     assert_string_equal(admin_member(&reply, "state"), "revoked");

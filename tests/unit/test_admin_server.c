@@ -62,7 +62,9 @@ static void a_connection_serves_many_requests(void **state)
     }
     say(&f, fd, "\r\n\r\n" HEALTH); /* empty lines before a request */
     hear(&f, fd, 200);
-    say(&f, fd, "GET /api/v1/health HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n");
+    say(&f, fd,
+        "GET /api/v1/health HTTP/1.1\r\n" HOST
+        "Connection: x, close\r\nConnection: keep-alive\r\n\r\n");
     hear(&f, fd, 200);
     assert_true(admin_closed(&f, fd, WAIT_MS));
     (void)close(fd);
@@ -325,6 +327,29 @@ static void bodies_are_bounded_all_together(void **state)
     hear(&f, third, 200);
     (void)close(second);
     (void)close(third);
+    admin_fixture_free(&f);
+}
+
+static void answers_that_nobody_takes_are_bounded_all_together(void **state)
+{
+    struct admin_fixture f;
+    (void)state;
+    admin_fixture_init(&f);
+    f.options.limits.answers_most = 1000;
+    admin_fixture_start(&f);
+    const int greedy = admin_connect(&f);
+    say(&f, greedy, "GET /api/v1/lines?count=10000000 HTTP/1.1\r\n" HOST "\r\n");
+    admin_pass(&f, 50);
+    const int other = admin_connect(&f);
+    say(&f, other, HEALTH);
+    hear(&f, other, 503);
+    (void)close(greedy);
+    (void)close(other);
+    admin_pass(&f, 50);
+    struct admin_reply reply;
+    admin_ask(&f, "GET /api/v1/health", &reply);
+    assert_int_equal(reply.status, 200);
+    admin_reply_free(&reply);
     admin_fixture_free(&f);
 }
 
@@ -689,6 +714,19 @@ static void tls_is_spoken_where_there_is_a_certificate(void **state)
     assert_string_equal(text, "{\"status\":\"ok\"}{\"actor\":\"nobody\",\"role\":\"none\","
                               "\"authenticated\":\"nobody\"}");
     free(text);
+    struct admin_reply made;
+    admin_ask(&f,
+              "POST /api/v1/tokens\nContent-Type: application/json\n\n"
+              "{\"name\":\"x\",\"role\":\"viewer\"}",
+              &made);
+    (void)snprintf(command, sizeof command,
+                   "curl -sS --max-time 9 --cacert %s --oauth2-bearer %s "
+                   "'https://localhost:%u/api/v1/lines?count=30000' | tail -n 1",
+                   certificate, admin_member(&made, "token"), port);
+    admin_reply_free(&made);
+    text = admin_command(&f, command, &code);
+    assert_string_equal(text, "{\"line\":1}\n");
+    free(text);
     (void)snprintf(command, sizeof command,
                    "curl -s --max-time 9 --tls-max 1.1 -k https://localhost:%u/api/v1/health",
                    port);
@@ -703,6 +741,23 @@ static void tls_is_spoken_where_there_is_a_certificate(void **state)
     assert_true(admin_closed(&f, silent, WAIT_MS));
     (void)close(clear);
     (void)close(silent);
+    /* A new certificate is for new connections; what is none changes nothing. */
+    (void)snprintf(command, sizeof command, MAKE_CERTIFICATE, f.dir, f.dir);
+    assert_int_equal(system(command), 0);
+    (void)snprintf(command, sizeof command,
+                   "curl -sS --max-time 9 --cacert %s https://localhost:%u/api/v1/health 2>&1",
+                   certificate, port);
+    free(admin_command(&f, command, &code));
+    assert_int_not_equal(code, 0);
+    assert_int_equal(admin_server_reload(f.server, &fault), 0);
+    free(admin_command(&f, command, &code));
+    assert_int_equal(code, 0);
+    FILE *broken = fopen(key, "w");
+    assert_non_null(broken);
+    (void)fclose(broken);
+    assert_int_equal(admin_server_reload(f.server, &fault), -1);
+    free(admin_command(&f, command, &code));
+    assert_int_equal(code, 0);
     (void)snprintf(command, sizeof command, "rm %s %s", certificate, key);
     assert_int_equal(system(command), 0);
     admin_fixture_free(&f);
@@ -723,6 +778,7 @@ int main(void)
         cmocka_unit_test(a_head_without_end_is_cut_off),
         cmocka_unit_test(a_body_that_is_too_large_is_refused_before_it_is_read),
         cmocka_unit_test(bodies_are_bounded_all_together),
+        cmocka_unit_test(answers_that_nobody_takes_are_bounded_all_together),
         cmocka_unit_test(clients_that_go_at_any_byte_leave_nothing_behind),
         cmocka_unit_test(two_hundred_clients_are_served_side_by_side),
         cmocka_unit_test(many_of_one_source_leave_room_for_others),

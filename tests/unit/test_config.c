@@ -25,6 +25,8 @@ static const char *const variables[] = {
     "LAUNCHDARKLY_ENVIRONMENT",
     "FF_ENABLE_METRICS",
     "LAUNCHDARKLY_SDK_KEY",
+    "FFSHM_ADMIN_LISTEN",
+    "FFSHM_ADMIN_PEERS",
 };
 
 /* A configuration file of the test's own, and the configuration that is loaded from it. */
@@ -526,6 +528,38 @@ static void settings_of_a_group_are_members_of_a_mapping(void **state)
     assert_contains(problem(c, 1), "events.gzip: must be true or false, not a string");
 }
 
+static void what_the_api_is_to_listen_on_and_who_may_is_checked_at_once(void **state)
+{
+    struct fixture *f = *state;
+    write_file(f, "flags: [a.yaml]\nadmin:\n  listen: [\"127.0.0.1:1\", \"[::1]:2\"]\n"
+                  "  peers: root=admin\n");
+    const struct config *c = load(f, "");
+    assert_int_equal(c->problem_count, 0);
+    assert_true(config_bool(c, CONFIG_ADMIN_ENABLED));
+    assert_int_equal(c->settings[CONFIG_ADMIN_LISTEN].count, 2);
+    assert_string_equal(config_text(c, CONFIG_ADMIN_PEERS), "root=admin");
+    setenv("FFSHM_ADMIN_LISTEN", "127.0.0.1:1,[::1]:2,,127.0.0.2:3", 1); /* colons are in them */
+    setenv("FFSHM_ADMIN_PEERS", "root=admin,@0=viewer,*=none", 1);
+    c = load(f, "");
+    assert_int_equal(c->problem_count, 0);
+    assert_int_equal(c->settings[CONFIG_ADMIN_LISTEN].count, 3);
+    assert_int_equal(c->settings[CONFIG_ADMIN_PEERS].count, 3);
+    unsetenv("FFSHM_ADMIN_LISTEN");
+    unsetenv("FFSHM_ADMIN_PEERS");
+    write_file(f, "flags: [a.yaml]\nadmin:\n  listen: [8080, \"localhost:1\", \"[::]:1\"]\n"
+                  "  peers: [root]\n");
+    c = load(f, "");
+    assert_int_equal(c->problem_count, 4);
+    assert_contains(problem(c, 0), "admin.listen[0]: must be a string, not a number; an address");
+    assert_contains(problem(c, 1), ":3:18: admin.listen[1]: \"localhost:1\" is not an address");
+    assert_contains(problem(c, 2), "admin.peers[0]: \"root\" gives no role");
+    assert_contains(problem(c, 3), "can be reached from other hosts");
+    c = load(f, "--admin-listen [::]:1 --admin-tls-key /k --admin-peer root=admin");
+    assert_contains(problem(c, c->problem_count - 1),
+                    "admin.tls_certificate: is missing: the other one is given (option "
+                    "--admin-tls-key)");
+}
+
 static void what_is_printed_says_where_each_value_comes_from(void **state)
 {
     struct fixture *f = *state;
@@ -585,6 +619,8 @@ static void the_help_names_every_way_to_say_every_setting(void **state)
         "FF_CACHE_TTL_SECONDS",
         "FF_ENABLE_METRICS",
         "LAUNCHDARKLY_SDK_KEY",
+    "FFSHM_ADMIN_LISTEN",
+    "FFSHM_ADMIN_PEERS",
         "--sdk-key-file FILE",
         "launchdarkly.mode",
         "--events-flush-ms MS",
@@ -638,6 +674,7 @@ int main(void)
         TEST(what_cannot_be_an_sdk_key_is_neither_shown_nor_used),
         TEST(checking_tells_what_launchdarkly_would_not_get),
         TEST(settings_of_a_group_are_members_of_a_mapping),
+        TEST(what_the_api_is_to_listen_on_and_who_may_is_checked_at_once),
         TEST(what_is_printed_says_where_each_value_comes_from),
         TEST(what_is_printed_is_a_configuration_file),
         TEST(the_help_names_every_way_to_say_every_setting),
