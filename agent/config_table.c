@@ -28,7 +28,7 @@ const struct config_setting_info config_settings[CONFIG_SETTINGS] = {
                           "that are not delivered yet. On a disk; \"none\": nothing is kept.\n"
                           "Default: ENVIRONMENT.db in $STATE_DIRECTORY, else in\n"
                           "/var/lib/ffshm, else in ~/.local/state/ffshm. Only made when\n"
-                          "LaunchDarkly is in use"},
+                          "LaunchDarkly is in use, or with the first token of the HTTP API"},
     [CONFIG_OFFLINE] = {"offline", "--offline", "BOOL", "LAUNCHDARKLY_OFFLINE", CONFIG_BOOL,
                         .standard = "false",
                         .help = "no network at all: LaunchDarkly's last definitions are served,\n"
