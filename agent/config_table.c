@@ -1,7 +1,7 @@
 /* The settings: their names in each layer, what they may be, and what they are when nobody says. */
 #include "config_settings.h"
 
-#define DAY_MS (24 * 60 * 60 * 1000)
+#define DAY_MS (INT64_C(24) * 60 * 60 * 1000)
 
 const struct config_setting_info config_settings[CONFIG_SETTINGS] = {
     [CONFIG_DIR] = {"dir", "--dir", "DIR", "FFSHM_DIR", CONFIG_PATH,

@@ -445,7 +445,7 @@ static void on_report(evutil_socket_t fd, short what, void *arg)
 
 static int start_report(struct launchdarkly_client *c)
 {
-    const struct timeval every = {REPORT_MS / 1000, REPORT_MS % 1000 * 1000};
+    const struct timeval every = {REPORT_MS / 1000, REPORT_MS % 1000 * 1000L};
     c->report = event_new(c->base, -1, EV_PERSIST, on_report, c);
     return c->report ? event_add(c->report, &every) : -1;
 }
