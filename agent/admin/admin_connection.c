@@ -235,7 +235,10 @@ static bool read_chunks(struct admin_connection *c)
             too_large(c);
             return false;
         }
-        evbuffer_add(c->body, data, data_length);
+        if (evbuffer_add(c->body, data, data_length) != 0) {
+            break_off(c, 503, "no_memory", NULL, "try again", "out of memory");
+            return false;
+        }
         c->server->bodies += data_length;
         evbuffer_drain(in, taken);
     }
