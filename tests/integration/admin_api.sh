@@ -1,46 +1,11 @@
 #!/usr/bin/env bash
 # ctest: quick timeout=60
 # The HTTP API of a running agent, by curl and by ffctl: on its socket, by TCP, over restarts.
-# shellcheck source=tests/integration/ffctl_support.bash
-. "$(dirname "${BASH_SOURCE[0]}")/ffctl_support.bash"
-
-command -v curl >/dev/null || {
-    echo "skipped: curl is not installed"
-    exit 77
-}
+# shellcheck source=tests/integration/admin_support.bash
+. "$(dirname "${BASH_SOURCE[0]}")/admin_support.bash"
 
 file=$work/flags.yaml
 state=$work/state/agent.db
-socket=$store/agent.sock
-
-# api PATH CURL_OPTION...: the answer in $out, its status in $status.
-api() {
-    status=$(curl -sS --max-time 20 -o "$out" -w '%{http_code}' --unix-socket "$socket" \
-        "http://agent/api/v1$1" "${@:2}" 2>"$err") || {
-        cat "$err"
-        fail "no answer to $1"
-    }
-}
-
-# answered STATUS TEXT...: of the last one.
-answered() {
-    [ "$status" = "$1" ] || {
-        cat "$out"
-        fail "the status is $status, not $1"
-    }
-    says "${@:2}"
-}
-
-# await_socket: until the agent answers on it.
-await_socket() {
-    local attempt
-    for ((attempt = 0; attempt < patience_ms / 20; attempt++)); do
-        curl -s --max-time 5 --unix-socket "$socket" http://agent/api/v1/health >/dev/null && return
-        sleep 0.02
-    done
-    fail "nobody answers on $socket"
-}
-
 flags color='"red"' >"$file"
 
 step "without an agent ffctl says so"
