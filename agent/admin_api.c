@@ -7,13 +7,15 @@
 
 #include "admin/admin_builtin.h"
 #include "admin/admin_token_storage.h"
+#include "admin_audit.h"
+#include "admin_overrides.h"
 #include "ffshm.h"
 
 struct admin_api {
     struct admin_api_agent agent;
     struct admin_server *server;
     struct admin_builtin builtin;
-    struct admin_token_storage kept;
+    struct admin_overrides overrides;
     struct admin_token_store tokens;
     struct admin_peer_rule *rules;
     size_t rule_count;
@@ -169,19 +171,12 @@ static int read_lists(struct admin_api *api)
 }
 
 /* The API goes on without tokens where they cannot be kept: users of this host need none. */
-static const struct admin_token_store *open_tokens(struct admin_api *api)
+static const struct admin_token_store *tokens_of(struct admin_api *api)
 {
-    struct fault fault = {0};
-    const char *path = config_text(api->agent.config, CONFIG_STATE);
-    api->kept.storage = api->agent.storage;
-    api->kept.path = *path && strcmp(path, CONFIG_NO_STATE) != 0 ? path : NULL;
-    if (!api->kept.storage && !api->kept.path) {
+    if (!state_file_keeps(api->agent.state)) {
         return NULL;
     }
-    if (admin_token_storage_open(&api->kept, &api->tokens, &fault) != 0) {
-        log_fault(LOG_LEVEL_WARNING, "admin-without-tokens", &fault);
-        return NULL;
-    }
+    admin_token_storage(api->agent.state, &api->tokens);
     return &api->tokens;
 }
 
@@ -200,7 +195,7 @@ static int make(struct admin_api *api, struct event_base *base, struct fault *fa
         .tls_key = text_or_null(c, CONFIG_ADMIN_TLS_KEY),
         .rules = api->rules,
         .rule_count = api->rule_count,
-        .tokens = open_tokens(api),
+        .tokens = tokens_of(api),
         .refused = on_refused,
     };
     api->server = admin_server_new(base, &options, fault);
@@ -208,7 +203,11 @@ static int make(struct admin_api *api, struct event_base *base, struct fault *fa
         return -1;
     }
     api->builtin = (struct admin_builtin){api->server, {api, is_ready, status}};
-    return admin_builtin_add(&api->builtin);
+    api->overrides = (struct admin_overrides){api->agent.pipeline, api->agent.overrides};
+    const bool added = admin_builtin_add(&api->builtin) == 0 &&
+                       admin_overrides_add(&api->overrides, api->server) == 0 &&
+                       admin_audit_add(api->agent.state, api->server) == 0;
+    return added ? 0 : -1;
 }
 
 struct admin_api *admin_api_new(struct event_base *base, const struct admin_api_agent *agent)
@@ -236,7 +235,6 @@ void admin_api_free(struct admin_api *api)
 {
     if (api) {
         admin_server_free(api->server);
-        admin_token_storage_close(&api->kept);
         free(api->rules);
         free(api->addresses);
         free(api);

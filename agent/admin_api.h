@@ -10,7 +10,9 @@
 #include "admin/admin_server.h"
 #include "config.h"
 #include "launchdarkly_client.h"
+#include "override_keeper.h"
 #include "pipeline.h"
+#include "storage/state_file.h"
 
 struct admin_api;
 
@@ -20,7 +22,8 @@ struct admin_api_agent {
     struct pipeline *pipeline;
     struct publisher *publisher;
     struct launchdarkly_client *client; /* NULL: LaunchDarkly is not in use */
-    struct storage *storage;            /* the state file, open; NULL: it is not */
+    struct state_file *state;
+    struct override_keeper *overrides;
 };
 
 /* Makes the server with the routes that need nothing else; more may be added before

@@ -16,8 +16,10 @@
 #include "ffshm.h"
 #include "launchdarkly_client.h"
 #include "notify.h"
+#include "override_keeper.h"
 #include "pipeline.h"
 #include "source/file.h"
+#include "storage/state_file.h"
 
 #define SIGNALS 3
 
@@ -39,7 +41,9 @@ struct agent {
     struct pipeline *pipeline;
     struct source_file *source;         /* NULL: no flag files */
     struct launchdarkly_client *client; /* NULL: LaunchDarkly is not in use */
-    struct admin_api *admin;            /* NULL: there is no API */
+    struct state_file state;
+    struct override_keeper *overrides;
+    struct admin_api *admin; /* NULL: there is no API */
     struct event *signals[SIGNALS];
     struct event *watchdog;
     struct event *finish;   /* pending: the end waits for deliveries */
@@ -427,6 +431,8 @@ static void stop(struct agent *a)
 {
     notify_send("STOPPING=1");
     admin_api_free(a->admin);
+    override_keeper_free(a->overrides);
+    state_file_close(&a->state);
     source_file_free(a->source);
     launchdarkly_client_free(a->client);
     pipeline_free(a->pipeline);
@@ -460,12 +466,41 @@ static void log_notices(const struct config *c)
     }
 }
 
+/* LaunchDarkly's client has it open, or has told why it cannot be. The agent goes on without what
+   is in such a file. */
+static void open_state(struct agent *a)
+{
+    const char *path = config_text(a->config, CONFIG_STATE);
+    struct fault fault = {0};
+    if (a->client) {
+        a->state.shared = launchdarkly_client_storage(a->client);
+        return;
+    }
+    a->state.path = *path && strcmp(path, CONFIG_NO_STATE) != 0 ? path : NULL;
+    if (state_file_open(&a->state, &fault) != 0) {
+        log_fault(LOG_LEVEL_ERROR, "state-failed", &fault);
+        a->state.path = NULL;
+    }
+}
+
+/* Kill switches are in force from the first snapshot on, with or without an API. */
+static int open_overrides(struct agent *a)
+{
+    open_state(a);
+    a->overrides = override_keeper_new(a->base, a->pipeline, a->publisher, &a->state);
+    if (!a->overrides) {
+        LOG_EVENT(LOG_LEVEL_ERROR, "start-failed", log_text("cause", "out of memory"));
+        return -1;
+    }
+    override_keeper_load(a->overrides);
+    return 0;
+}
+
 /* Without it the agent does what it is for all the same. */
 static void start_admin(struct agent *a)
 {
-    const struct admin_api_agent agent = {a->config, a->pipeline, a->publisher, a->client,
-                                          a->client ? launchdarkly_client_storage(a->client)
-                                                    : NULL};
+    const struct admin_api_agent agent = {a->config, a->pipeline, a->publisher,
+                                          a->client, &a->state,   a->overrides};
     a->admin = admin_api_new(a->base, &agent);
     if (a->admin) {
         admin_api_start(a->admin);
@@ -484,6 +519,9 @@ static int start(struct agent *a)
     }
     if (make_stages(a) != 0) {
         LOG_EVENT(LOG_LEVEL_ERROR, "start-failed", log_text("cause", "out of memory"));
+        return -1;
+    }
+    if (open_overrides(a) != 0) {
         return -1;
     }
     if (!a->config->once) {

@@ -16,6 +16,14 @@ int admin_error_set(struct admin_error *error, unsigned status, const char *code
     return -1;
 }
 
+int admin_error_not_stored(struct admin_error *error, const struct fault *fault)
+{
+    char text[400];
+    fault_text(fault, text, sizeof text);
+    return admin_error_set(error, 503, "storage_failed", NULL, NULL, "nothing was changed: %s",
+                           text);
+}
+
 const char *admin_status_text(unsigned status)
 {
     static const struct {

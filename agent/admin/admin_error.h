@@ -18,6 +18,9 @@ int admin_error_set(struct admin_error *error, unsigned status, const char *code
                     const char *member, const char *hint, const char *cause_format, ...)
     __attribute__((format(printf, 6, 7)));
 
+/* 503, "storage_failed": the change was not kept, so it was not made. Returns -1. */
+int admin_error_not_stored(struct admin_error *error, const struct fault *fault);
+
 /* "Bad Request"; "Unknown" for what is not in use here. */
 const char *admin_status_text(unsigned status);
 

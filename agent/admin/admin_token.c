@@ -222,14 +222,6 @@ static int no_store(struct admin_error *error)
                            "there is nothing to keep tokens in");
 }
 
-static int store_failed(struct admin_error *error, const struct fault *fault)
-{
-    char text[400];
-    fault_text(fault, text, sizeof text);
-    return admin_error_set(error, 503, "storage_failed", NULL, NULL, "nothing was changed: %s",
-                           text);
-}
-
 static int prepare(const struct admin_tokens *t, struct admin_token *token,
                    char text[ADMIN_TOKEN_TEXT], struct admin_error *error)
 {
@@ -262,7 +254,7 @@ int admin_tokens_create(struct admin_tokens *t, const struct admin_token *wanted
     snprintf(made.created_by, sizeof made.created_by, "%s", change->actor);
     change->target = made.id;
     if (t->store.add(t->store.arg, &made, change, &fault) != 0) {
-        return store_failed(error, &fault);
+        return admin_error_not_stored(error, &fault);
     }
     (void)take(t, &made); /* there is room */
     *token = &t->all[t->count - 1];
@@ -315,7 +307,7 @@ int admin_tokens_rotate(struct admin_tokens *t, const char *id, int64_t overlap_
     until = old->expires_ms && old->expires_ms < until ? old->expires_ms : until;
     change->target = old->id;
     if (t->store.rotate(t->store.arg, old->id, &next, until, change, &fault) != 0) {
-        return store_failed(error, &fault);
+        return admin_error_not_stored(error, &fault);
     }
     (void)take(t, &next);
     old->expires_ms = until;
@@ -334,7 +326,7 @@ int admin_tokens_revoke(struct admin_tokens *t, const char *id, struct admin_cha
     }
     change->target = found->id;
     if (t->store.revoke(t->store.arg, found->id, change->time_ms, change, &fault) != 0) {
-        return store_failed(error, &fault);
+        return admin_error_not_stored(error, &fault);
     }
     found->revoked_ms = change->time_ms;
     *token = found;

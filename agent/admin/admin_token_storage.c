@@ -2,14 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "audit.h"
-
-static struct storage *storage_of(const struct admin_token_storage *t)
-{
-    return t->storage ? t->storage : t->own;
-}
 
 /* ---- loading -------------------------------------------------------------------------------- */
 
@@ -59,22 +53,18 @@ static int on_row(void *arg, const struct storage_token *row)
 static int load(void *arg, int (*each)(void *each_arg, const struct admin_token *token),
                 void *each_arg, struct fault *fault)
 {
-    const struct admin_token_storage *t = arg;
+    struct storage *s = state_file_storage(arg);
     struct loading l = {each, each_arg};
-    return storage_of(t) ? storage_token_list(storage_of(t), NULL, 0, on_row, &l, fault) : 0;
+    return s ? storage_token_list(s, NULL, 0, on_row, &l, fault) : 0;
 }
 
 /* ---- changing ------------------------------------------------------------------------------- */
 
-static int begin(struct admin_token_storage *t, struct fault *fault)
+/* NULL, or the storage with a transaction. */
+static struct storage *begin(struct state_file *file, struct fault *fault)
 {
-    if (!storage_of(t)) {
-        t->own = t->path ? storage_open(t->path, fault) : NULL;
-        if (!t->own) {
-            return -1;
-        }
-    }
-    return storage_begin_durable(storage_of(t), fault);
+    struct storage *s = state_file_make(file, fault);
+    return s && storage_begin_durable(s, fault) == 0 ? s : NULL;
 }
 
 /* What is there afterwards, without the secret's hash. */
@@ -92,10 +82,9 @@ static char *describe(const struct admin_token *token)
 }
 
 /* Ends the transaction: with the audit entry, or, when result is not 0, not at all. */
-static int finish(struct admin_token_storage *t, int result, const struct admin_change *change,
+static int finish(struct storage *s, int result, const struct admin_change *change,
                   const char *after, struct fault *fault)
 {
-    struct storage *s = storage_of(t);
     struct storage_audit entry = {
         .time_ms = change->time_ms,
         .actor = change->actor,
@@ -140,13 +129,13 @@ static int row_of(const struct admin_token *token, struct storage_token *row, ch
 static int add(void *arg, const struct admin_token *token, const struct admin_change *change,
                struct fault *fault)
 {
-    struct admin_token_storage *t = arg;
+    struct storage *s = NULL;
     struct storage_token row;
     char *limits;
     char *after = describe(token);
     int result = row_of(token, &row, &limits, fault);
-    if (result == 0 && begin(t, fault) == 0) {
-        result = finish(t, storage_token_add(storage_of(t), &row, fault), change, after, fault);
+    if (result == 0 && (s = begin(arg, fault)) != NULL) {
+        result = finish(s, storage_token_add(s, &row, fault), change, after, fault);
     } else {
         result = -1;
     }
@@ -158,14 +147,13 @@ static int add(void *arg, const struct admin_token *token, const struct admin_ch
 static int rotate(void *arg, const char *id, const struct admin_token *next, int64_t until_ms,
                   const struct admin_change *change, struct fault *fault)
 {
-    struct admin_token_storage *t = arg;
+    struct storage *s = NULL;
     struct storage_token row;
     char *limits;
     char *after = describe(next);
     int result = row_of(next, &row, &limits, fault);
-    if (result == 0 && begin(t, fault) == 0) {
-        result = finish(t, storage_token_rotate(storage_of(t), id, &row, until_ms, fault), change,
-                        after, fault);
+    if (result == 0 && (s = begin(arg, fault)) != NULL) {
+        result = finish(s, storage_token_rotate(s, id, &row, until_ms, fault), change, after, fault);
     } else {
         result = -1;
     }
@@ -177,33 +165,16 @@ static int rotate(void *arg, const char *id, const struct admin_token *next, int
 static int revoke_token(void *arg, const char *id, int64_t revoked_ms,
                         const struct admin_change *change, struct fault *fault)
 {
-    struct admin_token_storage *t = arg;
-    if (begin(t, fault) != 0) {
-        return -1;
-    }
-    return finish(t, storage_token_revoke(storage_of(t), id, revoked_ms, fault), change, NULL,
-                  fault);
+    struct storage *s = begin(arg, fault);
+    return s ? finish(s, storage_token_revoke(s, id, revoked_ms, fault), change, NULL, fault) : -1;
 }
 
 static int used(void *arg, const char *id, int64_t used_ms, struct fault *fault)
 {
-    const struct admin_token_storage *t = arg;
-    return storage_token_used(storage_of(t), id, used_ms, fault);
+    return storage_token_used(state_file_storage(arg), id, used_ms, fault);
 }
 
-int admin_token_storage_open(struct admin_token_storage *t, struct admin_token_store *store,
-                             struct fault *fault)
+void admin_token_storage(struct state_file *file, struct admin_token_store *store)
 {
-    *store = (struct admin_token_store){t, load, add, rotate, revoke_token, used};
-    if (!t->storage && t->path && access(t->path, F_OK) == 0) {
-        t->own = storage_open(t->path, fault);
-        return t->own ? 0 : -1;
-    }
-    return 0;
-}
-
-void admin_token_storage_close(struct admin_token_storage *t)
-{
-    storage_close(t->own);
-    t->own = NULL;
+    *store = (struct admin_token_store){file, load, add, rotate, revoke_token, used};
 }

@@ -532,8 +532,9 @@ static void tokens_outlive_the_agent_with_their_audit(void **state)
     f.options.addresses = &address;
     f.options.address_count = 1;
     (void)snprintf(path, sizeof path, "%s/state.db", f.dir);
-    struct admin_token_storage kept = {.path = path};
-    assert_int_equal(admin_token_storage_open(&kept, &f.store, &fault), 0);
+    struct state_file kept = {.path = path};
+    assert_int_equal(state_file_open(&kept, &fault), 0);
+    admin_token_storage(&kept, &f.store);
     admin_fixture_start(&f);
     assert_int_not_equal(access(path, F_OK), 0); /* nothing to keep yet */
     make_token(&f,
@@ -542,8 +543,8 @@ static void tokens_outlive_the_agent_with_their_audit(void **state)
                token, id);
     assert_int_equal(status_with(&f, "GET", "/api/v1/status", token, NULL, NULL), 200);
     admin_fixture_stop(&f);
-    admin_token_storage_close(&kept);
-    assert_int_equal(admin_token_storage_open(&kept, &f.store, &fault), 0);
+    state_file_close(&kept);
+    assert_int_equal(state_file_open(&kept, &fault), 0);
     admin_fixture_start(&f);
     admin_ask_tcp(&f, "GET", "/api/v1/whoami", token, NULL, &reply);
     assert_string_equal(admin_member(&reply, "role"), "editor");
@@ -564,14 +565,14 @@ static void tokens_outlive_the_agent_with_their_audit(void **state)
     assert_int_equal(audit_verify(kept.own, NULL, NULL, 0, &result, &fault), 0);
     assert_int_equal(result.entries, 3);
     assert_int_equal(result.bad, 0);
-    admin_token_storage_close(&kept);
-    assert_int_equal(admin_token_storage_open(&kept, &f.store, &fault), 0);
+    state_file_close(&kept);
+    assert_int_equal(state_file_open(&kept, &fault), 0);
     admin_fixture_start(&f);
     assert_int_equal(status_with(&f, "GET", "/api/v1/status", token, NULL, text), 401);
     assert_string_equal(text, "token_revoked");
     assert_int_equal(admin_tokens_count(admin_server_tokens(f.server)), 2);
     admin_fixture_stop(&f);
-    admin_token_storage_close(&kept);
+    state_file_close(&kept);
     (void)snprintf(command, sizeof command, "rm -f %s*", path);
     assert_int_equal(system(command), 0);
     admin_fixture_free(&f);

@@ -1,0 +1,279 @@
+#include "admin_overrides.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "admin/admin_answer.h"
+
+#define TAGS_MOST 64u
+
+static int64_t wall_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- telling -------------------------------------------------------------------------------- */
+
+static json_t *describe(const char *key, const struct override *o)
+{
+    json_t *body = json_pack("{s:s, s:s, s:s, s:s, s:I, s:o}", "flag", key, "kind",
+                             o->kind == OVERRIDE_PIN ? "pin" : "kill", "reason", o->reason, "setBy",
+                             o->set_by, "setMs", (json_int_t)o->set_ms, "expiresMs",
+                             o->expires_ms ? json_integer(o->expires_ms) : json_null());
+    if (body && o->variant) {
+        json_object_set_new(body, "variant", json_string(o->variant));
+    }
+    return body;
+}
+
+/* Of when it was set: each time is another one. */
+static void etag_of(const struct override *o, char etag[ADMIN_ETAG_MOST])
+{
+    snprintf(etag, ADMIN_ETAG_MOST, "%" PRIx64, (uint64_t)o->set_ms);
+}
+
+struct found {
+    const char *key;
+    const struct override *override;
+    bool exists; /* the flag */
+};
+
+struct all {
+    struct found *found;
+    size_t count;
+    size_t room;
+    bool failed;
+};
+
+static void on_override(void *arg, const char *key, const struct override *override,
+                        const struct model_item *item)
+{
+    struct all *all = arg;
+    if (all->count == all->room) {
+        const size_t room = all->room ? all->room * 2 : 64;
+        struct found *more = realloc(all->found, room * sizeof *more);
+        if (!more) {
+            all->failed = true;
+            return;
+        }
+        all->found = more;
+        all->room = room;
+    }
+    all->found[all->count++] = (struct found){key, override, item && !item->deleted};
+}
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(((const struct found *)a)->key, ((const struct found *)b)->key);
+}
+
+static void list(void *arg, struct admin_request *request, struct admin_answer *answer)
+{
+    const struct admin_overrides *o = arg;
+    struct all all = {0};
+    (void)request;
+    pipeline_override_each(o->pipeline, on_override, &all);
+    json_t *items = all.failed ? NULL : json_array();
+    if (all.count > 1) {
+        qsort(all.found, all.count, sizeof *all.found, by_key);
+    }
+    for (size_t i = 0; items && i < all.count; i++) {
+        json_t *one = describe(all.found[i].key, all.found[i].override);
+        json_object_set_new(one, "exists", json_boolean(all.found[i].exists));
+        json_array_append_new(items, one);
+    }
+    free(all.found);
+    admin_answer_json(answer, 200, items ? json_pack("{s:o}", "items", items) : NULL);
+}
+
+/* ---- changing ------------------------------------------------------------------------------- */
+
+/* May who asks touch this flag, by its key and tags? Else it is answered. */
+static bool is_allowed(const struct model_item *item, const char *key,
+                       const struct admin_request *request, struct admin_answer *answer)
+{
+    const char *tags[TAGS_MOST];
+    size_t count = 0;
+    const json_t *const list = item ? item->as.flag.tags : NULL;
+    for (size_t i = 0; i < json_array_size(list) && count < TAGS_MOST; i++) {
+        const char *tag = json_string_value(json_array_get(list, i));
+        if (tag) {
+            tags[count++] = tag;
+        }
+    }
+    return admin_answer_allowed(answer, request, key, tags, count);
+}
+
+static int check_match(const struct admin_request *request, const struct override *old,
+                       struct admin_error *error)
+{
+    char etag[ADMIN_ETAG_MOST];
+    if (old) {
+        etag_of(old, etag);
+    }
+    return admin_request_check_match(request, old ? etag : NULL, error);
+}
+
+static void change(const struct admin_overrides *o, const char *key, const struct override *wanted,
+                   const struct admin_change *by, const struct admin_request *request,
+                   struct admin_answer *answer)
+{
+    struct override_outcome outcome;
+    struct admin_error error = {0};
+    char etag[ADMIN_ETAG_MOST];
+    if (override_keeper_change(o->keeper, key, wanted, by, request->dry_run, &outcome, &error) !=
+        0) {
+        admin_answer_error(answer, &error);
+        return;
+    }
+    json_t *body =
+        json_pack("{s:s, s:o, s:b, s:I, s:s}", "flag", key, "override",
+                  wanted ? describe(key, wanted) : json_null(), "changed", outcome.changes,
+                  "generation", (json_int_t)outcome.generation, "digest", outcome.digest);
+    if (body && request->dry_run) {
+        json_object_set_new(body, "dryRun", json_true());
+    }
+    if (wanted && !request->dry_run) {
+        etag_of(wanted, etag);
+        admin_answer_etag(answer, etag);
+    }
+    admin_answer_json(answer, 200, body);
+}
+
+static struct admin_change change_of(const struct admin_request *r, const char *action)
+{
+    return (struct admin_change){
+        .action = action,
+        .actor = r->actor->name,
+        .authenticated = r->actor->authenticated,
+        .reason = r->reason,
+        .time_ms = wall_ms(),
+    };
+}
+
+static int read_expiry(const struct admin_request *request, struct override *wanted,
+                       struct admin_error *error)
+{
+    const json_t *expires = json_object_get(request->json, "expiresMs");
+    if (!expires || json_is_null(expires)) {
+        return 0;
+    }
+    wanted->expires_ms = json_integer_value(expires); /* of what is none: 0 */
+    if (wanted->expires_ms <= wanted->set_ms) {
+        admin_error_set(error, 422, "invalid", "expiresMs", "leave it out for no end",
+                        "must be a time to come, in milliseconds since 1970");
+        admin_request_locate(request, &error->fault);
+        return -1;
+    }
+    return 0;
+}
+
+/* The body's members, and the reason. 0, or -1 with *error. */
+static int read_kill(const struct admin_request *request, const struct model_item *item,
+                     struct override *wanted, struct admin_error *error)
+{
+    static const char *const members[] = {"variant", "expiresMs", NULL};
+    if (admin_request_members(request, members, error) != 0) {
+        return -1;
+    }
+    wanted->variant = admin_request_string(request, "variant", OVERRIDE_NAME_MAX, false, error);
+    if (error->status || read_expiry(request, wanted, error) != 0) {
+        return -1;
+    }
+    if (wanted->variant) {
+        wanted->kind = OVERRIDE_PIN;
+        if (item && override_variation(wanted, &item->as.flag) < 0) {
+            admin_error_set(error, 422, "unknown_variant", "variant",
+                            "give a variant's key, or an index",
+                            "the flag has no variant \"%.96s\"", wanted->variant);
+            admin_request_locate(request, &error->fault);
+            return -1;
+        }
+    }
+    return request->reason ? 0
+                           : admin_error_set(error, 422, "reason_required", "comment",
+                                             "send the header X-Reason, or the member comment",
+                                             "say why the flag is killed");
+}
+
+static void kill_flag(void *arg, struct admin_request *request, struct admin_answer *answer)
+{
+    const struct admin_overrides *o = arg;
+    const char *key = admin_request_value(request, "key");
+    const struct model_item *item = pipeline_in_force(o->pipeline, IMAGE_FLAG, key);
+    struct admin_change by = change_of(request, "flag.kill");
+    struct admin_error error = {0};
+    struct override wanted = {
+        .kind = OVERRIDE_KILL,
+        .reason = request->reason,
+        .set_by = by.actor,
+        .set_ms = by.time_ms,
+    };
+    if (!is_allowed(item, key, request, answer)) {
+        return;
+    }
+    if (read_kill(request, item, &wanted, &error) != 0 ||
+        check_match(request, pipeline_override(o->pipeline, key), &error) != 0) {
+        admin_answer_error(answer, &error);
+        return;
+    }
+    by.action = wanted.kind == OVERRIDE_PIN ? "flag.pin" : "flag.kill";
+    change(o, key, &wanted, &by, request, answer);
+}
+
+static void revive(void *arg, struct admin_request *request, struct admin_answer *answer)
+{
+    static const char *const members[] = {NULL};
+    const struct admin_overrides *o = arg;
+    const char *key = admin_request_value(request, "key");
+    const struct override *const old = pipeline_override(o->pipeline, key);
+    const struct admin_change by = change_of(request, "flag.revive");
+    struct admin_error error = {0};
+    if (!is_allowed(pipeline_in_force(o->pipeline, IMAGE_FLAG, key), key, request, answer)) {
+        return;
+    }
+    if (admin_request_members(request, members, &error) != 0 ||
+        check_match(request, old, &error) != 0 ||
+        (!old && admin_error_set(&error, 404, "not_overridden", "key",
+                                 "GET " ADMIN_ROOT "/overrides lists those that are",
+                                 "flag \"%.128s\" is not overridden", key) != 0)) {
+        admin_answer_error(answer, &error);
+        return;
+    }
+    change(o, key, NULL, &by, request, answer);
+}
+
+static const struct admin_route routes[] = {
+    {.method = ADMIN_GET,
+     .pattern = ADMIN_ROOT "/overrides",
+     .least = ADMIN_ROLE_VIEWER,
+     .handler = list,
+     .summary = "The flags that are killed or pinned: by whom, why, until when"},
+    {.method = ADMIN_POST,
+     .pattern = ADMIN_ROOT "/flags/{key}/kill",
+     .least = ADMIN_ROLE_EDITOR,
+     .handler = kill_flag,
+     .summary = "Serve everybody the off variation, or `variant`, whatever the definition says; "
+                "until expiresMs, where that is given; a reason is required",
+     .body = ADMIN_BODY_OPTIONAL,
+     .body_most = 64u << 10,
+     .changes = true},
+    {.method = ADMIN_POST,
+     .pattern = ADMIN_ROOT "/flags/{key}/revive",
+     .least = ADMIN_ROLE_EDITOR,
+     .handler = revive,
+     .summary = "Serve what the definition says again",
+     .body = ADMIN_BODY_OPTIONAL,
+     .body_most = 64u << 10,
+     .changes = true},
+};
+
+int admin_overrides_add(struct admin_overrides *o, struct admin_server *server)
+{
+    return admin_server_add(server, routes, sizeof routes / sizeof *routes, o);
+}

@@ -1,0 +1,19 @@
+/*
+ * admin_overrides.h - kill switches over the API: /flags/{key}/kill and /revive, /overrides.
+ */
+#ifndef FFSHM_AGENT_ADMIN_OVERRIDES_H
+#define FFSHM_AGENT_ADMIN_OVERRIDES_H
+
+#include "admin/admin_server.h"
+#include "override_keeper.h"
+
+/* What the routes work on; borrowed, must stay. */
+struct admin_overrides {
+    struct pipeline *pipeline;
+    struct override_keeper *keeper;
+};
+
+/* 0, or -1: no memory. */
+int admin_overrides_add(struct admin_overrides *o, struct admin_server *server);
+
+#endif

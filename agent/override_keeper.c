@@ -1,0 +1,350 @@
+#include "override_keeper.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "admin/audit.h"
+#include "log.h"
+
+#define LOOK_MOST_MS 60000 /* the wall clock may be set meanwhile */
+#define EXPIRE_AT_ONCE 64
+
+struct override_keeper {
+    struct pipeline *pipeline;
+    struct publisher *publisher;
+    struct state_file *state;
+    struct event *expiry;
+    size_t count; /* that are in force */
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- storing -------------------------------------------------------------------------------- */
+
+/* For the audit; NULL: there is no override, or no memory. */
+static char *describe(const struct override *o)
+{
+    if (!o) {
+        return NULL;
+    }
+    json_t *body = json_pack("{s:s, s:s*, s:s, s:s, s:I, s:I}", "kind",
+                             o->kind == OVERRIDE_PIN ? "pin" : "kill", "variant", o->variant,
+                             "reason", o->reason, "setBy", o->set_by, "setMs",
+                             (json_int_t)o->set_ms, "expiresMs", (json_int_t)o->expires_ms);
+    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    json_decref(body);
+    return text;
+}
+
+static int put(struct storage *s, const char *key, const struct override *o, struct fault *fault)
+{
+    const struct storage_override row = {
+        .flag = key,
+        .kind = o->kind == OVERRIDE_PIN ? STORAGE_PIN : STORAGE_KILL,
+        .variant = o->variant,
+        .reason = o->reason,
+        .set_by = o->set_by,
+        .set_ms = o->set_ms,
+        .expires_ms = o->expires_ms,
+    };
+    return storage_override_put(s, &row, fault);
+}
+
+/* One that is not stored is cleared all the same: it may have come from a file that was replaced.
+ */
+static int delete (struct storage *s, const char *key, struct fault *fault)
+{
+    return storage_override_delete(s, key, fault) < 0 ? -1 : 0;
+}
+
+struct edit {
+    const char *key;
+    const struct override *override; /* NULL: to be cleared */
+    char *before;
+    char *after;
+};
+
+static int store(struct override_keeper *k, const struct edit *e, const struct admin_change *change,
+                 const char *digest, struct fault *fault)
+{
+    struct storage_audit entry = {
+        .time_ms = change->time_ms,
+        .actor = change->actor,
+        .authenticated = change->authenticated,
+        .action = change->action,
+        .target = e->key,
+        .before = e->before,
+        .after = e->after,
+        .reason = change->reason,
+        .digest = digest,
+    };
+    struct storage *s = state_file_make(k->state, fault);
+    if (!s || storage_begin_durable(s, fault) != 0) {
+        return -1;
+    }
+    if ((e->override ? put(s, e->key, e->override, fault) : delete (s, e->key, fault)) == 0 &&
+        audit_append(s, &entry, fault) == 0 && storage_commit(s, fault) == 0) {
+        return 0;
+    }
+    storage_rollback(s);
+    return -1;
+}
+
+/* ---- changing ------------------------------------------------------------------------------- */
+
+static void digest_text(const uint64_t digest[2], char text[OVERRIDE_DIGEST])
+{
+    snprintf(text, OVERRIDE_DIGEST, "%016" PRIx64 "%016" PRIx64, digest[1], digest[0]);
+}
+
+static int refuse(struct admin_error *error, unsigned status, const char *code,
+                  const struct fault *fault)
+{
+    *error = (struct admin_error){status, code, *fault};
+    return -1;
+}
+
+/* The change is open. 0: compiled; *outcome tells. */
+static int compile(struct override_keeper *k, const struct edit *e,
+                   struct override_outcome *outcome, struct admin_error *error)
+{
+    struct publisher_stats published;
+    struct fault fault = {0};
+    uint64_t digest[2];
+    if ((e->override ? pipeline_change_override(k->pipeline, e->key, e->override, &fault)
+                     : pipeline_change_clear(k->pipeline, e->key, &fault)) != 0) {
+        return refuse(error, 422, "invalid", &fault);
+    }
+    if (pipeline_change_compile(k->pipeline, digest, &fault) != 0) {
+        return refuse(error, 503, "compile_failed", &fault);
+    }
+    publisher_stats(k->publisher, &published);
+    outcome->changes = memcmp(digest, published.digest, sizeof published.digest) != 0;
+    outcome->generation = published.generation;
+    digest_text(digest, outcome->digest);
+    return 0;
+}
+
+static void await_expiry(struct override_keeper *k);
+
+static int publish(struct override_keeper *k, const struct edit *e,
+                   struct override_outcome *outcome, struct admin_error *error)
+{
+    struct publisher_stats published;
+    struct fault fault = {0};
+    k->count += e->override && !e->before;
+    k->count -= !e->override;
+    await_expiry(k);
+    if (pipeline_change_publish(k->pipeline, &fault) != 0) {
+        return refuse(error, 503, "publish_failed", &fault);
+    }
+    publisher_stats(k->publisher, &published);
+    outcome->generation = published.generation;
+    return 0;
+}
+
+static int run(struct override_keeper *k, const struct edit *e, const struct admin_change *change,
+               bool dry_run, struct override_outcome *outcome, struct admin_error *error)
+{
+    struct fault fault = {0};
+    if (pipeline_change_begin(k->pipeline) != 0) {
+        return admin_error_set(error, 503, "too_busy", NULL, "try again",
+                               "another change is under way");
+    }
+    if (compile(k, e, outcome, error) != 0) {
+        pipeline_change_undo(k->pipeline);
+        return -1;
+    }
+    if (dry_run) {
+        pipeline_change_undo(k->pipeline);
+        return 0;
+    }
+    if (store(k, e, change, outcome->digest, &fault) != 0) {
+        pipeline_change_undo(k->pipeline);
+        return admin_error_not_stored(error, &fault);
+    }
+    LOG_EVENT(LOG_LEVEL_WARNING, "override-changed", log_text("action", change->action),
+              log_text("flag", e->key), log_text("actor", change->actor),
+              log_text("reason", change->reason ? change->reason : ""));
+    return publish(k, e, outcome, error);
+}
+
+int override_keeper_change(struct override_keeper *k, const char *key,
+                           const struct override *override, const struct admin_change *change,
+                           bool dry_run, struct override_outcome *outcome,
+                           struct admin_error *error)
+{
+    const struct override *const old = pipeline_override(k->pipeline, key);
+    if (!state_file_keeps(k->state)) {
+        return admin_error_set(error, 503, "no_storage", NULL,
+                               "give the agent a state file (setting state)",
+                               "there is nothing to keep an override in");
+    }
+    if (override && !old && k->count >= OVERRIDES_MOST) {
+        return admin_error_set(error, 507, "too_many_overrides", NULL, "revive some",
+                               "%u flags are overridden, as many as can be", OVERRIDES_MOST);
+    }
+    struct edit e = {key, override, describe(old), describe(override)};
+    int result;
+    if ((old && !e.before) || (override && !e.after)) {
+        result = admin_error_set(error, 503, "no_memory", NULL, "try again", "out of memory");
+    } else {
+        result = run(k, &e, change, dry_run, outcome, error);
+    }
+    free(e.before);
+    free(e.after);
+    return result;
+}
+
+/* ---- expiring ------------------------------------------------------------------------------- */
+
+static void arm(struct override_keeper *k, int64_t ms)
+{
+    const struct timeval wait = {(time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000)};
+    if (event_add(k->expiry, &wait) != 0) {
+        LOG_EVENT(LOG_LEVEL_ERROR, "override-expiry-failed", log_text("cause", "out of memory"));
+    }
+}
+
+/* Until the next one expires, or the time comes to look whether the clock was set. */
+static void await_expiry(struct override_keeper *k)
+{
+    struct storage *s = state_file_storage(k->state);
+    int64_t next = INT64_MAX;
+    struct fault fault = {0};
+    if (s && storage_override_next(s, &next, &fault) != 0) {
+        log_fault(LOG_LEVEL_ERROR, "override-expiry-failed", &fault);
+        arm(k, LOOK_MOST_MS);
+        return;
+    }
+    if (next == INT64_MAX) {
+        event_del(k->expiry);
+        return;
+    }
+    const int64_t now = now_ms();
+    const int64_t left = next > now ? next - now : 0;
+    arm(k, left < LOOK_MOST_MS ? left : LOOK_MOST_MS);
+}
+
+struct due {
+    char *keys[EXPIRE_AT_ONCE];
+    size_t count;
+};
+
+static int on_due(void *arg, const struct storage_override *row)
+{
+    struct due *d = arg;
+    d->keys[d->count] = strdup(row->flag);
+    d->count += d->keys[d->count] != NULL;
+    return 0;
+}
+
+static int expire(struct override_keeper *k, const char *key)
+{
+    const struct admin_change change = {
+        .action = "override.expire",
+        .actor = "ffagent",
+        .authenticated = "the agent itself",
+        .time_ms = now_ms(),
+    };
+    struct override_outcome outcome;
+    struct admin_error error = {0};
+    if (override_keeper_change(k, key, NULL, &change, false, &outcome, &error) != 0) {
+        log_fault(LOG_LEVEL_ERROR, "override-expiry-failed", &error.fault);
+        return -1;
+    }
+    return 0;
+}
+
+static void on_expiry(evutil_socket_t fd, short what, void *arg)
+{
+    struct override_keeper *k = arg;
+    struct storage *s = state_file_storage(k->state);
+    struct due due = {.count = 0};
+    struct fault fault = {0};
+    bool failed = false;
+    (void)fd, (void)what;
+    if (s && storage_override_due(s, now_ms(), EXPIRE_AT_ONCE, on_due, &due, &fault) != 0) {
+        log_fault(LOG_LEVEL_ERROR, "override-expiry-failed", &fault);
+        failed = true;
+    }
+    for (size_t i = 0; i < due.count; i++) {
+        failed = expire(k, due.keys[i]) != 0 || failed;
+        free(due.keys[i]);
+    }
+    if (failed) {
+        arm(k, LOOK_MOST_MS);
+    } else {
+        await_expiry(k);
+    }
+}
+
+/* ---- loading -------------------------------------------------------------------------------- */
+
+static int on_stored(void *arg, const struct storage_override *row)
+{
+    struct override_keeper *k = arg;
+    const struct override o = {
+        .kind = row->kind == STORAGE_PIN ? OVERRIDE_PIN : OVERRIDE_KILL,
+        .variant = row->variant,
+        .reason = row->reason,
+        .set_by = row->set_by,
+        .set_ms = row->set_ms,
+        .expires_ms = row->expires_ms,
+    };
+    struct fault fault = {0};
+    if (pipeline_override_load(k->pipeline, row->flag, &o, &fault) == 0) {
+        k->count++;
+    } else {
+        log_fault(LOG_LEVEL_ERROR, "override-ignored", &fault);
+    }
+    return 0;
+}
+
+void override_keeper_load(struct override_keeper *k)
+{
+    struct storage *s = state_file_storage(k->state);
+    struct fault fault = {0};
+    if (s && storage_override_list(s, NULL, 0, on_stored, k, &fault) != 0) {
+        log_fault(LOG_LEVEL_ERROR, "overrides-not-loaded", &fault);
+    }
+    if (k->count > 0) {
+        LOG_EVENT(LOG_LEVEL_WARNING, "overridden", log_number("flags", (int64_t)k->count));
+    }
+    await_expiry(k);
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+struct override_keeper *override_keeper_new(struct event_base *base, struct pipeline *pipeline,
+                                            struct publisher *publisher, struct state_file *state)
+{
+    struct override_keeper *k = calloc(1, sizeof *k);
+    if (!k) {
+        return NULL;
+    }
+    *k = (struct override_keeper){.pipeline = pipeline, .publisher = publisher, .state = state};
+    k->expiry = evtimer_new(base, on_expiry, k);
+    if (!k->expiry) {
+        free(k);
+        return NULL;
+    }
+    return k;
+}
+
+void override_keeper_free(struct override_keeper *k)
+{
+    if (k) {
+        event_free(k->expiry);
+        free(k);
+    }
+}
