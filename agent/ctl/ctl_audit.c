@@ -150,6 +150,9 @@ static void row(const json_t *item, table_cells cells)
     table_text(cells[3], item, "action");
     table_text(cells[4], item, "target");
     table_text(cells[5], item, "reason");
+    if (json_is_true(json_object_get(item, "malformed"))) {
+        snprintf(cells[3], TABLE_CELL, "(malformed)"); /* nobody has written it by the agent */
+    }
 }
 
 static void print_list(const struct ctl *ctl, const json_t *body)
