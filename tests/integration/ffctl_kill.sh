@@ -162,6 +162,10 @@ ctl 0 revive shop
 says '"override":null'
 serves shop '{"b":[1,2.5]}' TARGET_MATCH
 
+ctl 1 kill shop --reason launch --variant no-such-variant
+complains 'ffctl kill: ' 'no-such-variant' '(422)'
+serves shop '{"b":[1,2.5]}' TARGET_MATCH
+
 step "--for ends by itself"
 ctl 0 kill gate --reason 'for a moment' --for 1s
 says '"kind":"kill"' '"expiresMs":1'
@@ -245,6 +249,8 @@ else
     ctl_of_nobody 1 revive shop
     complains '(403)'
     ctl_of_nobody 0 overrides --text
+    says 'because I may'
+    ctl_of_nobody 0 audit --target shop --text
     says 'because I may'
     ctl 0 audit verify
     says '"bad":null'
