@@ -31,6 +31,10 @@ static const struct command {
     {"lint", ctl_lint, "check definition files"},
     {"status", ctl_status, "is a snapshot there, is the agent alive"},
     {"snapshot", ctl_snapshot, "list, verify or dump published snapshots"},
+    {"kill", ctl_kill, "turn a flag off for everybody, or serve one variant"},
+    {"revive", ctl_revive, "end that: the flag is as it is defined"},
+    {"overrides", ctl_overrides, "the flags that are killed or pinned, and why"},
+    {"audit", ctl_audit, "who changed what, when and why; is the trail whole"},
     {"whoami", ctl_whoami, "who the agent takes you for, and what you may"},
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
@@ -68,7 +72,8 @@ static int help(void)
 {
     fputs("usage: ffctl [--dir DIR] [--json|--text] COMMAND [OPTION]...\n"
           "\n"
-          "Looks at feature flags in shared memory and in definition files.\n"
+          "Looks at feature flags in shared memory and in definition files, and overrides\n"
+          "them through the agent.\n"
           "\n",
           stdout);
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
@@ -95,6 +100,7 @@ static int help(void)
         "  ffctl explain new-checkout --key user-123 --flags flags.yaml\n"
         "  ffctl lint flags/*.yaml\n"
         "  ffctl status\n"
+        "  ffctl kill new-checkout --reason 'wrong prices'\n"
         "\n"
         "Colour is used on a terminal only, and never where NO_COLOR is set.\n",
         stdout);

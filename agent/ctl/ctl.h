@@ -25,10 +25,14 @@ struct ctl {
 /* argv[0] is the command's name. Returns an enum ctl_exit. */
 typedef int ctl_run_fn(struct ctl *ctl, int argc, char **argv);
 
+ctl_run_fn ctl_audit;
 ctl_run_fn ctl_eval;
 ctl_run_fn ctl_explain;
 ctl_run_fn ctl_flags_state;
+ctl_run_fn ctl_kill;
 ctl_run_fn ctl_lint;
+ctl_run_fn ctl_overrides;
+ctl_run_fn ctl_revive;
 ctl_run_fn ctl_snapshot;
 ctl_run_fn ctl_status;
 ctl_run_fn ctl_whoami;

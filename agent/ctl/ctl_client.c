@@ -16,6 +16,7 @@
 #include "admin/admin_server.h"
 #include "catalog/document.h"
 #include "ctl_files.h"
+#include "ctl_output.h"
 #include "ffshm.h"
 
 #define CONNECT_S 5L
@@ -312,6 +313,27 @@ void client_free(struct client_answer *answer)
     json_decref(answer->json);
     free(answer->text);
     *answer = (struct client_answer){0};
+}
+
+void client_print(const struct client_answer *answer)
+{
+    output_bytes(answer->text ? answer->text : "", answer->length);
+    output_text("\n");
+}
+
+int client_show(const struct ctl *ctl, const char *path,
+                void (*text)(const struct ctl *ctl, const json_t *body))
+{
+    const struct client_request request = {.path = path};
+    struct client_answer answer;
+    const int code = client_ask(ctl, &request, &answer);
+    if (code == CTL_OK && ctl->json) {
+        client_print(&answer);
+    } else if (code == CTL_OK) {
+        text(ctl, answer.json);
+    }
+    client_free(&answer);
+    return code;
 }
 
 char *client_segment(const char *text)

@@ -41,6 +41,13 @@ int client_ask(const struct ctl *ctl, const struct client_request *request,
                struct client_answer *answer);
 void client_free(struct client_answer *answer);
 
+/* The answer's body as it came, and a newline. */
+void client_print(const struct client_answer *answer);
+
+/* Gets the path and prints the answer: as it came, or by text. Returns as client_ask. */
+int client_show(const struct ctl *ctl, const char *path,
+                void (*text)(const struct ctl *ctl, const json_t *body));
+
 /* One segment of a path, percent-encoded; malloc'ed, NULL: no memory. */
 char *client_segment(const char *text);
 

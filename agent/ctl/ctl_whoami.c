@@ -48,8 +48,9 @@ static void print_line(const char *name, const char *text)
     output_text("\n");
 }
 
-static void print_text(const json_t *body)
+static void print_text(const struct ctl *ctl, const json_t *body)
 {
+    (void)ctl; /* nothing is coloured */
     static const char *const names[] = {"actor", "role", "authenticated", "token"};
     static const char *const shown[] = {"you are", "role", "known by", "token"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -76,15 +77,5 @@ int ctl_whoami(struct ctl *ctl, int argc, char **argv)
         return option == OPTIONS_WORD ? ctl_usage(ctl, "'%s' is one word too many", optarg)
                                       : CTL_USAGE;
     }
-    const struct client_request request = {.path = "/whoami"};
-    struct client_answer answer;
-    const int code = client_ask(ctl, &request, &answer);
-    if (code == CTL_OK && ctl->json) {
-        output_bytes(answer.text, answer.length);
-        output_text("\n");
-    } else if (code == CTL_OK) {
-        print_text(answer.json);
-    }
-    client_free(&answer);
-    return code;
+    return client_show(ctl, "/whoami", print_text);
 }

@@ -32,6 +32,7 @@ _ffctl_read() {
         --dir=*) store=("${words[i]}") ;;
         --dir) store=(--dir "${words[++i]}") ;;
         --key | --kind | --attr | --type | --default | --context | --max-silence) ((++i)) ;;
+        --reason | --variant | --for | --limit | --after | --actor | --action | --target) ((++i)) ;;
         --flags | --flags=*)
             [[ ${words[i]} == --flags ]] && ((++i))
             in_files=yes
@@ -86,9 +87,15 @@ _ffctl_value() { # _ffctl_value OPTION: completes its value; false: it has none
     --kind) _ffctl_reply user ;;
     --type) _ffctl_reply bool int double string any json ;;
     --default) _ffctl_reply true false null ;;
+    --for) _ffctl_reply 30m 2h 1d 7d ;;
     --context | --key | --attr | --max-silence) ;;
+    --reason | --variant | --limit | --after | --actor | --action | --target) ;;
     *) return 1 ;;
     esac
+}
+
+_ffctl_published() { # the keys of the flags that are published
+    _ffctl_lines < <("${COMP_WORDS[0]}" snapshot dump --keys --text "${store[@]}" 2>/dev/null)
 }
 
 _ffctl_query() { # eval, explain
@@ -101,8 +108,26 @@ _ffctl_query() { # eval, explain
         _ffctl_files
     fi
     if [[ -z $batch && -z $word ]]; then
-        _ffctl_lines < <("${COMP_WORDS[0]}" snapshot dump --keys --text "${store[@]}" 2>/dev/null)
+        _ffctl_published
     fi
+}
+
+_ffctl_override() { # kill, revive
+    if [[ $cur == -* ]]; then
+        _ffctl_reply --reason --dry-run "${common[@]}"
+        [[ $command == kill ]] && _ffctl_reply --variant --for --yes
+    elif [[ -z $word ]]; then
+        _ffctl_published
+    fi
+}
+
+_ffctl_audit() {
+    if [[ $cur != -* ]]; then
+        [[ -z $word ]] && _ffctl_reply list verify
+        return
+    fi
+    [[ $word != verify ]] && common+=(--limit --after --actor --action --target)
+    _ffctl_reply "${common[@]}"
 }
 
 _ffctl_flags_state() {
@@ -129,6 +154,7 @@ _ffctl_snapshot() {
 _ffctl() {
     local words=() cut='' command='' word='' batch='' in_files='' store=() prefix=''
     local common=(--dir --json --text --help)
+    local commands=(eval explain flags-state lint status snapshot kill revive overrides audit whoami)
     COMPREPLY=()
     _ffctl_join
     _ffctl_read
@@ -142,8 +168,8 @@ _ffctl() {
         return
     fi
     case $command in
-    '') _ffctl_reply eval explain flags-state lint status snapshot whoami help "${common[@]}" --version ;;
-    help) _ffctl_reply eval explain flags-state lint status snapshot whoami ;;
+    '') _ffctl_reply "${commands[@]}" help "${common[@]}" --version ;;
+    help) _ffctl_reply "${commands[@]}" ;;
     eval | explain) _ffctl_query ;;
     flags-state) _ffctl_flags_state ;;
     lint)
@@ -155,7 +181,9 @@ _ffctl() {
         ;;
     snapshot) _ffctl_snapshot ;;
     status) _ffctl_reply --max-silence "${common[@]}" ;;
-    whoami) _ffctl_reply "${common[@]}" ;;
+    kill | revive) _ffctl_override ;;
+    audit) _ffctl_audit ;;
+    overrides | whoami) _ffctl_reply "${common[@]}" ;;
     esac
 }
 

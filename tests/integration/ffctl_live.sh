@@ -172,6 +172,26 @@ complete_line ffctl eval --flags "$file" "$work/flag" # one more file
 prints "$file"
 complete_line ffctl status --max
 prints --max-silence
+complete_line ffctl o
+prints overrides
+for command in kill revive; do
+    complete_line ffctl $command c
+    prints color
+    complete_line ffctl $command --reason why c
+    prints color
+    complete_line ffctl $command color c
+    prints ''
+done
+complete_line ffctl kill color --variant x --f
+prints --for
+complete_line ffctl kill color --for 3
+prints 30m
+complete_line ffctl audit --actor list v
+prints verify
+complete_line ffctl audit --l
+prints --limit
+complete_line ffctl audit verify --l
+prints ''
 complete_line ffctl snapshot --dir="$store" v
 prints verify
 complete_line ffctl snapshot v
