@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "admin/admin_answer.h"
+#include "log.h"
 
 #define TAGS_MOST 64u
 
@@ -19,12 +20,12 @@ static int64_t wall_ms(void)
 
 /* ---- telling -------------------------------------------------------------------------------- */
 
-static json_t *describe(const char *key, const struct override *o)
+static json_t *describe(const struct override *o)
 {
-    json_t *body = json_pack("{s:s, s:s, s:s, s:s, s:I, s:o}", "flag", key, "kind",
-                             o->kind == OVERRIDE_PIN ? "pin" : "kill", "reason", o->reason, "setBy",
-                             o->set_by, "setMs", (json_int_t)o->set_ms, "expiresMs",
-                             o->expires_ms ? json_integer(o->expires_ms) : json_null());
+    json_t *body =
+        json_pack("{s:s, s:s, s:s, s:I, s:o}", "kind", o->kind == OVERRIDE_PIN ? "pin" : "kill",
+                  "reason", o->reason, "setBy", o->set_by, "setMs", (json_int_t)o->set_ms,
+                  "expiresMs", o->expires_ms ? json_integer(o->expires_ms) : json_null());
     if (body && o->variant) {
         json_object_set_new(body, "variant", json_string(o->variant));
     }
@@ -83,7 +84,8 @@ static void list(void *arg, struct admin_request *request, struct admin_answer *
         qsort(all.found, all.count, sizeof *all.found, by_key);
     }
     for (size_t i = 0; items && i < all.count; i++) {
-        json_t *one = describe(all.found[i].key, all.found[i].override);
+        json_t *one = describe(all.found[i].override);
+        json_object_set_new(one, "flag", json_string(all.found[i].key));
         json_object_set_new(one, "exists", json_boolean(all.found[i].exists));
         json_array_append_new(items, one);
     }
@@ -126,6 +128,7 @@ static void change(const struct admin_overrides *o, const char *key, const struc
     struct override_outcome outcome;
     struct admin_error error = {0};
     char etag[ADMIN_ETAG_MOST];
+    char generation[LOG_GENERATION];
     if (override_keeper_change(o->keeper, key, wanted, by, request->dry_run, &outcome, &error) !=
         0) {
         admin_answer_error(answer, &error);
@@ -133,11 +136,11 @@ static void change(const struct admin_overrides *o, const char *key, const struc
     }
     json_t *body =
         json_pack("{s:s, s:o, s:b, s:I, s:s}", "flag", key, "override",
-                  wanted ? describe(key, wanted) : json_null(), "changed", outcome.changes,
-                  "generation", (json_int_t)outcome.generation, "digest", outcome.digest);
-    if (body && request->dry_run) {
-        json_object_set_new(body, "dryRun", json_true());
-    }
+                  wanted ? describe(wanted) : json_null(), "changed", outcome.changes, "generation",
+                  (json_int_t)outcome.generation, "digest", outcome.digest);
+    json_object_set_new(body, "generationText",
+                        json_string(log_generation(outcome.generation, generation)));
+    json_object_set_new(body, "dryRun", json_boolean(request->dry_run));
     if (wanted && !request->dry_run) {
         etag_of(wanted, etag);
         admin_answer_etag(answer, etag);

@@ -479,6 +479,9 @@ static void open_state(struct agent *a)
     a->state.path = *path && strcmp(path, CONFIG_NO_STATE) != 0 ? path : NULL;
     if (state_file_open(&a->state, &fault) != 0) {
         log_fault(LOG_LEVEL_ERROR, "state-failed", &fault);
+        LOG_EVENT(LOG_LEVEL_WARNING, "nothing-kept",
+                  log_text("text", "kill switches and tokens that are in it are not in force, and "
+                                   "none can be made"));
         a->state.path = NULL;
     }
 }

@@ -163,7 +163,7 @@ says '"override":null'
 serves shop '{"b":[1,2.5]}' TARGET_MATCH
 
 ctl 1 kill shop --reason launch --variant no-such-variant
-complains 'ffctl kill: ' 'no-such-variant' '(422)'
+complains 'ffctl kill: ' 'no-such-variant' '(422, line 1)'
 serves shop '{"b":[1,2.5]}' TARGET_MATCH
 
 step "--for ends by itself"
