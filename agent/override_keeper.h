@@ -30,9 +30,10 @@ struct override_outcome {
     bool changes;                 /* it is another one than what is published */
     uint64_t generation;          /* that is published now */
 };
-/* override NULL: clears the one there is. change: of the audit entry; its target is the key. dry_run: only *outcome. 0: stored, and the next evaluation in every process of the host
-   sees it; or -1 with *error: nothing has changed, or (503, "publish_failed") it is stored, and
-   published as soon as that is possible. */
+/* override NULL: clears the one there is. change: of the audit entry; its target is the key.
+   dry_run: only *outcome. 0: stored, and the next evaluation in every process of the host sees it;
+   or -1 with *error: nothing has changed, or (503, "publish_failed") it is stored, and published as
+   soon as that is possible. */
 int override_keeper_change(struct override_keeper *k, const char *key,
                            const struct override *override, const struct admin_change *change,
                            bool dry_run, struct override_outcome *outcome,

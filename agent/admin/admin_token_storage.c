@@ -153,7 +153,8 @@ static int rotate(void *arg, const char *id, const struct admin_token *next, int
     char *after = describe(next);
     int result = row_of(next, &row, &limits, fault);
     if (result == 0 && (s = begin(arg, fault)) != NULL) {
-        result = finish(s, storage_token_rotate(s, id, &row, until_ms, fault), change, after, fault);
+        result =
+            finish(s, storage_token_rotate(s, id, &row, until_ms, fault), change, after, fault);
     } else {
         result = -1;
     }
