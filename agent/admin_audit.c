@@ -38,10 +38,10 @@ static json_t *describe(const struct storage_audit *e)
 
 static int on_entry(void *arg, const struct storage_audit *e)
 {
-    /* A row that nobody can have written has no texts to rely on. */
-    json_t *item = e->malformed
-                       ? json_pack("{s:I, s:b}", "number", (json_int_t)e->number, "malformed", 1)
-                       : describe(e);
+    json_t *item = e->malformed ? NULL : describe(e);
+    if (!item) { /* a row that nobody can have written: no text of it can be relied on */
+        item = json_pack("{s:I, s:b}", "number", (json_int_t)e->number, "malformed", 1);
+    }
     return json_array_append_new(arg, item);
 }
 

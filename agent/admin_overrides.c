@@ -9,8 +9,6 @@
 #include "admin/admin_answer.h"
 #include "log.h"
 
-#define TAGS_MOST 64u
-
 static int64_t wall_ms(void)
 {
     struct timespec now;
@@ -99,16 +97,18 @@ static void list(void *arg, struct admin_request *request, struct admin_answer *
 static bool is_allowed(const struct model_item *item, const char *key,
                        const struct admin_request *request, struct admin_answer *answer)
 {
-    const char *tags[TAGS_MOST];
-    size_t count = 0;
     const json_t *const list = item ? item->as.flag.tags : NULL;
-    for (size_t i = 0; i < json_array_size(list) && count < TAGS_MOST; i++) {
+    const char **tags = calloc(json_array_size(list) + 1, sizeof *tags);
+    size_t count = 0;
+    for (size_t i = 0; tags && i < json_array_size(list); i++) {
         const char *tag = json_string_value(json_array_get(list, i));
         if (tag) {
             tags[count++] = tag;
         }
     }
-    return admin_answer_allowed(answer, request, key, tags, count);
+    const bool allowed = admin_answer_allowed(answer, request, key, tags, count);
+    free(tags);
+    return allowed;
 }
 
 static int check_match(const struct admin_request *request, const struct override *old,
@@ -176,6 +176,12 @@ static int read_expiry(const struct admin_request *request, struct override *wan
     return 0;
 }
 
+static bool has_reason(const struct admin_request *request)
+{
+    const char *reason = request->reason;
+    return reason && reason[strspn(reason, " \t\r\n")] != '\0';
+}
+
 /* The body's members, and the reason. 0, or -1 with *error. */
 static int read_kill(const struct admin_request *request, const struct model_item *item,
                      struct override *wanted, struct admin_error *error)
@@ -198,10 +204,10 @@ static int read_kill(const struct admin_request *request, const struct model_ite
             return -1;
         }
     }
-    return request->reason ? 0
-                           : admin_error_set(error, 422, "reason_required", "comment",
-                                             "send the header X-Reason, or the member comment",
-                                             "say why the flag is killed");
+    return has_reason(request) ? 0
+                               : admin_error_set(error, 422, "reason_required", "comment",
+                                                 "send the header X-Reason, or the member comment",
+                                                 "say why the flag is killed");
 }
 
 static void kill_flag(void *arg, struct admin_request *request, struct admin_answer *answer)

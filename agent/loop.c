@@ -471,18 +471,21 @@ static void log_notices(const struct config *c)
 static void open_state(struct agent *a)
 {
     const char *path = config_text(a->config, CONFIG_STATE);
+    const bool keeps = *path && strcmp(path, CONFIG_NO_STATE) != 0;
     struct fault fault = {0};
     if (a->client) {
         a->state.shared = launchdarkly_client_storage(a->client);
-        return;
+    } else if (keeps) {
+        a->state.path = path;
+        if (state_file_open(&a->state, &fault) != 0) {
+            log_fault(LOG_LEVEL_ERROR, "state-failed", &fault);
+            a->state.path = NULL;
+        }
     }
-    a->state.path = *path && strcmp(path, CONFIG_NO_STATE) != 0 ? path : NULL;
-    if (state_file_open(&a->state, &fault) != 0) {
-        log_fault(LOG_LEVEL_ERROR, "state-failed", &fault);
+    if (keeps && !state_file_keeps(&a->state)) {
         LOG_EVENT(LOG_LEVEL_WARNING, "nothing-kept",
-                  log_text("text", "kill switches and tokens that are in it are not in force, and "
-                                   "none can be made"));
-        a->state.path = NULL;
+                  log_text("text", "kill switches and tokens that are in the state file are not in "
+                                   "force, and none can be made"));
     }
 }
 

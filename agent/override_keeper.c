@@ -10,15 +10,18 @@
 #include "admin/audit.h"
 #include "log.h"
 
-#define LOOK_MOST_MS 60000 /* the wall clock may be set meanwhile */
-#define EXPIRE_AT_ONCE 64
+#define LOOK_MOST_MS 60000 /* the wall clock may be set meanwhile; what failed is tried again */
+#define EXPIRE_AT_ONCE 64  /* each waits for the disk */
+
+#define PUBLISH_FAILED "publish_failed"
 
 struct override_keeper {
     struct pipeline *pipeline;
     struct publisher *publisher;
     struct state_file *state;
     struct event *expiry;
-    size_t count; /* that are in force */
+    size_t count;     /* that are in force */
+    int64_t tried_ms; /* when those that had expired were cleared, or were tried to be */
 };
 
 static int64_t now_ms(void)
@@ -120,8 +123,8 @@ static int compile(struct override_keeper *k, const struct edit *e,
     struct publisher_stats published;
     struct fault fault = {0};
     uint64_t digest[2];
-    if ((e->override ? pipeline_change_override(k->pipeline, e->key, e->override, &fault)
-                     : pipeline_change_clear(k->pipeline, e->key, &fault)) != 0) {
+    if (e->override ? pipeline_change_override(k->pipeline, e->key, e->override, &fault) != 0
+                    : e->before && pipeline_change_clear(k->pipeline, e->key, &fault) != 0) {
         return refuse(error, 422, "invalid", &fault);
     }
     if (pipeline_change_compile(k->pipeline, digest, &fault) != 0) {
@@ -142,10 +145,14 @@ static int publish(struct override_keeper *k, const struct edit *e,
     struct publisher_stats published;
     struct fault fault = {0};
     k->count += e->override && !e->before;
-    k->count -= !e->override;
+    k->count -= !e->override && e->before;
     await_expiry(k);
     if (pipeline_change_publish(k->pipeline, &fault) != 0) {
-        return refuse(error, 503, "publish_failed", &fault);
+        char text[400];
+        fault_text(&fault, text, sizeof text);
+        return admin_error_set(error, 503, PUBLISH_FAILED, NULL, NULL,
+                               "it is stored, and is published as soon as that is possible: %s",
+                               text);
     }
     publisher_stats(k->publisher, &published);
     outcome->generation = published.generation;
@@ -215,36 +222,53 @@ static void arm(struct override_keeper *k, int64_t ms)
     }
 }
 
+struct next {
+    int64_t tried_ms;
+    int64_t at_ms;
+};
+
+static void earliest(void *arg, const char *key, const struct override *override,
+                     const struct model_item *item)
+{
+    struct next *next = arg;
+    const int64_t expires = override->expires_ms;
+    const int64_t at = expires > next->tried_ms ? expires : next->tried_ms + LOOK_MOST_MS;
+    (void)key, (void)item;
+    if (expires && at < next->at_ms) {
+        next->at_ms = at;
+    }
+}
+
 /* Until the next one expires, or the time comes to look whether the clock was set. */
 static void await_expiry(struct override_keeper *k)
 {
-    struct storage *s = state_file_storage(k->state);
-    int64_t next = INT64_MAX;
-    struct fault fault = {0};
-    if (s && storage_override_next(s, &next, &fault) != 0) {
-        log_fault(LOG_LEVEL_ERROR, "override-expiry-failed", &fault);
-        arm(k, LOOK_MOST_MS);
-        return;
-    }
-    if (next == INT64_MAX) {
+    struct next next = {k->tried_ms, INT64_MAX};
+    pipeline_override_each(k->pipeline, earliest, &next);
+    if (next.at_ms == INT64_MAX) {
         event_del(k->expiry);
         return;
     }
     const int64_t now = now_ms();
-    const int64_t left = next > now ? next - now : 0;
+    const int64_t left = next.at_ms > now ? next.at_ms - now : 0;
     arm(k, left < LOOK_MOST_MS ? left : LOOK_MOST_MS);
 }
 
 struct due {
-    char *keys[EXPIRE_AT_ONCE];
+    char **keys;
     size_t count;
 };
 
 static int on_due(void *arg, const struct storage_override *row)
 {
     struct due *d = arg;
-    d->keys[d->count] = strdup(row->flag);
-    d->count += d->keys[d->count] != NULL;
+    char **keys = realloc(d->keys, (d->count + 1) * sizeof *keys);
+    char *key = strdup(row->flag);
+    d->keys = keys ? keys : d->keys;
+    if (!keys || !key) {
+        free(key);
+        return -1;
+    }
+    d->keys[d->count++] = key;
     return 0;
 }
 
@@ -258,7 +282,8 @@ static int expire(struct override_keeper *k, const char *key)
     };
     struct override_outcome outcome;
     struct admin_error error = {0};
-    if (override_keeper_change(k, key, NULL, &change, false, &outcome, &error) != 0) {
+    if (override_keeper_change(k, key, NULL, &change, false, &outcome, &error) != 0 &&
+        strcmp(error.code, PUBLISH_FAILED) != 0) {
         log_fault(LOG_LEVEL_ERROR, "override-expiry-failed", &error.fault);
         return -1;
     }
@@ -269,20 +294,23 @@ static void on_expiry(evutil_socket_t fd, short what, void *arg)
 {
     struct override_keeper *k = arg;
     struct storage *s = state_file_storage(k->state);
-    struct due due = {.count = 0};
+    struct due due = {0};
     struct fault fault = {0};
-    bool failed = false;
+    size_t cleared = 0;
+    bool more = false;
     (void)fd, (void)what;
-    if (s && storage_override_due(s, now_ms(), EXPIRE_AT_ONCE, on_due, &due, &fault) != 0) {
+    k->tried_ms = now_ms();
+    if (s && storage_override_due(s, k->tried_ms, 0, on_due, &due, &fault) != 0) {
         log_fault(LOG_LEVEL_ERROR, "override-expiry-failed", &fault);
-        failed = true;
     }
     for (size_t i = 0; i < due.count; i++) {
-        failed = expire(k, due.keys[i]) != 0 || failed;
+        more = more || cleared == EXPIRE_AT_ONCE;
+        cleared += !more && expire(k, due.keys[i]) == 0;
         free(due.keys[i]);
     }
-    if (failed) {
-        arm(k, LOOK_MOST_MS);
+    free(due.keys);
+    if (more) {
+        arm(k, 0);
     } else {
         await_expiry(k);
     }
@@ -302,6 +330,10 @@ static int on_stored(void *arg, const struct storage_override *row)
         .expires_ms = row->expires_ms,
     };
     struct fault fault = {0};
+    if (row->expires_ms && row->expires_ms <= now_ms()) {
+        arm(k, 0); /* it is over; the trail is told when the loop runs */
+        return 0;
+    }
     if (pipeline_override_load(k->pipeline, row->flag, &o, &fault) == 0) {
         k->count++;
     } else {
@@ -320,7 +352,9 @@ void override_keeper_load(struct override_keeper *k)
     if (k->count > 0) {
         LOG_EVENT(LOG_LEVEL_WARNING, "overridden", log_number("flags", (int64_t)k->count));
     }
-    await_expiry(k);
+    if (!evtimer_pending(k->expiry, NULL)) {
+        await_expiry(k);
+    }
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */

@@ -39,7 +39,7 @@ answered 200 '"entries":0,"bad":null'
 step "what cannot be is refused, and changes nothing"
 post /flags/gate/kill '{}'
 answered 422 '"code":"reason_required"' 'X-Reason'
-post /flags/gate/kill '{"comment": ""}'
+post /flags/gate/kill '{"comment": " "}'
 answered 422 '"code":"reason_required"'
 post /flags/gate/kill '{"comment": "r", "expiresMs": 1}'
 answered 422 '"member":"expiresMs"' 'a time to come'
@@ -128,6 +128,19 @@ await_log 'event=override-changed action=override.expire flag=shop actor=ffagent
 serves shop '"red"' PREREQUISITE_FAILED # gate is killed
 api '/audit?action=override.expire'
 answered 200 '"actor":"ffagent"' '"target":"shop"' '"after":null'
+
+step "what ended while no agent ran is not in force again, and the trail is told"
+post /flags/number/kill "{\"comment\": \"a moment\", \"expiresMs\": $(($(date +%s%3N) + 300))}"
+answered 200
+kill_agent
+sleep 0.4
+start --state "$state"
+await_log 'event=override-changed action=override.expire flag=number'
+api /overrides
+answered 200 '"flag":"gate"'
+! grep -q '"flag":"number"' "$out" || fail "an override that has ended is in force"
+api '/audit?action=override.expire&target=number'
+answered 200 '"actor":"ffagent"'
 
 step "revived, it is the definition again, and the digest that was before"
 post /flags/gate/revive '{"comment": "right again"}'
