@@ -151,14 +151,30 @@ static void check_header(const struct file *file)
     EXPECT(file->size <= h->arena_offset + h->arena_limit, file->name);
 }
 
+/* A process that evaluates for the first time right now is making its file: it has another name
+   soon. None may stay. */
+static void await_name(const char *path)
+{
+    for (int i = 0; access(path, F_OK) == 0; i++) {
+        if (i == 2000) {
+            give_up(path, "is not finished");
+        }
+        usleep(1000);
+    }
+}
+
 static void read_file(const char *dir, const char *name, void *arg)
 {
     const struct each *each = arg;
     char path[512];
     snprintf(path, sizeof(path), "%s/" TELEMETRY_DIRECTORY "/%s", dir, name);
+    if (strncmp(name, "tmp.", 4) == 0) {
+        await_name(path);
+        return;
+    }
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat st;
-    if (strncmp(name, "tmp.", 4) == 0 || fd < 0 || fstat(fd, &st) != 0) {
+    if (fd < 0 || fstat(fd, &st) != 0) {
         give_up(path, "cannot be read");
     }
     struct file file = {name, aligned_alloc(64, ((size_t)st.st_size + 63) / 64 * 64),
