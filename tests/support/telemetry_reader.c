@@ -163,6 +163,24 @@ static void await_name(const char *path)
     }
 }
 
+static size_t size_of(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 ? (size_t)st.st_size : 0;
+}
+
+/* false: it grew while it was read, so that the header may tell of what was not read. */
+static bool read_whole(int fd, struct file *file)
+{
+    free(file->bytes);
+    file->size = size_of(fd);
+    file->bytes = aligned_alloc(64, (file->size + 63) / 64 * 64);
+    if (!file->bytes || pread(fd, file->bytes, file->size, 0) != (ssize_t)file->size) {
+        give_up(file->name, "cannot be read");
+    }
+    return size_of(fd) == file->size;
+}
+
 static void read_file(const char *dir, const char *name, void *arg)
 {
     const struct each *each = arg;
@@ -173,14 +191,12 @@ static void read_file(const char *dir, const char *name, void *arg)
         return;
     }
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat st;
-    if (fd < 0 || fstat(fd, &st) != 0) {
+    struct file file = {.name = name};
+    if (fd < 0) {
         give_up(path, "cannot be read");
     }
-    struct file file = {name, aligned_alloc(64, ((size_t)st.st_size + 63) / 64 * 64),
-                        (size_t)st.st_size, NULL};
-    if (!file.bytes || read(fd, file.bytes, file.size) != st.st_size) {
-        give_up(path, "cannot be read");
+    while (!read_whole(fd, &file)) {
+        /* it has grown meanwhile */
     }
     close(fd);
     file.header = (const void *)file.bytes;
