@@ -4,17 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "admin/admin_answer.h"
 #include "log.h"
-
-static int64_t wall_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* ---- telling -------------------------------------------------------------------------------- */
 
@@ -148,17 +140,6 @@ static void change(const struct admin_overrides *o, const char *key, const struc
     admin_answer_json(answer, 200, body);
 }
 
-static struct admin_change change_of(const struct admin_request *r, const char *action)
-{
-    return (struct admin_change){
-        .action = action,
-        .actor = r->actor->name,
-        .authenticated = r->actor->authenticated,
-        .reason = r->reason,
-        .time_ms = wall_ms(),
-    };
-}
-
 static int read_expiry(const struct admin_request *request, struct override *wanted,
                        struct admin_error *error)
 {
@@ -215,7 +196,7 @@ static void kill_flag(void *arg, struct admin_request *request, struct admin_ans
     const struct admin_overrides *o = arg;
     const char *key = admin_request_value(request, "key");
     const struct model_item *item = pipeline_in_force(o->pipeline, IMAGE_FLAG, key);
-    struct admin_change by = change_of(request, "flag.kill");
+    struct admin_change by = admin_request_change(request, "flag.kill");
     struct admin_error error = {0};
     struct override wanted = {
         .kind = OVERRIDE_KILL,
@@ -241,7 +222,7 @@ static void revive(void *arg, struct admin_request *request, struct admin_answer
     const struct admin_overrides *o = arg;
     const char *key = admin_request_value(request, "key");
     const struct override *const old = pipeline_override(o->pipeline, key);
-    const struct admin_change by = change_of(request, "flag.revive");
+    const struct admin_change by = admin_request_change(request, "flag.revive");
     struct admin_error error = {0};
     if (!is_allowed(pipeline_in_force(o->pipeline, IMAGE_FLAG, key), key, request, answer)) {
         return;

@@ -8,6 +8,7 @@
 #include "../catalog/document.h"
 #include "../catalog/document_events.h"
 #include "../catalog/spelling.h"
+#include "admin_server_state.h"
 
 #define BAD_PATH "malformed_path"
 #define BAD_QUERY "malformed_query"
@@ -360,6 +361,17 @@ int admin_request_check_match(const struct admin_request *r, const char *current
     return admin_error_set(error, 409, "conflict", "If-Match", "get it again, and decide anew",
                            current ? "it was changed: it is \"%.80s\" now" : "it is not there%.0s",
                            current ? current : "");
+}
+
+struct admin_change admin_request_change(const struct admin_request *r, const char *action)
+{
+    return (struct admin_change){
+        .action = action,
+        .actor = r->actor->name,
+        .authenticated = r->actor->authenticated,
+        .reason = r->reason,
+        .time_ms = admin_wall_ms(),
+    };
 }
 
 /* ---- the body ------------------------------------------------------------------------------- */

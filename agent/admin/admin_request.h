@@ -75,6 +75,9 @@ int admin_request_number(const struct admin_request *r, const char *name, int64_
 int admin_request_check_match(const struct admin_request *r, const char *current,
                               struct admin_error *error);
 
+/* Who changes something, why, and when: now. Borrows from the request; without a target. */
+struct admin_change admin_request_change(const struct admin_request *r, const char *action);
+
 /* Fills in line and column of a fault whose member is one of the body. */
 void admin_request_locate(const struct admin_request *r, struct fault *fault);
 

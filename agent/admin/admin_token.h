@@ -41,7 +41,7 @@ struct admin_token {
 /* Who changes something, for the audit entry of the change. */
 struct admin_change {
     const char *action; /* "token.create" */
-    const char *target; /* the token's id */
+    const char *target; /* the token's id, the flag's key */
     const char *actor;
     const char *authenticated; /* how: "unix", "token 0123456789ab" */
     const char *reason;        /* NULL: none */

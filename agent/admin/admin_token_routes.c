@@ -69,17 +69,6 @@ static void answer_one(struct admin_answer *answer, const struct admin_token *t)
     admin_answer_json(answer, 200, describe(t));
 }
 
-static struct admin_change change_of(const struct admin_request *r, const char *action)
-{
-    return (struct admin_change){
-        .action = action,
-        .actor = r->actor->name,
-        .authenticated = r->actor->authenticated,
-        .reason = r->reason,
-        .time_ms = admin_wall_ms(),
-    };
-}
-
 static void list(void *arg, struct admin_request *request, struct admin_answer *answer)
 {
     const struct admin_tokens *tokens = admin_server_tokens(arg);
@@ -157,7 +146,7 @@ static void answer_token(struct admin_answer *answer, unsigned status,
 static void create(void *arg, struct admin_request *request, struct admin_answer *answer)
 {
     struct admin_token wanted = {0};
-    struct admin_change change = change_of(request, "token.create");
+    struct admin_change change = admin_request_change(request, "token.create");
     const struct admin_token *token;
     struct admin_error error = {0};
     char text[ADMIN_TOKEN_TEXT];
@@ -206,7 +195,7 @@ static void get(void *arg, struct admin_request *request, struct admin_answer *a
 static void rotate(void *arg, struct admin_request *request, struct admin_answer *answer)
 {
     static const char *const members[] = {"overlapSeconds", NULL};
-    struct admin_change change = change_of(request, "token.rotate");
+    struct admin_change change = admin_request_change(request, "token.rotate");
     const struct admin_token *token = token_of(arg, request, answer);
     struct admin_error error = {0};
     char text[ADMIN_TOKEN_TEXT];
@@ -231,7 +220,7 @@ static void rotate(void *arg, struct admin_request *request, struct admin_answer
 static void revoke(void *arg, struct admin_request *request, struct admin_answer *answer)
 {
     static const char *const members[] = {NULL};
-    struct admin_change change = change_of(request, "token.revoke");
+    struct admin_change change = admin_request_change(request, "token.revoke");
     const struct admin_token *token = token_of(arg, request, answer);
     struct admin_error error = {0};
     if (!token || !admin_answer_unlimited(answer, request)) {
