@@ -7,15 +7,15 @@
 
 #include "admin/admin_builtin.h"
 #include "admin/admin_token_storage.h"
-#include "admin_audit.h"
-#include "admin_overrides.h"
 #include "ffshm.h"
+#include "routes/routes_audit.h"
+#include "routes/routes_overrides.h"
 
 struct admin_api {
     struct admin_api_agent agent;
     struct admin_server *server;
     struct admin_builtin builtin;
-    struct admin_overrides overrides;
+    struct routes_overrides overrides;
     struct admin_token_store tokens;
     struct admin_peer_rule *rules;
     size_t rule_count;
@@ -203,10 +203,10 @@ static int make(struct admin_api *api, struct event_base *base, struct fault *fa
         return -1;
     }
     api->builtin = (struct admin_builtin){api->server, {api, is_ready, status}};
-    api->overrides = (struct admin_overrides){api->agent.pipeline, api->agent.overrides};
+    api->overrides = (struct routes_overrides){api->agent.pipeline, api->agent.overrides};
     const bool added = admin_builtin_add(&api->builtin) == 0 &&
-                       admin_overrides_add(&api->overrides, api->server) == 0 &&
-                       admin_audit_add(api->agent.state, api->server) == 0;
+                       routes_overrides_add(&api->overrides, api->server) == 0 &&
+                       routes_audit_add(api->agent.state, api->server) == 0;
     return added ? 0 : -1;
 }
 

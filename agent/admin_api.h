@@ -10,7 +10,7 @@
 #include "admin/admin_server.h"
 #include "config.h"
 #include "launchdarkly_client.h"
-#include "override_keeper.h"
+#include "operate/override_keeper.h"
 #include "pipeline.h"
 #include "storage/state_file.h"
 

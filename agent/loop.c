@@ -16,7 +16,7 @@
 #include "ffshm.h"
 #include "launchdarkly_client.h"
 #include "notify.h"
-#include "override_keeper.h"
+#include "operate/override_keeper.h"
 #include "pipeline.h"
 #include "source/file.h"
 #include "storage/state_file.h"

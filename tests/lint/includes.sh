@@ -10,6 +10,7 @@ import os, re, sys
 # A stage includes itself and one neighbour, never both ways: source/ and catalog/ the stage that they
 # feed; publish/ the blobs, slots and extents of compile/, whose holder it is.
 # http/ and storage/ serve several stages and know none.
+TOP = "the top"
 USES = {
     "source": ["catalog", "http"],
     "catalog": ["compile"],
@@ -20,6 +21,9 @@ USES = {
     "http": [],
     "storage": [],
     "admin": ["catalog", "storage"],
+    # What operators do stands beside the pipeline (TOP) that it changes; routes/ above all of that.
+    "operate": ["admin", "catalog", "publish", "storage", TOP],
+    "routes": ["admin", "catalog", "operate", "publish", "storage", TOP],
 }
 # The vocabulary that all stages speak: values, models, what is wrong with them and where; and the
 # log.
@@ -80,7 +84,7 @@ def check(path, line, bracket, name):
     stage = stage_of(path)
     if stage in USES and top_of_target == "agent" and target not in COMMON:
         allowed = [stage] + USES[stage]
-        if stage_of(target) not in allowed:
+        if (stage_of(target) or TOP) not in allowed:
             fault(path, line, f"stage {stage}/ may include {', '.join(allowed)} of agent/: {name}")
 
 

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "admin/audit.h"
-#include "log.h"
+#include "../admin/audit.h"
+#include "../log.h"
 
 #define LOOK_MOST_MS 60000 /* the wall clock may be set meanwhile; what failed is tried again */
 #define EXPIRE_AT_ONCE 64  /* each waits for the disk */

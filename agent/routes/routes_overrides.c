@@ -1,12 +1,12 @@
-#include "admin_overrides.h"
+#include "routes_overrides.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "admin/admin_answer.h"
-#include "log.h"
+#include "../admin/admin_answer.h"
+#include "../log.h"
 
 /* ---- telling -------------------------------------------------------------------------------- */
 
@@ -65,7 +65,7 @@ static int by_key(const void *a, const void *b)
 
 static void list(void *arg, struct admin_request *request, struct admin_answer *answer)
 {
-    const struct admin_overrides *o = arg;
+    const struct routes_overrides *o = arg;
     struct all all = {0};
     (void)request;
     pipeline_override_each(o->pipeline, on_override, &all);
@@ -113,7 +113,7 @@ static int check_match(const struct admin_request *request, const struct overrid
     return admin_request_check_match(request, old ? etag : NULL, error);
 }
 
-static void change(const struct admin_overrides *o, const char *key, const struct override *wanted,
+static void change(const struct routes_overrides *o, const char *key, const struct override *wanted,
                    const struct admin_change *by, const struct admin_request *request,
                    struct admin_answer *answer)
 {
@@ -193,7 +193,7 @@ static int read_kill(const struct admin_request *request, const struct model_ite
 
 static void kill_flag(void *arg, struct admin_request *request, struct admin_answer *answer)
 {
-    const struct admin_overrides *o = arg;
+    const struct routes_overrides *o = arg;
     const char *key = admin_request_value(request, "key");
     const struct model_item *item = pipeline_in_force(o->pipeline, IMAGE_FLAG, key);
     struct admin_change by = admin_request_change(request, "flag.kill");
@@ -219,7 +219,7 @@ static void kill_flag(void *arg, struct admin_request *request, struct admin_ans
 static void revive(void *arg, struct admin_request *request, struct admin_answer *answer)
 {
     static const char *const members[] = {NULL};
-    const struct admin_overrides *o = arg;
+    const struct routes_overrides *o = arg;
     const char *key = admin_request_value(request, "key");
     const struct override *const old = pipeline_override(o->pipeline, key);
     const struct admin_change by = admin_request_change(request, "flag.revive");
@@ -263,7 +263,7 @@ static const struct admin_route routes[] = {
      .changes = true},
 };
 
-int admin_overrides_add(struct admin_overrides *o, struct admin_server *server)
+int routes_overrides_add(struct routes_overrides *o, struct admin_server *server)
 {
     return admin_server_add(server, routes, sizeof routes / sizeof *routes, o);
 }

@@ -1,10 +1,10 @@
-#include "admin_audit.h"
+#include "routes_audit.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "admin/admin_answer.h"
-#include "admin/audit.h"
+#include "../admin/admin_answer.h"
+#include "../admin/audit.h"
 
 #define LIMIT 100
 #define LIMIT_MOST 1000
@@ -130,7 +130,7 @@ static const struct admin_route routes[] = {
      .summary = "Is every entry what it was? `bad`: the first that is not"},
 };
 
-int admin_audit_add(struct state_file *file, struct admin_server *server)
+int routes_audit_add(struct state_file *file, struct admin_server *server)
 {
     return admin_server_add(server, routes, sizeof routes / sizeof *routes, file);
 }

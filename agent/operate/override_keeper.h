@@ -7,9 +7,9 @@
 
 #include <event2/event.h>
 
-#include "admin/admin_token.h"
-#include "pipeline_change.h"
-#include "storage/state_file.h"
+#include "../admin/admin_token.h"
+#include "../pipeline_change.h"
+#include "../storage/state_file.h"
 
 #define OVERRIDES_MOST 10000u
 #define OVERRIDE_DIGEST 33 /* 32 hexadecimal digits and a NUL */
