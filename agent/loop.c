@@ -493,7 +493,8 @@ static void open_state(struct agent *a)
 static int open_overrides(struct agent *a)
 {
     open_state(a);
-    a->overrides = override_keeper_new(a->base, a->pipeline, a->publisher, &a->state);
+    const struct operations operations = {a->pipeline, a->publisher, &a->state};
+    a->overrides = override_keeper_new(a->base, &operations);
     if (!a->overrides) {
         LOG_EVENT(LOG_LEVEL_ERROR, "start-failed", log_text("cause", "out of memory"));
         return -1;
