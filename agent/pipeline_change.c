@@ -234,3 +234,8 @@ const struct model_item *pipeline_in_force(const struct pipeline *p, enum image_
     const struct model_item *const item = catalog_get(p->catalog, kind, key, strlen(key));
     return item && !item->deleted ? item : NULL;
 }
+
+void pipeline_in_force_each(const struct pipeline *p, catalog_each_fn *fn, void *arg)
+{
+    catalog_each(p->catalog, fn, arg);
+}
