@@ -9,6 +9,7 @@
 #include "admin/admin_token_storage.h"
 #include "ffshm.h"
 #include "routes/routes_audit.h"
+#include "routes/routes_definitions.h"
 #include "routes/routes_overrides.h"
 
 struct admin_api {
@@ -16,6 +17,7 @@ struct admin_api {
     struct admin_server *server;
     struct admin_builtin builtin;
     struct routes_overrides overrides;
+    struct routes_definitions definitions;
     struct admin_token_store tokens;
     struct admin_peer_rule *rules;
     size_t rule_count;
@@ -204,8 +206,11 @@ static int make(struct admin_api *api, struct event_base *base, struct fault *fa
     }
     api->builtin = (struct admin_builtin){api->server, {api, is_ready, status}};
     api->overrides = (struct routes_overrides){api->agent.pipeline, api->agent.overrides};
+    api->definitions = (struct routes_definitions){
+        {api->agent.pipeline, api->agent.publisher, api->agent.state}, api->agent.definitions};
     const bool added = admin_builtin_add(&api->builtin) == 0 &&
                        routes_overrides_add(&api->overrides, api->server) == 0 &&
+                       routes_definitions_add(&api->definitions, api->server) == 0 &&
                        routes_audit_add(api->agent.state, api->server) == 0;
     return added ? 0 : -1;
 }

@@ -10,6 +10,7 @@
 #include "admin/admin_server.h"
 #include "config.h"
 #include "launchdarkly_client.h"
+#include "operate/definition_keeper.h"
 #include "operate/override_keeper.h"
 #include "pipeline.h"
 #include "storage/state_file.h"
@@ -24,6 +25,7 @@ struct admin_api_agent {
     struct launchdarkly_client *client; /* NULL: LaunchDarkly is not in use */
     struct state_file *state;
     struct override_keeper *overrides;
+    struct definition_keeper *definitions;
 };
 
 /* Makes the server with the routes that need nothing else; more may be added before

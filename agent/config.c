@@ -332,8 +332,18 @@ static void no_definitions(struct config *c)
         &fault, "flags",
         "give --flags FILE, FFSHM_FLAGS or the member \"flags\" of the configuration file; or "
         "LaunchDarkly's SDK key (LAUNCHDARKLY_SDK_KEY, --sdk-key-file)",
-        "no flag file is given%s", c->sdk_key ? ", and launchdarkly.mode is off" : "");
+        "no flag file is given%s, and nobody can make flags here (that takes admin.enabled and a "
+        "state file)",
+        c->sdk_key ? ", launchdarkly.mode is off" : "");
     config_problem(c, &fault);
+}
+
+/* Then flags are made over the API, and kept: no other source is needed. */
+static bool operators_can_write(const struct config *c)
+{
+    const char *state = config_text(c, CONFIG_STATE);
+    return config_bool(c, CONFIG_ADMIN_ENABLED) && *state && strcmp(state, CONFIG_NO_STATE) != 0 &&
+           !c->once;
 }
 
 static void finish(struct config *c)
@@ -348,7 +358,7 @@ static void finish(struct config *c)
     config_read_key_file(c);
     log_level_parse(config_text(c, CONFIG_LOG_LEVEL), &c->log_level);
     const struct config_values *flags = &c->settings[CONFIG_FLAGS];
-    if (!flags->count && !asks_launchdarkly(c) && !c->problem_count) {
+    if (!flags->count && !asks_launchdarkly(c) && !operators_can_write(c) && !c->problem_count) {
         no_definitions(c);
         return;
     }

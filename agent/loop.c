@@ -16,6 +16,7 @@
 #include "ffshm.h"
 #include "launchdarkly_client.h"
 #include "notify.h"
+#include "operate/definition_keeper.h"
 #include "operate/override_keeper.h"
 #include "pipeline.h"
 #include "source/file.h"
@@ -43,6 +44,7 @@ struct agent {
     struct launchdarkly_client *client; /* NULL: LaunchDarkly is not in use */
     struct state_file state;
     struct override_keeper *overrides;
+    struct definition_keeper *definitions;
     struct admin_api *admin; /* NULL: there is no API */
     struct event *signals[SIGNALS];
     struct event *watchdog;
@@ -396,7 +398,8 @@ static int serve_first(struct agent *a)
     if (a->config->once && a->source && !loaded) {
         return -1;
     }
-    if (!loaded && !restored) {
+    const bool only_operators = !a->source && !a->client;
+    if (!loaded && !restored && !only_operators && definition_keeper_count(a->definitions) == 0) {
         if (a->adopted) {
             tell_ready(a); /* readers have the last good snapshot */
         }
@@ -432,6 +435,7 @@ static void stop(struct agent *a)
     notify_send("STOPPING=1");
     admin_api_free(a->admin);
     override_keeper_free(a->overrides);
+    definition_keeper_free(a->definitions);
     state_file_close(&a->state);
     source_file_free(a->source);
     launchdarkly_client_free(a->client);
@@ -489,24 +493,27 @@ static void open_state(struct agent *a)
     }
 }
 
-/* Kill switches are in force from the first snapshot on, with or without an API. */
-static int open_overrides(struct agent *a)
+/* What operators have changed is in force from the first snapshot on, with or without an API. */
+static int open_keepers(struct agent *a)
 {
     open_state(a);
-    a->overrides = override_keeper_new(a->base, a->pipeline, a->publisher, &a->state);
-    if (!a->overrides) {
+    const struct operations operations = {a->pipeline, a->publisher, &a->state};
+    a->overrides = override_keeper_new(a->base, &operations);
+    a->definitions = definition_keeper_new(&operations);
+    if (!a->overrides || !a->definitions) {
         LOG_EVENT(LOG_LEVEL_ERROR, "start-failed", log_text("cause", "out of memory"));
         return -1;
     }
     override_keeper_load(a->overrides);
+    definition_keeper_load(a->definitions);
     return 0;
 }
 
 /* Without it the agent does what it is for all the same. */
 static void start_admin(struct agent *a)
 {
-    const struct admin_api_agent agent = {a->config, a->pipeline, a->publisher,
-                                          a->client, &a->state,   a->overrides};
+    const struct admin_api_agent agent = {a->config, a->pipeline,  a->publisher,  a->client,
+                                          &a->state, a->overrides, a->definitions};
     a->admin = admin_api_new(a->base, &agent);
     if (a->admin) {
         admin_api_start(a->admin);
@@ -527,7 +534,7 @@ static int start(struct agent *a)
         LOG_EVENT(LOG_LEVEL_ERROR, "start-failed", log_text("cause", "out of memory"));
         return -1;
     }
-    if (open_overrides(a) != 0) {
+    if (open_keepers(a) != 0) {
         return -1;
     }
     if (!a->config->once) {

@@ -102,10 +102,8 @@ static const struct model_item *overridden(const struct pipeline *p, const struc
     return &applied->item;
 }
 
-static void put(struct pipeline *p, const struct model_item *definition)
+static void put_linked(struct pipeline *p, const struct model_item *item)
 {
-    struct override_applied applied;
-    const struct model_item *item = overridden(p, definition, &applied);
     struct compiling c = {p, item};
     struct slots *slots = publisher_slots(p->publisher);
     const uint64_t now_ms = (uint64_t)(now_us() / 1000);
@@ -131,6 +129,36 @@ static void put(struct pipeline *p, const struct model_item *definition)
     }
 }
 
+static void put(struct pipeline *p, const struct model_item *definition)
+{
+    struct override_applied applied;
+    struct linked linked;
+    const struct model_item *item = overridden(p, definition, &applied);
+    if (links_resolve(p->links, p->catalog, &item, &linked) != 0) {
+        struct fault fault = {0};
+        fault_set(&fault, "", "give the agent more memory", "out of memory");
+        item_failed(p, item, &fault);
+        return;
+    }
+    if (linked.unmatched) {
+        LOG_EVENT(LOG_LEVEL_WARNING, "prerequisite-unmatched", log_text("flag", item->key.text),
+                  log_text("from", item->provenance.text), log_text("needs", linked.unmatched),
+                  log_text("text", "it has no such variant, so the prerequisite never holds"));
+    }
+    put_linked(p, item);
+    links_release(&linked);
+}
+
+/* The flags that name a variant of one that changed: what the name means may be another one. */
+static void put_again_named(void *arg, const char *key)
+{
+    struct pipeline *p = arg;
+    const struct model_item *item = catalog_get(p->catalog, IMAGE_FLAG, key, strlen(key));
+    if (item && !item->deleted) {
+        put(p, item);
+    }
+}
+
 static void on_change(void *arg, enum image_blob_kind kind, const char *key, size_t length,
                       const struct model_item *item)
 {
@@ -142,6 +170,9 @@ static void on_change(void *arg, enum image_blob_kind kind, const char *key, siz
         if (kind == IMAGE_FLAG && !p->change.open) {
             pipeline_remember_values(p, key, length, NULL);
         }
+    }
+    if (kind == IMAGE_FLAG) {
+        links_each(p->links, key, put_again_named, p);
     }
 }
 
@@ -470,10 +501,11 @@ struct pipeline *pipeline_new(struct event_base *base, struct publisher *publish
     p->published = published;
     p->arg = arg;
     p->catalog = catalog_new();
+    p->links = links_new();
     p->publish = evtimer_new(base, on_publish, p);
     p->compact = evtimer_new(base, on_compact, p);
     p->heartbeat = event_new(base, -1, EV_PERSIST, on_heartbeat, p);
-    if (!p->catalog || !p->publish || !p->compact || !p->heartbeat) {
+    if (!p->catalog || !p->links || !p->publish || !p->compact || !p->heartbeat) {
         pipeline_free(p);
         return NULL;
     }
@@ -502,6 +534,7 @@ void pipeline_free(struct pipeline *p)
     free_event(p->compact);
     free_event(p->heartbeat);
     catalog_free(p->catalog);
+    links_free(p->links);
     values_free(p->values);
     free(p);
 }

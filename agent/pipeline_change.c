@@ -88,10 +88,26 @@ int pipeline_change_clear(struct pipeline *p, const char *key, struct fault *fau
     return 0;
 }
 
+/* How many items a change can make compile. */
+struct extent {
+    const struct links *links;
+    size_t items;
+};
+
+static void measure(void *arg, enum image_blob_kind kind, const char *key, size_t length,
+                    const struct model_item *item)
+{
+    struct extent *e = arg;
+    (void)length, (void)item;
+    e->items += 1 + (kind == IMAGE_FLAG ? links_count(e->links, key) : 0);
+}
+
 int pipeline_change_compile(struct pipeline *p, uint64_t digest[2], struct fault *fault)
 {
-    /* one item for each step at most, and those that were compiled before are counted again */
-    if (publisher_change(p->publisher, catalog_change_count(p->catalog)) != 0) {
+    /* those that were compiled before are counted again */
+    struct extent extent = {p->links, 0};
+    catalog_change_each(p->catalog, measure, &extent);
+    if (publisher_change(p->publisher, extent.items) != 0) {
         no_memory(fault);
         return -1;
     }
@@ -217,4 +233,9 @@ const struct model_item *pipeline_in_force(const struct pipeline *p, enum image_
 {
     const struct model_item *const item = catalog_get(p->catalog, kind, key, strlen(key));
     return item && !item->deleted ? item : NULL;
+}
+
+void pipeline_in_force_each(const struct pipeline *p, catalog_each_fn *fn, void *arg)
+{
+    catalog_each(p->catalog, fn, arg);
 }

@@ -68,5 +68,7 @@ void pipeline_override_each(const struct pipeline *p, catalog_override_fn *fn, v
 /* The definition in force, below an override; NULL: none, or a tombstone. */
 const struct model_item *pipeline_in_force(const struct pipeline *p, enum image_blob_kind kind,
                                            const char *key);
+/* All of them, in no order. */
+void pipeline_in_force_each(const struct pipeline *p, catalog_each_fn *fn, void *arg);
 
 #endif

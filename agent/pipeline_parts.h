@@ -5,6 +5,7 @@
 #define FFSHM_AGENT_PIPELINE_PARTS_H
 
 #include "pipeline.h"
+#include "pipeline_links.h"
 #include "values.h"
 
 /* An open change: see pipeline_change.h. */
@@ -19,6 +20,7 @@ struct pipeline_change {
 struct pipeline {
     struct publisher *publisher;
     struct catalog *catalog;
+    struct links *links;
     pipeline_published_fn *published;
     pipeline_published_fn *gone; /* NULL: nobody asks */
     void *arg;

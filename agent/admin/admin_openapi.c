@@ -68,6 +68,8 @@ static json_t *parameters(const struct admin_route *route)
         json_array_append_new(list, parameter("If-Match", "header", false, "string",
                                               "The ETag that the change is meant for; 409 when it "
                                               "is another one now"));
+        json_array_append_new(list, parameter("If-None-Match", "header", false, "string",
+                                              "*: only where there is nothing yet; else 409"));
     }
     return list;
 }

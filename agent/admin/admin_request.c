@@ -329,6 +329,18 @@ static int take_if_match(struct admin_request *r, const char *text, struct admin
     return 0;
 }
 
+/* Of a change only "*" makes sense: not what is there already. */
+static int take_if_none_match(struct admin_request *r, const char *text, struct admin_error *error)
+{
+    if (strcmp(text, "*") != 0) {
+        return admin_error_set(error, 400, "invalid_if_none_match", "If-None-Match",
+                               "give *, so that only what is not there yet is made",
+                               "\"%.40s\" means nothing for a change", text);
+    }
+    r->must_be_new = true;
+    return 0;
+}
+
 int admin_request_take(struct admin_request *r, const struct admin_route *route,
                        struct admin_error *error)
 {
@@ -343,7 +355,9 @@ int admin_request_take(struct admin_request *r, const struct admin_route *route,
     }
     const char *reason = admin_head_value(r->head, "X-Reason");
     const char *if_match = admin_head_value(r->head, "If-Match");
+    const char *if_none = admin_head_value(r->head, "If-None-Match");
     if (take_dry_run(r, error) != 0 || (if_match && take_if_match(r, if_match, error) != 0) ||
+        (if_none && take_if_none_match(r, if_none, error) != 0) ||
         (reason && check_reason(reason, "X-Reason", error) != 0)) {
         return -1;
     }
@@ -354,6 +368,10 @@ int admin_request_take(struct admin_request *r, const struct admin_route *route,
 int admin_request_check_match(const struct admin_request *r, const char *current,
                               struct admin_error *error)
 {
+    if (r->must_be_new && current) {
+        return admin_error_set(error, 409, "exists", "If-None-Match",
+                               "change it, or take another key", "it is there already");
+    }
     if (!r->if_match[0] ||
         (current && (strcmp(r->if_match, "*") == 0 || strcmp(r->if_match, current) == 0))) {
         return 0;

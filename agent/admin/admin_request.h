@@ -43,6 +43,7 @@ struct admin_request {
     bool dry_run;
     const char *reason;             /* X-Reason, else the body's "comment"; NULL: none was given */
     char if_match[ADMIN_ETAG_MOST]; /* without quotes; "*": any; "": there was none */
+    bool must_be_new;               /* If-None-Match: * */
     const char *body;               /* borrowed */
     size_t body_length;
     json_t *json; /* an object, without its "comment"; NULL: there is no body */
@@ -70,8 +71,8 @@ const char *admin_request_parameter(const struct admin_request *r, const char *n
 int admin_request_number(const struct admin_request *r, const char *name, int64_t least,
                          int64_t most, int64_t *number, struct admin_error *error);
 
-/* Does If-Match, if there is one, hold for what is there now (current NULL: nothing is)? 0, or -1
-   with *error, 409. */
+/* Do If-Match and If-None-Match, if there are any, hold for what is there now (current NULL:
+   nothing is)? 0, or -1 with *error, 409. */
 int admin_request_check_match(const struct admin_request *r, const char *current,
                               struct admin_error *error);
 

@@ -51,8 +51,7 @@ struct catalog {
     struct model_item *waste; /* until catalog_tidy */
     bool changing;            /* between catalog_change_begin and its end */
     struct undo *undo;        /* newest first */
-    size_t undo_count;
-    struct undo *spare; /* so that no step fails half way */
+    struct undo *spare;       /* so that no step fails half way */
 };
 
 struct catalog *catalog_new(void)
@@ -246,7 +245,6 @@ static void remember(struct catalog *c, struct undo what)
     *undo = what;
     undo->next = c->undo;
     c->undo = undo;
-    c->undo_count++;
 }
 
 /* Puts item (taken over, NULL: none) into the layer. */
@@ -463,11 +461,6 @@ void catalog_change_begin(struct catalog *c)
     c->changing = true;
 }
 
-size_t catalog_change_count(const struct catalog *c)
-{
-    return c->undo_count;
-}
-
 void catalog_change_each(const struct catalog *c, catalog_change_fn *fn, void *arg)
 {
     for (const struct undo *undo = c->undo; undo != NULL; undo = undo->next) {
@@ -486,7 +479,6 @@ static void end_change(struct catalog *c, void (*step)(struct catalog *c, struct
         undo->entry->ending++;
     }
     c->undo = NULL;
-    c->undo_count = 0;
     c->changing = false;
     while (steps != NULL) {
         struct undo *next = steps->next;

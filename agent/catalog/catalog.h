@@ -83,7 +83,6 @@ void catalog_change_begin(struct catalog *c);
 void catalog_change_keep(struct catalog *c);
 void catalog_change_undo(struct catalog *c);
 /* What the open change has touched, the last first; one that it touched twice comes twice. */
-size_t catalog_change_count(const struct catalog *c);
 void catalog_change_each(const struct catalog *c, catalog_change_fn *fn, void *arg);
 
 #endif

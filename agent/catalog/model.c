@@ -80,6 +80,7 @@ static void read_prerequisite(struct model_reader *r, const struct member *at, c
     struct model_prerequisite *const prerequisite = element;
     prerequisite->key = model_read_name(r, at, json, "key");
     prerequisite->variation = model_read_integer(r, at, json, "variation", 0, NULL);
+    prerequisite->variant = model_read_string(r, at, json, "variant");
 }
 
 static void read_segment_rule(struct model_reader *r, const struct member *at, const json_t *json,

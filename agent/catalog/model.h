@@ -75,6 +75,8 @@ struct model_target {
 struct model_prerequisite {
     struct model_string key;
     int64_t variation;
+    struct model_string variant; /* absent, or its key: whoever compiles the flag looks up its
+                                    variation in the other flag as that is in force */
 };
 
 struct model_flag {
@@ -128,10 +130,10 @@ struct model_item {
     enum image_blob_kind kind; /* IMAGE_FLAG or IMAGE_SEGMENT */
     struct model_string key;   /* the outer key */
     int64_t version;
-    bool
-        auto_version; /* no version given: the agent counts changes, and the digest leaves it out */
-    bool deleted;     /* a tombstone: the rest is not filled in */
-    bool overridden;  /* what override_apply has made of it; never in what model_parse gives */
+    bool auto_version; /* the version is no part of the content, nor of digests; where none is
+                          stated, the agent counts changes */
+    bool deleted;      /* a tombstone: the rest is not filled in */
+    bool overridden;   /* what override_apply has made of it; never in what model_parse gives */
     struct model_string provenance; /* owned */
     json_t *json;
     union {

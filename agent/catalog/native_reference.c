@@ -86,6 +86,7 @@ static void complete(struct native *n, const json_t *flags, const struct native_
     const int64_t index = variant_index(flag, r->variant);
     if (index >= 0 && r->lowered != NULL) {
         native_put(n, r->lowered, "variation", json_integer(index));
+        native_put(n, r->lowered, "variant", json_incref(r->variant));
     }
     if (index >= 0 || ever_has_variant(definition, r->variant)) {
         return;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalog/model_references.h"
 #include "catalog/spelling.h"
 #include "image.h"
 
@@ -135,50 +136,27 @@ static void refer(struct graph *g, struct node *from, enum image_blob_kind kind,
     from->edge_count++;
 }
 
-static void refer_to_segments(struct graph *g, struct node *from, size_t rule,
-                              const struct model_clause *clauses, size_t count)
+struct referring {
+    struct graph *graph;
+    struct node *from;
+};
+
+static void on_reference(void *arg, const struct model_reference *r)
 {
-    for (size_t i = 0; i < count; i++) {
-        const struct model_string op = clauses[i].op;
-        if (op.length != strlen("segmentMatch") ||
-            memcmp(op.text, "segmentMatch", op.length) != 0) {
-            continue;
-        }
-        size_t n;
-        json_t *value;
-        json_array_foreach(clauses[i].values, n, value)
-        {
-            char member[48];
-            snprintf(member, sizeof member, "rules[%zu].clauses[%zu]", rule, i);
-            if (json_is_string(value)) {
-                refer(g, from, IMAGE_SEGMENT, json_string_value(value), json_string_length(value),
-                      member);
-            }
-        }
+    const struct referring *referring = arg;
+    char member[48];
+    if (r->prerequisite) {
+        snprintf(member, sizeof member, "prerequisites[%zu]", r->at);
+    } else {
+        snprintf(member, sizeof member, "rules[%zu].clauses[%zu]", r->at, r->clause);
     }
+    refer(referring->graph, referring->from, r->kind, r->key, r->length, member);
 }
 
 static void refer_all(struct graph *g, struct node *from)
 {
     from->first_edge = g->edge_count;
-    if (from->item->kind == IMAGE_SEGMENT) {
-        const struct model_segment *const segment = &from->item->as.segment;
-        for (size_t i = 0; i < segment->rule_count; i++) {
-            refer_to_segments(g, from, i, segment->rules[i].clauses,
-                              segment->rules[i].clause_count);
-        }
-        return;
-    }
-    const struct model_flag *const flag = &from->item->as.flag;
-    for (size_t i = 0; i < flag->prerequisite_count; i++) {
-        char member[48];
-        snprintf(member, sizeof member, "prerequisites[%zu]", i);
-        const struct model_string key = flag->prerequisites[i].key;
-        refer(g, from, IMAGE_FLAG, key.text ? key.text : "", key.length, member);
-    }
-    for (size_t i = 0; i < flag->rule_count; i++) {
-        refer_to_segments(g, from, i, flag->rules[i].clauses, flag->rules[i].clause_count);
-    }
+    model_references(from->item, on_reference, &(struct referring){g, from});
 }
 
 static size_t append_key(char *text, size_t used, size_t capacity, const struct node *node)

@@ -1,6 +1,5 @@
 #include "override_keeper.h"
 
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,12 +12,8 @@
 #define LOOK_MOST_MS 60000 /* the wall clock may be set meanwhile; what failed is tried again */
 #define EXPIRE_AT_ONCE 64  /* each waits for the disk */
 
-#define PUBLISH_FAILED "publish_failed"
-
 struct override_keeper {
-    struct pipeline *pipeline;
-    struct publisher *publisher;
-    struct state_file *state;
+    struct operations operations;
     struct event *expiry;
     size_t count;     /* that are in force */
     int64_t tried_ms; /* when those that had expired were cleared, or were tried to be */
@@ -72,140 +67,72 @@ static int delete (struct storage *s, const char *key, struct fault *fault)
 struct edit {
     const char *key;
     const struct override *override; /* NULL: to be cleared */
+    const struct admin_change *change;
     char *before;
     char *after;
 };
 
-static int store(struct override_keeper *k, const struct edit *e, const struct admin_change *change,
-                 const char *digest, struct fault *fault)
+static int apply(void *arg, struct pipeline *pipeline, struct admin_error *error)
 {
-    struct storage_audit entry = {
-        .time_ms = change->time_ms,
-        .actor = change->actor,
-        .authenticated = change->authenticated,
-        .action = change->action,
-        .target = e->key,
-        .before = e->before,
-        .after = e->after,
-        .reason = change->reason,
-        .digest = digest,
-    };
-    struct storage *s = state_file_make(k->state, fault);
-    if (!s || storage_begin_durable(s, fault) != 0) {
+    const struct edit *e = arg;
+    struct fault fault = {0};
+    if (e->override ? pipeline_change_override(pipeline, e->key, e->override, &fault) != 0
+                    : e->before && pipeline_change_clear(pipeline, e->key, &fault) != 0) {
+        *error = (struct admin_error){422, "invalid", fault};
         return -1;
     }
-    if ((e->override ? put(s, e->key, e->override, fault) : delete (s, e->key, fault)) == 0 &&
-        audit_append(s, &entry, fault) == 0 && storage_commit(s, fault) == 0) {
-        return 0;
+    return 0;
+}
+
+static int keep(void *arg, struct storage *s, const char *digest, struct admin_error *error)
+{
+    const struct edit *e = arg;
+    struct fault fault = {0};
+    struct storage_audit entry = operation_entry(e->change, e->key, e->before, e->after, digest);
+    if ((e->override ? put(s, e->key, e->override, &fault) : delete (s, e->key, &fault)) != 0 ||
+        audit_append(s, &entry, &fault) != 0) {
+        return admin_error_not_stored(error, &fault);
     }
-    storage_rollback(s);
-    return -1;
+    return 0;
 }
 
 /* ---- changing ------------------------------------------------------------------------------- */
 
-static void digest_text(const uint64_t digest[2], char text[OVERRIDE_DIGEST])
-{
-    snprintf(text, OVERRIDE_DIGEST, "%016" PRIx64 "%016" PRIx64, digest[1], digest[0]);
-}
-
-static int refuse(struct admin_error *error, unsigned status, const char *code,
-                  const struct fault *fault)
-{
-    *error = (struct admin_error){status, code, *fault};
-    return -1;
-}
-
-/* The change is open. 0: compiled; *outcome tells. */
-static int compile(struct override_keeper *k, const struct edit *e,
-                   struct override_outcome *outcome, struct admin_error *error)
-{
-    struct publisher_stats published;
-    struct fault fault = {0};
-    uint64_t digest[2];
-    if (e->override ? pipeline_change_override(k->pipeline, e->key, e->override, &fault) != 0
-                    : e->before && pipeline_change_clear(k->pipeline, e->key, &fault) != 0) {
-        return refuse(error, 422, "invalid", &fault);
-    }
-    if (pipeline_change_compile(k->pipeline, digest, &fault) != 0) {
-        return refuse(error, 503, "compile_failed", &fault);
-    }
-    publisher_stats(k->publisher, &published);
-    outcome->changes = memcmp(digest, published.digest, sizeof published.digest) != 0;
-    outcome->generation = published.generation;
-    digest_text(digest, outcome->digest);
-    return 0;
-}
-
 static void await_expiry(struct override_keeper *k);
 
-static int publish(struct override_keeper *k, const struct edit *e,
-                   struct override_outcome *outcome, struct admin_error *error)
+static int run(struct override_keeper *k, struct edit *e, bool dry_run,
+               struct operation_outcome *outcome, struct admin_error *error)
 {
-    struct publisher_stats published;
-    struct fault fault = {0};
+    const struct operation operation = {apply, keep, e};
+    const int result = operation_run(&k->operations, &operation, dry_run, outcome, error);
+    if (result < 0 || dry_run) {
+        return result;
+    }
     k->count += e->override && !e->before;
     k->count -= !e->override && e->before;
     await_expiry(k);
-    if (pipeline_change_publish(k->pipeline, &fault) != 0) {
-        char text[400];
-        fault_text(&fault, text, sizeof text);
-        return admin_error_set(error, 503, PUBLISH_FAILED, NULL, NULL,
-                               "it is stored, and is published as soon as that is possible: %s",
-                               text);
-    }
-    publisher_stats(k->publisher, &published);
-    outcome->generation = published.generation;
-    return 0;
-}
-
-static int run(struct override_keeper *k, const struct edit *e, const struct admin_change *change,
-               bool dry_run, struct override_outcome *outcome, struct admin_error *error)
-{
-    struct fault fault = {0};
-    if (pipeline_change_begin(k->pipeline) != 0) {
-        return admin_error_set(error, 503, "too_busy", NULL, "try again",
-                               "another change is under way");
-    }
-    if (compile(k, e, outcome, error) != 0) {
-        pipeline_change_undo(k->pipeline);
-        return -1;
-    }
-    if (dry_run) {
-        pipeline_change_undo(k->pipeline);
-        return 0;
-    }
-    if (store(k, e, change, outcome->digest, &fault) != 0) {
-        pipeline_change_undo(k->pipeline);
-        return admin_error_not_stored(error, &fault);
-    }
-    LOG_EVENT(LOG_LEVEL_WARNING, "override-changed", log_text("action", change->action),
-              log_text("flag", e->key), log_text("actor", change->actor),
-              log_text("reason", change->reason ? change->reason : ""));
-    return publish(k, e, outcome, error);
+    LOG_EVENT(LOG_LEVEL_WARNING, "override-changed", log_text("action", e->change->action),
+              log_text("flag", e->key), log_text("actor", e->change->actor),
+              log_text("reason", e->change->reason ? e->change->reason : ""));
+    return result;
 }
 
 int override_keeper_change(struct override_keeper *k, const char *key,
                            const struct override *override, const struct admin_change *change,
-                           bool dry_run, struct override_outcome *outcome,
+                           bool dry_run, struct operation_outcome *outcome,
                            struct admin_error *error)
 {
-    const struct override *const old = pipeline_override(k->pipeline, key);
-    if (!state_file_keeps(k->state)) {
-        return admin_error_set(error, 503, "no_storage", NULL,
-                               "give the agent a state file (setting state)",
-                               "there is nothing to keep an override in");
-    }
+    const struct override *const old = pipeline_override(k->operations.pipeline, key);
     if (override && !old && k->count >= OVERRIDES_MOST) {
         return admin_error_set(error, 507, "too_many_overrides", NULL, "revive some",
                                "%u flags are overridden, as many as can be", OVERRIDES_MOST);
     }
-    struct edit e = {key, override, describe(old), describe(override)};
+    struct edit e = {key, override, change, describe(old), describe(override)};
     int result;
     if ((old && !e.before) || (override && !e.after)) {
         result = admin_error_set(error, 503, "no_memory", NULL, "try again", "out of memory");
     } else {
-        result = run(k, &e, change, dry_run, outcome, error);
+        result = run(k, &e, dry_run, outcome, error);
     }
     free(e.before);
     free(e.after);
@@ -243,7 +170,7 @@ static void earliest(void *arg, const char *key, const struct override *override
 static void await_expiry(struct override_keeper *k)
 {
     struct next next = {k->tried_ms, INT64_MAX};
-    pipeline_override_each(k->pipeline, earliest, &next);
+    pipeline_override_each(k->operations.pipeline, earliest, &next);
     if (next.at_ms == INT64_MAX) {
         event_del(k->expiry);
         return;
@@ -280,10 +207,9 @@ static int expire(struct override_keeper *k, const char *key)
         .authenticated = "the agent itself",
         .time_ms = now_ms(),
     };
-    struct override_outcome outcome;
+    struct operation_outcome outcome;
     struct admin_error error = {0};
-    if (override_keeper_change(k, key, NULL, &change, false, &outcome, &error) != 0 &&
-        strcmp(error.code, PUBLISH_FAILED) != 0) {
+    if (override_keeper_change(k, key, NULL, &change, false, &outcome, &error) < 0) {
         log_fault(LOG_LEVEL_ERROR, "override-expiry-failed", &error.fault);
         return -1;
     }
@@ -293,7 +219,7 @@ static int expire(struct override_keeper *k, const char *key)
 static void on_expiry(evutil_socket_t fd, short what, void *arg)
 {
     struct override_keeper *k = arg;
-    struct storage *s = state_file_storage(k->state);
+    struct storage *s = state_file_storage(k->operations.state);
     struct due due = {0};
     struct fault fault = {0};
     size_t cleared = 0;
@@ -334,7 +260,7 @@ static int on_stored(void *arg, const struct storage_override *row)
         arm(k, 0); /* it is over; the trail is told when the loop runs */
         return 0;
     }
-    if (pipeline_override_load(k->pipeline, row->flag, &o, &fault) == 0) {
+    if (pipeline_override_load(k->operations.pipeline, row->flag, &o, &fault) == 0) {
         k->count++;
     } else {
         log_fault(LOG_LEVEL_ERROR, "override-ignored", &fault);
@@ -344,7 +270,7 @@ static int on_stored(void *arg, const struct storage_override *row)
 
 void override_keeper_load(struct override_keeper *k)
 {
-    struct storage *s = state_file_storage(k->state);
+    struct storage *s = state_file_storage(k->operations.state);
     struct fault fault = {0};
     if (s && storage_override_list(s, NULL, 0, on_stored, k, &fault) != 0) {
         log_fault(LOG_LEVEL_ERROR, "overrides-not-loaded", &fault);
@@ -359,14 +285,14 @@ void override_keeper_load(struct override_keeper *k)
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-struct override_keeper *override_keeper_new(struct event_base *base, struct pipeline *pipeline,
-                                            struct publisher *publisher, struct state_file *state)
+struct override_keeper *override_keeper_new(struct event_base *base,
+                                            const struct operations *operations)
 {
     struct override_keeper *k = calloc(1, sizeof *k);
     if (!k) {
         return NULL;
     }
-    *k = (struct override_keeper){.pipeline = pipeline, .publisher = publisher, .state = state};
+    k->operations = *operations;
     k->expiry = evtimer_new(base, on_expiry, k);
     if (!k->expiry) {
         free(k);

@@ -237,7 +237,7 @@ bool live_put(struct live *l, enum image_blob_kind kind, const char *key, size_t
             return false;
         }
     }
-    if (auto_version) {
+    if (auto_version && ((const struct image_blob *)(const void *)blob->bytes)->version <= 0) {
         const int64_t last = published ? published->version : 0;
         blob_set_version(blob, last < INT64_MAX ? last + 1 : last);
     }

@@ -117,7 +117,7 @@ static void change(const struct routes_overrides *o, const char *key, const stru
                    const struct admin_change *by, const struct admin_request *request,
                    struct admin_answer *answer)
 {
-    struct override_outcome outcome;
+    struct operation_outcome outcome;
     struct admin_error error = {0};
     char etag[ADMIN_ETAG_MOST];
     char generation[LOG_GENERATION];

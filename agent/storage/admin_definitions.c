@@ -41,7 +41,7 @@ static int add_version(struct storage *s, const struct storage_definition *d, in
                       sqlite3_bind_int(add, 4, (int)d->came) |
                       sqlite3_bind_int64(add, 5, d->changed_ms) | bind_text(add, 6, d->changed_by) |
                       bind_text(add, 7, d->reason) | sqlite3_bind_int64(add, 8, hash_of(text)) |
-                      bind_text(add, 9, text);
+                      bind_text(add, 9, text) | sqlite3_bind_int64(add, 10, d->audit);
     return sqlite_run(s, add, bound, cannot_write, fault);
 }
 
@@ -103,6 +103,7 @@ int definition_row(struct storage *s, sqlite3_stmt *row, struct storage_definiti
         .changed_by = column_text(row, 5),
         .reason = column_text(row, 6),
         .text = column_text(row, 8),
+        .audit = sqlite3_column_int64(row, 9),
     };
     if (column_trouble(s, cannot_read, fault) != 0) {
         return -1;
@@ -198,4 +199,45 @@ int storage_definition_history(struct storage *s, enum storage_kind kind, const 
                       sqlite3_bind_int64(history, 4, sql_limit(limit));
     return sqlite_each(s, history, bound, cannot_read, tell, &(struct teller){.fn = fn, .arg = arg},
                        fault);
+}
+
+/* ---- at a time ----------------------------------------------------------------------------- */
+
+int storage_definition_as_of(struct storage *s, enum storage_kind kind, const char *key,
+                             int64_t audit, storage_definition_fn *fn, void *arg,
+                             struct fault *fault)
+{
+    sqlite3_stmt *get = sqlite_load(s, S_DEFINITION_AS_OF, fault);
+    if (get == NULL) {
+        return -1;
+    }
+    const int bound = bind_item(get, kind, key) | sqlite3_bind_int64(get, 3, audit);
+    return sqlite_each(s, get, bound, cannot_read, tell, &(struct teller){.fn = fn, .arg = arg},
+                       fault);
+}
+
+struct key_teller {
+    storage_key_fn *fn;
+    void *arg;
+};
+
+static int tell_key(struct storage *s, sqlite3_stmt *row, void *arg, struct fault *fault)
+{
+    const struct key_teller *t = arg;
+    const char *key = column_text(row, 1);
+    if (column_trouble(s, cannot_read, fault) != 0 || key == NULL) {
+        return -1;
+    }
+    return t->fn(t->arg, (enum storage_kind)sqlite3_column_int(row, 0), key);
+}
+
+int storage_definition_changed(struct storage *s, int64_t after, int64_t to, storage_key_fn *fn,
+                               void *arg, struct fault *fault)
+{
+    sqlite3_stmt *list = sqlite_load(s, S_DEFINITION_CHANGED, fault);
+    if (list == NULL) {
+        return -1;
+    }
+    const int bound = sqlite3_bind_int64(list, 1, after) | sqlite3_bind_int64(list, 2, to);
+    return sqlite_each(s, list, bound, cannot_read, tell_key, &(struct key_teller){fn, arg}, fault);
 }

@@ -4,7 +4,8 @@
  */
 #include "sqlite.h"
 
-#define DEFINITION_COLUMNS "kind, key, version, came, changed_ms, changed_by, reason, hash, text"
+#define DEFINITION_COLUMNS                                                                         \
+    "kind, key, version, came, changed_ms, changed_by, reason, hash, text, audit"
 #define OVERRIDE_COLUMNS "flag, kind, variant, reason, set_by, set_ms, expires_ms"
 #define SCHEDULE_COLUMNS                                                                           \
     "number, kind, key, at_ms, change, author, authenticated, reason, created_ms, state, done_ms," \
@@ -52,7 +53,7 @@ const char *const statement_sql[STATEMENTS] = {
                             " WHERE kind = ?1 AND key = ?2",
     [S_DEFINITION_CURRENT] = "SELECT version FROM definition WHERE kind = ?1 AND key = ?2",
     [S_DEFINITION_ADD] = "INSERT INTO definition_version (" DEFINITION_COLUMNS ")"
-                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     [S_DEFINITION_SET] = "INSERT INTO definition (kind, key, version) VALUES (?1, ?2, ?3)"
                          " ON CONFLICT DO UPDATE SET version = ?3",
     [S_DEFINITION_DROP] = "DELETE FROM definition WHERE kind = ?1 AND key = ?2",
@@ -68,6 +69,11 @@ const char *const statement_sql[STATEMENTS] = {
     [S_DEFINITION_HISTORY] = "SELECT " DEFINITION_COLUMNS " FROM definition_version"
                              " WHERE kind = ?1 AND key = ?2 AND version < ?3"
                              " ORDER BY version DESC LIMIT ?4",
+    [S_DEFINITION_AS_OF] = "SELECT " DEFINITION_COLUMNS " FROM definition_version"
+                           " WHERE kind = ?1 AND key = ?2 AND audit <= ?3"
+                           " ORDER BY version DESC LIMIT 1",
+    [S_DEFINITION_CHANGED] = "SELECT DISTINCT kind, key FROM definition_version"
+                             " WHERE audit > ?1 AND audit <= ?2 ORDER BY kind, key",
     [S_DEFINITION_ALL] = "SELECT " DEFINITION_COLUMNS " FROM definition_version"
                          " ORDER BY kind, key, version",
 

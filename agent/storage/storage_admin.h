@@ -38,6 +38,7 @@ struct storage_definition {
     int64_t changed_ms;
     const char *changed_by;
     const char *reason; /* NULL: none */
+    int64_t audit;      /* the number of the audit entry that tells of it */
 };
 typedef int storage_definition_fn(void *arg, const struct storage_definition *definition);
 
@@ -69,6 +70,15 @@ int storage_definition_list(struct storage *s, const struct storage_definition_q
 int storage_definition_history(struct storage *s, enum storage_kind kind, const char *key,
                                int64_t before, size_t limit, storage_definition_fn *fn, void *arg,
                                struct fault *fault);
+
+/* The version that was in force, or the deletion, when that audit entry was the newest. */
+int storage_definition_as_of(struct storage *s, enum storage_kind kind, const char *key,
+                             int64_t audit, storage_definition_fn *fn, void *arg,
+                             struct fault *fault);
+/* What has versions of the audit entries behind `after`, up to `to`; once each. */
+typedef int storage_key_fn(void *arg, enum storage_kind kind, const char *key);
+int storage_definition_changed(struct storage *s, int64_t after, int64_t to, storage_key_fn *fn,
+                               void *arg, struct fault *fault);
 
 /* ---- overrides ----------------------------------------------------------------------------- */
 

@@ -13,12 +13,6 @@ post() {
     api "$1" -X POST -H 'Content-Type: application/json' -d "$2" "${@:3}"
 }
 
-# serves FLAG JSON REASON: in another process, at once.
-serves() {
-    ctl 0 eval "$1" --key vip --json
-    says "\"value\":$2," "\"reason\":{\"kind\":\"$3\""
-}
-
 start() {
     start_agent --flags "$file" "$@"
     await_socket

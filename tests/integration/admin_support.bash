@@ -37,3 +37,18 @@ await_socket() {
     done
     fail "nobody answers on $socket"
 }
+
+# send METHOD PATH BODY CURL_OPTION...: the ETag of the answer in $etag.
+send() {
+    local data=()
+    [ -z "$3" ] || data=(-H 'Content-Type: application/json' -d "$3")
+    api "$2" -X "$1" "${data[@]}" -D "$work/head" "${@:4}"
+    # shellcheck disable=SC2034 # for whoever sources this
+    etag=$(sed -n 's/^etag: *\(.*\)\r$/\1/Ip' "$work/head")
+}
+
+# serves FLAG JSON REASON: in another process, at once.
+serves() {
+    ctl 0 eval "$1" --key vip --json
+    says "\"value\":$2," "\"reason\":{\"kind\":\"$3\""
+}

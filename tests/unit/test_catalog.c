@@ -240,6 +240,14 @@ static void an_override_is_a_change_of_the_flag_that_it_changes(void **state)
     catalog_free(c);
 }
 
+static void count_touched(void *arg, enum image_blob_kind kind, const char *key, size_t length,
+                          const struct model_item *item)
+{
+    size_t *count = arg;
+    (void)kind, (void)key, (void)length, (void)item;
+    ++*count;
+}
+
 static void a_change_is_kept_or_undone_as_a_whole(void **state)
 {
     (void)state;
@@ -258,7 +266,9 @@ static void a_change_is_kept_or_undone_as_a_whole(void **state)
         assert_int_equal(catalog_override_set(c, "a", 1, &killed), 0);
         assert_int_equal(catalog_override_set(c, "z", 1, &killed), 0);
         assert_int_equal(catalog_override_clear(c, "z", 1), 0);
-        assert_int_equal(catalog_change_count(c), 7); /* one put was none */
+        size_t touched = 0;
+        catalog_change_each(c, count_touched, &touched);
+        assert_int_equal(touched, 7); /* one put was none */
         expect_changes(c, "a=3 b- c=4 ");
         catalog_change_each(c, note, text);
         assert_string_equal(text, "z- z- a=3 c=4 b- a=3 a=3 ");

@@ -141,10 +141,16 @@ static void one_flag_file_is_all_that_is_needed(void **state)
 
 static void without_a_flag_file_it_says_how_to_give_one(void **state)
 {
-    const struct config *c = load(*state, "");
-    assert_int_equal(c->problem_count, 1);
-    assert_contains(problem(c, 0), "no flag file");
-    assert_contains(problem(c, 0), "--flags FILE");
+    static const char *const without[] = {"--once", "--admin false", "--state none"};
+    for (size_t i = 0; i < sizeof without / sizeof *without; i++) {
+        const struct config *c = load(*state, without[i]);
+        assert_int_equal(c->problem_count, 1);
+        assert_contains(problem(c, 0), "no flag file");
+        assert_contains(problem(c, 0), "--flags FILE");
+    }
+    const struct config *c = load(*state, ""); /* flags are made over the API */
+    assert_int_equal(c->problem_count, 0);
+    assert_int_equal(c->flag_count, 0);
 }
 
 static void file_is_below_environment_is_below_options(void **state)
@@ -398,9 +404,9 @@ static void an_sdk_key_for_events_alone_brings_no_flags(void **state)
 {
     struct fixture *f = *state;
     setenv("LAUNCHDARKLY_SDK_KEY", "sdk-0", 1);
-    const struct config *c = load(f, "--launchdarkly-mode OFF");
+    const struct config *c = load(f, "--launchdarkly-mode OFF --admin false");
     assert_int_equal(c->problem_count, 1);
-    assert_contains(problem(c, 0), "no flag file is given, and launchdarkly.mode is off");
+    assert_contains(problem(c, 0), "no flag file is given, launchdarkly.mode is off");
     setenv("LAUNCHDARKLY_SDK_KEY", "sdk-0", 1);
     c = load(f, "--launchdarkly-mode poll");
     assert_int_equal(c->problem_count, 0);

@@ -516,7 +516,7 @@ static void prerequisites_name_variants(void **state)
     (void)state;
     json_t *lowered = lower("ffshm: 1\nflags:\n" TWO("a", NEEDS("b", "off")) TWO("b", ""));
     expect_json(at(lowered, "flags", "a", "prerequisites", NULL),
-                "[{\"key\":\"b\",\"variation\":1}]");
+                "[{\"key\":\"b\",\"variation\":1,\"variant\":\"off\"}]");
     json_decref(lowered);
     expect_fault("ffshm: 1\nflags:\n" TWO("a", NEEDS("b", "x")) TWO("b", ""),
                  "flags.a.prerequisites[0].variant", "the flag b has no variant \"x\"",

@@ -486,6 +486,94 @@ static void a_kill_that_cannot_be_announced_stays_and_is_announced_later(void **
     serves("f", 0, FFSHM_REASON_OFF);
 }
 
+/* Needs `other` to serve its variant "on". */
+static struct model_item *needs_on(const char *key, const char *other)
+{
+    json_t *json = json_pack("{s:b, s:[i,i], s:i, s:{s:i}, s:[{s:s, s:i, s:s}], s:{s:b}}", "on", 1,
+                             "variations", 0, 7, "offVariation", 0, "fallthrough", "variation", 1,
+                             "prerequisites", "key", other, "variation", -1, "variant", "on",
+                             "ffshm", "autoVersion", 1);
+    struct model_item *item = model_parse(IMAGE_FLAG, key, json, "test", &rig.fault);
+    json_decref(json);
+    assert_non_null(item);
+    return item;
+}
+
+static void put_change(struct model_item *item)
+{
+    uint64_t digest[2];
+    assert_int_equal(pipeline_change_begin(rig.p), 0);
+    assert_int_equal(pipeline_change_put(rig.p, CATALOG_ADMIN, item, &rig.fault), 0);
+    assert_int_equal(pipeline_change_compile(rig.p, digest, &rig.fault), 0);
+    assert_int_equal(pipeline_change_publish(rig.p, &rig.fault), 0);
+}
+
+/* The same flag with its variants the other way round. */
+static struct model_item *reversed(const char *key)
+{
+    json_t *json = json_pack("{s:b, s:[i,i], s:{s:i}, s:{s:[s,s], s:b}}", "on", 1, "variations", 5,
+                             0, "fallthrough", "variation", 0, "ffshm", "variants", "on", "off",
+                             "autoVersion", 1);
+    struct model_item *item = model_parse(IMAGE_FLAG, key, json, "test", &rig.fault);
+    json_decref(json);
+    assert_non_null(item);
+    return item;
+}
+
+/* Across layers, in any order of coming, and whatever index the name has meanwhile. */
+static void a_named_variant_is_that_of_the_definition_in_force(void **state)
+{
+    (void)state;
+    load(CATALOG_FILE, "unrelated", 1, 1);
+    publish();
+    put_change(needs_on("a", "b"));
+    assert_int_equal(served("a"), 0); /* there is no b yet */
+    load(CATALOG_LAUNCHDARKLY, "b", 1, 1);
+    publish();
+    assert_int_equal(served("a"), 7);
+    put_change(reversed("b"));
+    assert_int_equal(served("b"), 5);
+    assert_int_equal(served("a"), 7);
+    uint64_t digest[2];
+    const struct publisher_stats before = stats();
+    assert_int_equal(pipeline_change_begin(rig.p), 0);
+    assert_int_equal(pipeline_change_remove(rig.p, CATALOG_ADMIN, IMAGE_FLAG, "b", &rig.fault), 0);
+    assert_int_equal(pipeline_change_compile(rig.p, digest, &rig.fault), 0);
+    pipeline_change_undo(rig.p);
+    publisher_digest(rig.store.publisher, digest);
+    assert_memory_equal(digest, before.digest, sizeof digest);
+    assert_int_equal(served("a"), 7);
+    unload(CATALOG_LAUNCHDARKLY);
+    publish();
+    assert_int_equal(served("a"), 7); /* the admin's is there */
+}
+
+/* What is not stated is counted; what is stated stays out of the digest all the same. */
+static void a_stated_version_is_told_and_is_no_content(void **state)
+{
+    (void)state;
+    struct ffshm_context who;
+    struct ffshm_detail d;
+    uint64_t digests[2][2];
+    load(CATALOG_FILE, "unrelated", 1, 1);
+    publish();
+    for (int i = 0; i < 2; i++) {
+        json_t *json =
+            json_pack("{s:i, s:b, s:[i,i], s:{s:i}, s:{s:b}}", "version", 41 + i, "on", 1,
+                      "variations", 3, 4, "fallthrough", "variation", i, "ffshm", "autoVersion", 1);
+        put_change(model_parse(IMAGE_FLAG, "f", json, "test", &rig.fault));
+        json_object_set_new(json, "version", json_integer(43 + i));
+        ffshm_context_init(&who, NULL, "u");
+        assert_int_equal(ffshm_int_detail(rig.reader, "f", &who, -1, &d), 3 + i);
+        assert_int_equal(d.flag_version, 41 + i);
+        publisher_digest(rig.store.publisher, digests[0]);
+        put_change(model_parse(IMAGE_FLAG, "f", json, "test", &rig.fault));
+        publisher_digest(rig.store.publisher, digests[1]);
+        assert_memory_equal(digests[0], digests[1], sizeof digests[0]);
+        json_decref(json);
+    }
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -504,6 +592,8 @@ int main(void)
         CASE(a_change_that_is_undone_leaves_no_trace),
         CASE(what_was_pending_before_stays_pending_when_a_change_is_undone),
         CASE(values_are_known_of_what_was_published),
+        CASE(a_named_variant_is_that_of_the_definition_in_force),
+        CASE(a_stated_version_is_told_and_is_no_content),
         CASE(a_kill_that_cannot_be_announced_stays_and_is_announced_later),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

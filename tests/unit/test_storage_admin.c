@@ -295,6 +295,43 @@ static void definitions_are_listed_by_key_prefix_and_cursor(void **state)
     TELLS(f, "", storage_definition_list, &q, hear_key);
 }
 
+static void put_at(struct fixture *f, const char *key, enum storage_came came, const char *text,
+                   int64_t audit)
+{
+    const struct storage_definition d = {.key = key,
+                                         .came = came,
+                                         .text = text,
+                                         .changed_ms = 7,
+                                         .changed_by = "ann",
+                                         .audit = audit};
+    ok(f, storage_begin(f->s, &f->fault));
+    ok(f, storage_definition_put(f->s, &d, STORAGE_ANY_VERSION, NULL, &f->fault));
+    ok(f, storage_commit(f->s, &f->fault));
+}
+
+static int hear_changed(void *arg, enum storage_kind kind, const char *key)
+{
+    return hear_key(arg, &(struct storage_definition){.kind = kind, .key = key});
+}
+
+static void what_was_in_force_at_an_audit_entry_is_known(void **state)
+{
+    struct fixture *f = *state;
+    open_it(f);
+    put_at(f, "a", STORAGE_PUT, "{1}", 3);
+    put_at(f, "b", STORAGE_PUT, "{1}", 3);
+    put_at(f, "a", STORAGE_ARCHIVED, "{2}", 5);
+    put_at(f, "a", STORAGE_DELETED, "", 6);
+    TELLS(f, "", storage_definition_as_of, STORAGE_FLAG, "a", 2, hear_definition);
+    TELLS(f, "a+1={1}@7/ann/-", storage_definition_as_of, STORAGE_FLAG, "a", 4, hear_definition);
+    TELLS(f, "a~2={2}@7/ann/-", storage_definition_as_of, STORAGE_FLAG, "a", 5, hear_definition);
+    TELLS(f, "ax3=@7/ann/-", storage_definition_as_of, STORAGE_FLAG, "a", 99, hear_definition);
+    TELLS(f, "", storage_definition_as_of, STORAGE_SEGMENT, "a", 99, hear_definition);
+    TELLS(f, "a b", storage_definition_changed, 0, 3, hear_changed);
+    TELLS(f, "a", storage_definition_changed, 3, 99, hear_changed);
+    TELLS(f, "", storage_definition_changed, 6, 99, hear_changed);
+}
+
 static void a_wrong_byte_of_a_definition_is_found(void **state)
 {
     struct fixture *f = *state;
@@ -1266,6 +1303,7 @@ int main(void)
         T(what_takes_several_statements_needs_a_transaction),
         T(definitions_are_listed_by_key_prefix_and_cursor),
         T(a_wrong_byte_of_a_definition_is_found),
+        T(what_was_in_force_at_an_audit_entry_is_known),
         T(an_override_is_in_force_until_it_is_lifted),
         T(overrides_expire_in_the_order_of_their_times),
         T(schedules_are_due_in_the_order_of_their_times),

@@ -1,0 +1,407 @@
+#include "definition_keeper.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../admin/audit.h"
+#include "../log.h"
+#include "definition_state.h"
+#include "references.h"
+#include "schedule.h"
+
+/* A definition that is longer stays out of the trail: its version tells where it is. */
+#define AUDIT_BODY_MOST 65536u
+
+struct definition_keeper {
+    struct operations operations;
+    size_t count; /* in force */
+    void (*stored)(void *arg);
+    void *arg;
+};
+
+/* ---- a change ------------------------------------------------------------------------------- */
+
+static int on_newest(void *arg, const struct storage_definition *row)
+{
+    *(int64_t *)arg = row->version;
+    return 0;
+}
+
+/* The highest version that the key ever had; 0: none. */
+static int newest_version(const struct definition_keeper *k, const struct definition_edit *e,
+                          int64_t *version, struct fault *fault)
+{
+    struct storage *s = state_file_storage(k->operations.state);
+    *version = 0;
+    return s ? storage_definition_history(s, e->kind, e->key, 0, 1, on_newest, version, fault) : 0;
+}
+
+/* What is known of an edit before it is made. */
+struct prepared {
+    struct definition_state before;
+    int64_t version; /* that it makes */
+    json_t *pending; /* of its schedule, after it; owned */
+    bool reschedules;
+};
+
+struct running {
+    struct definition_keeper *k;
+    const struct definition_change *change;
+    struct prepared *prepared;
+    json_t *affected;
+};
+
+static int not_read(struct admin_error *error, const struct fault *fault)
+{
+    *error = (struct admin_error){503, "storage_failed", *fault};
+    return -1;
+}
+
+static int invalid(struct admin_error *error, const struct fault *fault)
+{
+    *error = (struct admin_error){422, "invalid_definition", *fault};
+    return -1;
+}
+
+static int prepare(const struct definition_keeper *k, const struct definition_edit *e,
+                   struct prepared *p, struct admin_error *error)
+{
+    struct fault fault = {0};
+    struct storage *s = state_file_storage(k->operations.state);
+    if (definition_state_get(s, e->kind, e->key, 0, &p->before, &fault) != 0 ||
+        newest_version(k, e, &p->version, &fault) != 0) {
+        return not_read(error, &fault);
+    }
+    p->version++;
+    if (e->kind == STORAGE_SEGMENT) {
+        return 0;
+    }
+    json_t *pending = schedule_pending(s, e->key, &fault);
+    if (!pending) {
+        return not_read(error, &fault);
+    }
+    if (e->came != STORAGE_PUT || e->schedule) {
+        p->pending = e->came == STORAGE_PUT ? json_incref(e->schedule) : json_array();
+        p->reschedules = !json_equal(p->pending, pending);
+        json_decref(pending);
+    } else {
+        p->pending = pending;
+    }
+    return 0;
+}
+
+static bool changes_nothing(const struct definition_edit *e, const struct prepared *p)
+{
+    return p->before.version && p->before.came == e->came && !p->reschedules &&
+           json_equal(p->before.body, e->body);
+}
+
+static int make_item(const struct running *r, size_t i, struct pipeline *pipeline,
+                     struct admin_error *error)
+{
+    const struct definition_edit *e = &r->change->edits[i];
+    struct prepared *p = &r->prepared[i];
+    struct fault fault = {0};
+    if (p->pending && (e->schedule || json_array_size(p->pending) > 0) &&
+        definition_check_schedule(e->key, e->body, p->pending, &fault) != 0) {
+        return invalid(error, &fault);
+    }
+    struct model_item *item =
+        definition_lower(e->kind, e->key, e->body, p->version, r->change->by->actor, &fault);
+    if (!item) {
+        return invalid(error, &fault);
+    }
+    if (pipeline_change_put(pipeline, CATALOG_ADMIN, item, &fault) != 0) {
+        *error = (struct admin_error){503, "no_memory", fault};
+        return -1;
+    }
+    return 0;
+}
+
+static int take_away(const struct definition_edit *e, struct pipeline *pipeline,
+                     struct admin_error *error)
+{
+    struct fault fault = {0};
+    const enum image_blob_kind kind = definition_item_kind(e->kind);
+    if (!pipeline_item(pipeline, CATALOG_ADMIN, kind, e->key, strlen(e->key))) {
+        return 0; /* it is archived, or could not be loaded */
+    }
+    if (pipeline_change_remove(pipeline, CATALOG_ADMIN, kind, e->key, &fault) != 0) {
+        *error = (struct admin_error){503, "no_memory", fault};
+        return -1;
+    }
+    return 0;
+}
+
+static int check(const struct running *r, const struct definition_edit *e,
+                 struct pipeline *pipeline, struct admin_error *error)
+{
+    struct fault fault = {0};
+    const enum image_blob_kind kind = definition_item_kind(e->kind);
+    if (e->came == STORAGE_PUT && !r->change->lenient &&
+        references_check(pipeline, kind, e->key, &fault) != 0) {
+        return invalid(error, &fault);
+    }
+    if (references_check_users(pipeline, kind, e->key, &fault) != 0) {
+        *error = (struct admin_error){409, "in_use", fault};
+        return -1;
+    }
+    return 0;
+}
+
+static int tell_affected(struct running *r, struct pipeline *pipeline, struct admin_error *error)
+{
+    const size_t count = r->change->count;
+    struct references_item *items = calloc(count + 1, sizeof *items);
+    for (size_t i = 0; items && i < count; i++) {
+        const struct definition_edit *e = &r->change->edits[i];
+        items[i] = (struct references_item){definition_item_kind(e->kind), e->key};
+    }
+    r->affected = items ? references_affected(pipeline, items, count) : NULL;
+    free(items);
+    return r->affected
+               ? 0
+               : admin_error_set(error, 503, "no_memory", NULL, "try again", "out of memory");
+}
+
+static int apply(void *arg, struct pipeline *pipeline, struct admin_error *error)
+{
+    struct running *r = arg;
+    const struct definition_edit *edits = r->change->edits;
+    for (size_t i = 0; i < r->change->count; i++) {
+        if (edits[i].came == STORAGE_PUT ? make_item(r, i, pipeline, error) != 0
+                                         : take_away(&edits[i], pipeline, error) != 0) {
+            return -1;
+        }
+    }
+    for (size_t i = 0; i < r->change->count; i++) {
+        if (check(r, &edits[i], pipeline, error) != 0) {
+            return -1;
+        }
+    }
+    return tell_affected(r, pipeline, error);
+}
+
+/* ---- keeping it ----------------------------------------------------------------------------- */
+
+/* For the trail; malloc'ed, NULL: no memory. */
+static char *describe(int64_t version, enum storage_came came, json_t *body, json_t *schedule)
+{
+    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    const size_t length = text ? strlen(text) : 0;
+    free(text);
+    json_t *told = json_pack("{s:I, s:b}", "version", (json_int_t)version, "archived",
+                             came == STORAGE_ARCHIVED);
+    if (length > AUDIT_BODY_MOST) {
+        json_object_set_new(told, "bytes", json_integer((json_int_t)length));
+    } else if (body) {
+        json_object_set(told, "definition", body);
+    }
+    if (json_array_size(schedule) > 0) {
+        json_object_set(told, "schedule", schedule);
+    }
+    text = json_dumps(told, JSON_COMPACT);
+    json_decref(told);
+    return text;
+}
+
+static int append_entry(const struct running *r, size_t i, struct storage *s, const char *digest,
+                        struct fault *fault)
+{
+    const struct definition_edit *e = &r->change->edits[i];
+    const struct prepared *p = &r->prepared[i];
+    struct admin_change by = *r->change->by;
+    by.action = e->action;
+    char *before = p->before.version
+                       ? describe(p->before.version, p->before.came, p->before.body, NULL)
+                       : NULL;
+    char *after =
+        e->came != STORAGE_DELETED ? describe(p->version, e->came, e->body, p->pending) : NULL;
+    struct storage_audit entry = operation_entry(&by, e->key, before, after, digest);
+    int result = -1;
+    if ((p->before.version && !before) || (e->came != STORAGE_DELETED && !after)) {
+        fault_set(fault, "", "give the agent more memory", "out of memory");
+    } else {
+        result = audit_append(s, &entry, fault);
+    }
+    free(before);
+    free(after);
+    return result;
+}
+
+static int keep_one(const struct running *r, size_t i, struct storage *s, const char *digest,
+                    struct fault *fault)
+{
+    const struct definition_edit *e = &r->change->edits[i];
+    const struct prepared *p = &r->prepared[i];
+    struct audit_checkpoint newest;
+    char *text = e->body ? definition_text(e->kind, e->key, e->body) : NULL;
+    if ((e->body && !text) || audit_checkpoint(s, &newest, fault) != 0) {
+        free(text);
+        return -1;
+    }
+    const struct storage_definition row = {
+        .kind = e->kind,
+        .came = e->came,
+        .key = e->key,
+        .text = text,
+        .changed_ms = r->change->by->time_ms,
+        .changed_by = r->change->by->actor,
+        .reason = r->change->by->reason,
+        .audit = newest.number + 1,
+    };
+    int result = storage_definition_put(s, &row, p->before.version, NULL, fault);
+    free(text);
+    if (result == 0 && p->reschedules) {
+        result = schedule_replace(s, e->key, p->pending, r->change->by, fault);
+    }
+    return result == 0 ? append_entry(r, i, s, digest, fault) : -1;
+}
+
+static int keep(void *arg, struct storage *s, const char *digest, struct admin_error *error)
+{
+    const struct running *r = arg;
+    struct fault fault = {0};
+    for (size_t i = 0; i < r->change->count; i++) {
+        if (keep_one(r, i, s, digest, &fault) != 0) {
+            return admin_error_not_stored(error, &fault);
+        }
+    }
+    return r->change->also ? r->change->also(r->change->arg, s, error) : 0;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------ */
+
+/* How many more are in force by the edits; negative: fewer. */
+static int64_t growth(const struct running *r)
+{
+    int64_t more = 0;
+    for (size_t i = 0; i < r->change->count; i++) {
+        const struct definition_state *before = &r->prepared[i].before;
+        more += r->change->edits[i].came == STORAGE_PUT;
+        more -= before->version && before->came == STORAGE_PUT;
+    }
+    return more;
+}
+
+static int prepare_all(struct running *r, bool *same, struct admin_error *error)
+{
+    *same = r->change->also == NULL;
+    for (size_t i = 0; i < r->change->count; i++) {
+        if (prepare(r->k, &r->change->edits[i], &r->prepared[i], error) != 0) {
+            return -1;
+        }
+        *same = *same && changes_nothing(&r->change->edits[i], &r->prepared[i]);
+    }
+    if ((int64_t)r->k->count + growth(r) > DEFINITIONS_MOST) {
+        return admin_error_set(error, 507, "too_many_definitions", NULL,
+                               "archive or delete some, or keep them in a file",
+                               "%u definitions can be kept", DEFINITIONS_MOST);
+    }
+    return 0;
+}
+
+static void log_change(const struct running *r)
+{
+    const struct admin_change *by = r->change->by;
+    const struct definition_edit *first = &r->change->edits[0];
+    LOG_EVENT(LOG_LEVEL_INFO, "definition-changed", log_text("action", first->action),
+              log_text("key", first->key), log_number("definitions", (int64_t)r->change->count),
+              log_text("actor", by->actor), log_text("reason", by->reason ? by->reason : ""));
+}
+
+static int run(struct running *r, bool dry_run, struct definition_outcome *outcome,
+               struct admin_error *error)
+{
+    const struct operation operation = {apply, keep, r};
+    if (prepare_all(r, &outcome->same, error) != 0) {
+        return -1;
+    }
+    outcome->version = r->prepared[0].version - outcome->same;
+    if (outcome->same) { /* only to learn the digest */
+        dry_run = true;
+    }
+    const int result =
+        operation_run(&r->k->operations, &operation, dry_run, &outcome->operation, error);
+    if (result >= 0 && !dry_run) {
+        r->k->count = (size_t)((int64_t)r->k->count + growth(r));
+        log_change(r);
+        if (r->k->stored) {
+            r->k->stored(r->k->arg);
+        }
+    }
+    return result;
+}
+
+int definition_keeper_change(struct definition_keeper *k, const struct definition_change *change,
+                             bool dry_run, struct definition_outcome *outcome,
+                             struct admin_error *error)
+{
+    *outcome = (struct definition_outcome){0};
+    if (change->count == 0 || change->count > DEFINITION_EDITS_MOST) {
+        return admin_error_set(error, 422, "invalid", NULL, "make several changes of it",
+                               "1 to %u definitions can be changed at once", DEFINITION_EDITS_MOST);
+    }
+    struct running r = {k, change, calloc(change->count, sizeof *r.prepared), NULL};
+    const int result =
+        r.prepared ? run(&r, dry_run, outcome, error)
+                   : admin_error_set(error, 503, "no_memory", NULL, "try again", "out of memory");
+    for (size_t i = 0; r.prepared && i < change->count; i++) {
+        definition_state_free(&r.prepared[i].before);
+        json_decref(r.prepared[i].pending);
+    }
+    free(r.prepared);
+    outcome->affected = r.affected;
+    return result;
+}
+
+/* ---- loading -------------------------------------------------------------------------------- */
+
+void definition_keeper_load(struct definition_keeper *k)
+{
+    struct storage *s = state_file_storage(k->operations.state);
+    struct definitions_kept kept;
+    if (!s) {
+        return;
+    }
+    definitions_kept_load(s, &kept);
+    const size_t count = kept.count;
+    if (count > 0 &&
+        pipeline_replace(k->operations.pipeline, CATALOG_ADMIN, kept.items, count) != 0) {
+        LOG_EVENT(LOG_LEVEL_ERROR, "definitions-not-loaded", log_text("cause", "out of memory"));
+    } else if (count > 0) {
+        k->count = count;
+        LOG_EVENT(LOG_LEVEL_INFO, "definitions-loaded", log_number("count", (int64_t)count),
+                  log_number("ignored", (int64_t)kept.ignored));
+    }
+    free(kept.items);
+}
+
+size_t definition_keeper_count(const struct definition_keeper *k)
+{
+    return k->count;
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+struct definition_keeper *definition_keeper_new(const struct operations *operations)
+{
+    struct definition_keeper *k = calloc(1, sizeof *k);
+    if (k) {
+        k->operations = *operations;
+    }
+    return k;
+}
+
+void definition_keeper_free(struct definition_keeper *k)
+{
+    free(k);
+}
+
+void definition_keeper_on_stored(struct definition_keeper *k, void (*fn)(void *arg), void *arg)
+{
+    k->stored = fn;
+    k->arg = arg;
+}

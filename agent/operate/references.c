@@ -1,0 +1,263 @@
+#include "references.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../catalog/member.h"
+#include "../catalog/model_references.h"
+#include "../pipeline_links.h"
+
+/* Where a native definition says it. */
+static void place(const struct model_item *item, const struct model_reference *r,
+                  char member[MEMBER_TEXT])
+{
+    if (r->prerequisite) {
+        snprintf(member, MEMBER_TEXT, "prerequisites[%zu].flag", r->at);
+    } else {
+        snprintf(member, MEMBER_TEXT, "%s[%zu].conditions[%zu].value",
+                 item->kind == IMAGE_FLAG ? "targeting_rules" : "rules", r->at, r->clause);
+    }
+}
+
+static const char *kind_name(enum image_blob_kind kind)
+{
+    return kind == IMAGE_SEGMENT ? "segment" : "flag";
+}
+
+/* ---- what an item names --------------------------------------------------------------------- */
+
+struct naming {
+    const struct pipeline *p;
+    const struct model_item *item;
+    struct fault *fault;
+    bool bad;
+};
+
+static void check_name(void *arg, const struct model_reference *r)
+{
+    struct naming *n = arg;
+    char member[MEMBER_TEXT];
+    const struct model_item *other = pipeline_in_force(n->p, r->kind, r->key);
+    if (n->bad) {
+        return;
+    }
+    if (!other) {
+        place(n->item, r, member);
+        fault_set(n->fault, member, "make it first, or look for a typing mistake",
+                  "there is no %s \"%.128s\"", kind_name(r->kind), r->key);
+        n->bad = true;
+    } else if (r->prerequisite && r->prerequisite->variant.text &&
+               links_variation(&other->as.flag, r->prerequisite->variant) < 0) {
+        snprintf(member, sizeof member, "prerequisites[%zu].variant", r->at);
+        fault_set(n->fault, member, "`ffctl flags get` tells its variants",
+                  "the flag \"%.128s\" has no variant \"%.96s\"", r->key,
+                  r->prerequisite->variant.text);
+        n->bad = true;
+    }
+}
+
+/* A search for a way from an item back to itself. */
+struct search {
+    const struct pipeline *p;
+    const struct model_item *start;
+    json_t *seen; /* keys of the same kind, for only those can lead back */
+    unsigned depth;
+    bool found;
+    bool too_deep;
+    char path[300]; /* from the end */
+};
+
+static void search_item(struct search *s, const struct model_item *item);
+
+static void search_reference(void *arg, const struct model_reference *r)
+{
+    struct search *s = arg;
+    if (s->found || r->kind != s->start->kind) {
+        return;
+    }
+    if (r->length == s->start->key.length && memcmp(r->key, s->start->key.text, r->length) == 0) {
+        s->found = true;
+        snprintf(s->path, sizeof s->path, "%.80s", r->key);
+        return;
+    }
+    const struct model_item *item = pipeline_in_force(s->p, r->kind, r->key);
+    if (item && !json_object_get(s->seen, r->key)) {
+        json_object_set_new_nocheck(s->seen, r->key, json_true());
+        search_item(s, item);
+    }
+}
+
+static void search_item(struct search *s, const struct model_item *item)
+{
+    char rest[sizeof s->path];
+    if (s->depth == IMAGE_MAX_DEPTH) {
+        s->too_deep = true;
+        return;
+    }
+    s->depth++;
+    model_references(item, search_reference, s);
+    s->depth--;
+    if (s->found) {
+        memcpy(rest, s->path, sizeof rest);
+        snprintf(s->path, sizeof s->path, "%.80s -> %.200s", item->key.text, rest);
+    }
+}
+
+static int check_circle(const struct pipeline *p, const struct model_item *item,
+                        struct fault *fault)
+{
+    const char *member = item->kind == IMAGE_FLAG ? "prerequisites" : "rules";
+    struct search s = {.p = p, .start = item, .seen = json_object()};
+    search_item(&s, item);
+    json_decref(s.seen);
+    if (s.found) {
+        fault_set(fault, member, "take one of them out",
+                  item->kind == IMAGE_FLAG ? "prerequisites form a circle: %s"
+                                           : "segments refer to each other in a circle: %s",
+                  s.path);
+    } else if (s.too_deep) {
+        fault_set(fault, member, "an evaluation would give up",
+                  "what it needs is nested deeper than %u levels", IMAGE_MAX_DEPTH);
+    }
+    return s.found || s.too_deep ? -1 : 0;
+}
+
+int references_check(const struct pipeline *p, enum image_blob_kind kind, const char *key,
+                     struct fault *fault)
+{
+    const struct model_item *item = pipeline_in_force(p, kind, key);
+    if (!item) {
+        return 0;
+    }
+    struct naming n = {p, item, fault, false};
+    model_references(item, check_name, &n);
+    return n.bad ? -1 : check_circle(p, item, fault);
+}
+
+/* ---- who names an item ---------------------------------------------------------------------- */
+
+struct users {
+    enum image_blob_kind kind;
+    const char *key;
+    size_t length;
+    const struct model_item *now; /* NULL: it is gone */
+    const struct model_item *user;
+    char first[128]; /* who needs it */
+    char lacking[96];
+    size_t count;
+};
+
+static void check_user(void *arg, const struct model_reference *r)
+{
+    struct users *u = arg;
+    if (r->kind != u->kind || r->length != u->length || memcmp(r->key, u->key, r->length) != 0) {
+        return;
+    }
+    const bool lacks = u->now && r->prerequisite && r->prerequisite->variant.text &&
+                       links_variation(&u->now->as.flag, r->prerequisite->variant) < 0;
+    if (u->now && !lacks) {
+        return;
+    }
+    if (u->count++ == 0) {
+        snprintf(u->first, sizeof u->first, "%s \"%.96s\"", kind_name(u->user->kind),
+                 u->user->key.text);
+        snprintf(u->lacking, sizeof u->lacking, "%.95s",
+                 lacks ? r->prerequisite->variant.text : "");
+    }
+}
+
+static void look_for_users(void *arg, const struct model_item *item)
+{
+    struct users *u = arg;
+    u->user = item;
+    model_references(item, check_user, u);
+}
+
+int references_check_users(const struct pipeline *p, enum image_blob_kind kind, const char *key,
+                           struct fault *fault)
+{
+    struct users u = {
+        .kind = kind, .key = key, .length = strlen(key), .now = pipeline_in_force(p, kind, key)};
+    char others[32] = "";
+    pipeline_in_force_each(p, look_for_users, &u);
+    if (u.count == 0) {
+        return 0;
+    }
+    if (u.count > 1) {
+        snprintf(others, sizeof others, " and %zu more", u.count - 1);
+    }
+    if (u.now) {
+        fault_set(fault, "variants", "keep it, or change who needs it first",
+                  "variant \"%s\" is needed by %s%s", u.lacking, u.first, others);
+    } else {
+        fault_set(fault, "key", "change who needs it first", "it is needed by %s%s", u.first,
+                  others);
+    }
+    return -1;
+}
+
+/* ---- who is affected ------------------------------------------------------------------------ */
+
+struct affected {
+    json_t *flags;    /* found so far, as names of members: in order, once each */
+    json_t *segments; /* likewise */
+    const struct model_item *item;
+    bool grew;
+    bool failed;
+};
+
+static json_t *set_of(const struct affected *a, enum image_blob_kind kind)
+{
+    return kind == IMAGE_SEGMENT ? a->segments : a->flags;
+}
+
+static void affect(struct affected *a, enum image_blob_kind kind, const char *key)
+{
+    json_t *set = set_of(a, kind);
+    if (!json_object_get(set, key)) {
+        a->grew = true;
+        a->failed |= json_object_set_new_nocheck(set, key, json_true()) != 0;
+    }
+}
+
+static void affect_user(void *arg, const struct model_reference *r)
+{
+    struct affected *a = arg;
+    if (json_object_get(set_of(a, r->kind), r->key)) {
+        affect(a, a->item->kind, a->item->key.text);
+    }
+}
+
+static void look_at_item(void *arg, const struct model_item *item)
+{
+    struct affected *a = arg;
+    a->item = item;
+    model_references(item, affect_user, a);
+}
+
+json_t *references_affected(const struct pipeline *p, const struct references_item *changed,
+                            size_t count)
+{
+    struct affected a = {.flags = json_object(), .segments = json_object()};
+    json_t *keys = json_array();
+    const char *key;
+    json_t *value;
+    for (size_t i = 0; i < count; i++) {
+        affect(&a, changed[i].kind, changed[i].key);
+    }
+    while (a.grew && !a.failed) {
+        a.grew = false;
+        pipeline_in_force_each(p, look_at_item, &a);
+    }
+    json_object_foreach(a.flags, key, value)
+    {
+        a.failed |= json_array_append_new(keys, json_string(key)) != 0;
+    }
+    json_decref(a.flags);
+    json_decref(a.segments);
+    if (a.failed || !keys) {
+        json_decref(keys);
+        return NULL;
+    }
+    return keys;
+}
