@@ -353,3 +353,14 @@ char *client_segment(const char *text)
     }
     return out;
 }
+
+char *client_path(const char *before, const char *key, const char *after)
+{
+    char *path = NULL;
+    char *segment = client_segment(key);
+    if (segment && asprintf(&path, "%s%s%s", before, segment, after) < 0) {
+        path = NULL;
+    }
+    free(segment);
+    return path;
+}

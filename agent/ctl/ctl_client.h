@@ -51,4 +51,7 @@ int client_show(const struct ctl *ctl, const char *path,
 /* One segment of a path, percent-encoded; malloc'ed, NULL: no memory. */
 char *client_segment(const char *text);
 
+/* A path with one segment that is encoded: before, key, after; malloc'ed, NULL: no memory. */
+char *client_path(const char *before, const char *key, const char *after);
+
 #endif
