@@ -38,7 +38,7 @@ static bool take(const struct ctl *ctl, struct change *change, int option, int *
 }
 
 int change_next(struct ctl *ctl, struct change *change, int argc, char **argv,
-                const struct option *table)
+                const struct ctl_option *table)
 {
     int code;
     int option;

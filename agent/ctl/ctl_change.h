@@ -4,8 +4,9 @@
  *
  * A command that changes something is written like this:
  *
- *     static const struct option options[] = {
- *         {"variant", required_argument, NULL, OPTION_VARIANT},
+ *     static const struct ctl_option options[] = {
+ *         OPTIONS_WORDS("FLAG"),
+ *         {"variant", required_argument, "VARIANT", OPTION_VARIANT},
  *         CHANGE_OPTIONS,
  *         OPTIONS_COMMON,
  *     };
@@ -44,7 +45,7 @@ enum {
 /* Three of a command's options, before OPTIONS_COMMON. */
 /* clang-format off */
 #define CHANGE_OPTIONS                                                                             \
-    {"reason", required_argument, NULL, CHANGE_REASON},                                            \
+    {"reason", required_argument, "TEXT", CHANGE_REASON},                                          \
     {"dry-run", no_argument, NULL, CHANGE_DRY_RUN},                                                \
     {"yes", no_argument, NULL, CHANGE_YES}
 /* clang-format on */
@@ -64,7 +65,7 @@ struct change {
 
 /* As options_next; CHANGE_OPTIONS are put into change and do not come out. */
 int change_next(struct ctl *ctl, struct change *change, int argc, char **argv,
-                const struct option *table);
+                const struct ctl_option *table);
 
 /* CTL_OK: there is a reason. Else reported, CTL_USAGE. */
 int change_need_reason(const struct ctl *ctl, const struct change *change);

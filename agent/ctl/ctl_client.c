@@ -220,7 +220,8 @@ static int prepare(struct asking *a)
     curl_easy_setopt(a->easy, CURLOPT_HEADERDATA, a->answer);
     curl_easy_setopt(a->easy, CURLOPT_ERRORBUFFER, a->error);
     curl_easy_setopt(a->easy, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
-    curl_easy_setopt(a->easy, CURLOPT_TIMEOUT, TOTAL_S);
+    curl_easy_setopt(a->easy, CURLOPT_TIMEOUT,
+                     a->request->timeout_s ? a->request->timeout_s : TOTAL_S);
     curl_easy_setopt(a->easy, CURLOPT_NOSIGNAL, 1L);
     return CTL_OK;
 }

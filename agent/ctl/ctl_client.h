@@ -24,6 +24,7 @@ struct client_request {
     const char *if_match;
     const char *reason; /* X-Reason */
     bool dry_run;
+    long timeout_s; /* 0: a minute */
 };
 
 struct client_answer {

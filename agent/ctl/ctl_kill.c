@@ -18,15 +18,17 @@ enum {
 };
 
 /* clang-format off */
-static const struct option kill_options[] = {
-    {"variant", required_argument, NULL, OPTION_VARIANT},
-    {"for", required_argument, NULL, OPTION_FOR},
+static const struct ctl_option kill_options[] = {
+    OPTIONS_WORDS("FLAG"),
+    {"variant", required_argument, "VARIANT", OPTION_VARIANT},
+    {"for", required_argument, "30m|2h|1d|7d", OPTION_FOR},
     CHANGE_OPTIONS,
     OPTIONS_COMMON,
 };
 /* clang-format on */
 
-static const struct option revive_options[] = {CHANGE_OPTIONS, OPTIONS_COMMON};
+static const struct ctl_option revive_options[] = {OPTIONS_WORDS("FLAG"), CHANGE_OPTIONS,
+                                                   OPTIONS_COMMON};
 
 /* What the command line asks for; borrowed from it. */
 struct wish {
@@ -112,7 +114,7 @@ static int take(const struct ctl *ctl, struct wish *w, int option)
     }
 }
 
-static int read_options(struct ctl *ctl, int argc, char **argv, const struct option *table,
+static int read_options(struct ctl *ctl, int argc, char **argv, const struct ctl_option *table,
                         struct wish *w, bool *asked_help)
 {
     int option;
