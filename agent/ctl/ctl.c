@@ -32,6 +32,7 @@ static const struct ctl_command commands[] = {
     {"revive", ctl_revive, "end that: the flag is as it is defined"},
     {"overrides", ctl_overrides, "the flags that are killed or pinned, and why"},
     {"audit", ctl_audit, "who changed what, when and why; is the trail whole"},
+    {"tokens", ctl_tokens, "who may use the API by a secret; make, rotate and revoke those"},
     {"whoami", ctl_whoami, "who the agent takes you for, and what you may"},
     {NULL, NULL, NULL},
 };
