@@ -40,8 +40,13 @@ foreach(program ffagent ffctl)
 endforeach()
 
 if(TARGET ffctl)
-    install(FILES ${PROJECT_SOURCE_DIR}/scripts/completion/ffctl.bash
+    set(completion ${PROJECT_SOURCE_DIR}/scripts/completion)
+    install(FILES ${completion}/ffctl.bash
         DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME ffctl)
+    install(FILES ${completion}/ffctl.zsh
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions RENAME _ffctl)
+    install(FILES ${completion}/ffctl.fish
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 endif()
 if(TARGET ffagent)
     # The example unit, without its remark on top, with the program where this installation has it.

@@ -1,5 +1,5 @@
 /*
- * ctl.c - ffctl: main, the common options, and the way to the command.
+ * ctl.c - ffctl: main, and its commands.
  */
 #include "ctl.h"
 
@@ -10,20 +10,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "catalog/spelling.h"
+#include "ctl_commands.h"
+#include "ctl_complete.h"
 #include "ctl_options.h"
 #include "ffshm.h"
 
-static const struct option options[] = {
+static const struct ctl_option options[] = {
     {"version", no_argument, NULL, 'V'},
     OPTIONS_COMMON,
 };
 
-static const struct command {
-    const char *name;
-    ctl_run_fn *run;
-    const char *summary;
-} commands[] = {
+static const struct ctl_command commands[] = {
     {"eval", ctl_eval, "evaluate a flag for a context, or many (--batch)"},
     {"explain", ctl_explain, "the same, telling every step"},
     {"flags-state", ctl_flags_state,
@@ -35,15 +32,17 @@ static const struct command {
     {"revive", ctl_revive, "end that: the flag is as it is defined"},
     {"overrides", ctl_overrides, "the flags that are killed or pinned, and why"},
     {"audit", ctl_audit, "who changed what, when and why; is the trail whole"},
+    {"tokens", ctl_tokens, "who may use the API by a secret; make, rotate and revoke those"},
     {"whoami", ctl_whoami, "who the agent takes you for, and what you may"},
+    {"completion", ctl_completion, "a script that makes bash, zsh or fish complete all of this"},
+    {NULL, NULL, NULL},
 };
-#define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
 static __attribute__((format(printf, 2, 0))) void report(const struct ctl *ctl, const char *format,
                                                          va_list arguments)
 {
     fflush(stdout);
-    fprintf(stderr, "ffctl%s%s: ", ctl->command ? " " : "", ctl->command ? ctl->command : "");
+    fprintf(stderr, "ffctl%s%s: ", *ctl->command ? " " : "", ctl->command);
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
 }
@@ -63,8 +62,7 @@ int ctl_usage(const struct ctl *ctl, const char *format, ...)
     va_start(arguments, format);
     report(ctl, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "Try 'ffctl %s%s--help'.\n", ctl->command ? ctl->command : "",
-            ctl->command ? " " : "");
+    fprintf(stderr, "Try 'ffctl %s%s--help'.\n", ctl->command, *ctl->command ? " " : "");
     return CTL_USAGE;
 }
 
@@ -76,9 +74,7 @@ static int help(void)
           "them through the agent.\n"
           "\n",
           stdout);
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        printf("  %-11s %s\n", commands[i].name, commands[i].summary);
-    }
+    commands_print(commands);
     fputs(
         "\n"
         "Options of every command\n"
@@ -107,21 +103,8 @@ static int help(void)
     return CTL_OK;
 }
 
-static int unknown_command(const struct ctl *ctl, const char *name)
-{
-    struct spelling spelling = {.word = name};
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        spelling_offer(&spelling, commands[i].name);
-    }
-    if (spelling.best) {
-        return ctl_usage(ctl, "unknown command '%s'; did you mean '%s'?", name, spelling.best);
-    }
-    return ctl_usage(ctl, "unknown command '%s'", name);
-}
-
 static int run(struct ctl *ctl, int argc, char **argv)
 {
-    static char help_option[] = "--help";
     switch (options_next_global(ctl, argc, argv, options)) {
     case OPTIONS_HELP:
         return help();
@@ -131,28 +114,21 @@ static int run(struct ctl *ctl, int argc, char **argv)
         puts("ffctl " FFSHM_VERSION);
         return CTL_OK;
     default:
-        break;
+        return commands_run(ctl, argc - optind, argv + optind, commands, help);
     }
-    if (optind >= argc) {
-        return ctl_usage(ctl, "a command is needed");
+}
+
+/* ffctl __complete WORD...: what could the last word be? */
+static int complete(struct ctl *ctl, int argc, char **argv)
+{
+    struct completion completion = {.word = argc > 1 ? argv[argc - 1] : ""};
+    if (argc > 1) {
+        ctl->completing = &completion;
+        run(ctl, argc, argv); /* runs nothing: its code is that of wrong usage */
+        ctl->completing = NULL;
     }
-    char **const words = argv + optind;
-    const int count = argc - optind;
-    if (strcmp(words[0], "help") == 0) {
-        if (count == 1) {
-            return help();
-        }
-        words[0] = words[1]; /* "help eval" is "eval --help" */
-        words[1] = help_option;
-    }
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        if (strcmp(words[0], commands[i].name) == 0) {
-            ctl->command = commands[i].name;
-            options_restart();
-            return commands[i].run(ctl, count, words);
-        }
-    }
-    return unknown_command(ctl, words[0]);
+    complete_print(&completion);
+    return CTL_OK;
 }
 
 int main(int argc, char **argv)
@@ -162,7 +138,9 @@ int main(int argc, char **argv)
     struct ctl ctl = {.json = !terminal,
                       .colour = terminal && (no_colour == NULL || no_colour[0] == '\0')};
     options_restart();
-    int code = run(&ctl, argc, argv);
+    int code = argc > 1 && strcmp(argv[1], COMPLETE_COMMAND) == 0
+                   ? complete(&ctl, argc - 1, argv + 1)
+                   : run(&ctl, argc, argv);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         code = ctl_fail(&ctl, "cannot write the output: %s", strerror(errno));
     }

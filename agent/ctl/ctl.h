@@ -12,20 +12,24 @@ enum ctl_exit {
     CTL_USAGE = 2,
 };
 
+struct completion; /* ctl_complete.h */
+
 /* The common options, as the command finds them. */
 struct ctl {
-    const char *command; /* for messages: "eval" */
-    const char *dir;     /* NULL: the default directory */
-    bool json;           /* print JSON: --json, or stdout is no terminal */
-    bool json_asked;     /* --json was given */
-    bool opening;        /* a store is being opened: what libffshm says then is not printed */
-    bool colour;         /* stdout is a terminal and NO_COLOR is not set */
+    char command[64]; /* for messages: "eval", "tokens create"; "": none yet */
+    const char *dir;  /* NULL: the default directory */
+    bool json;        /* print JSON: --json, or stdout is no terminal */
+    bool json_asked;  /* --json was given */
+    bool opening;     /* a store is being opened: what libffshm says then is not printed */
+    bool colour;      /* stdout is a terminal and NO_COLOR is not set */
+    struct completion *completing; /* NULL; else nothing is run: what could come next is found */
 };
 
 /* argv[0] is the command's name. Returns an enum ctl_exit. */
 typedef int ctl_run_fn(struct ctl *ctl, int argc, char **argv);
 
 ctl_run_fn ctl_audit;
+ctl_run_fn ctl_completion;
 ctl_run_fn ctl_eval;
 ctl_run_fn ctl_explain;
 ctl_run_fn ctl_flags_state;
@@ -35,6 +39,7 @@ ctl_run_fn ctl_overrides;
 ctl_run_fn ctl_revive;
 ctl_run_fn ctl_snapshot;
 ctl_run_fn ctl_status;
+ctl_run_fn ctl_tokens;
 ctl_run_fn ctl_whoami;
 
 /* Prints "ffctl eval: MESSAGE" to stderr and returns CTL_NEGATIVE. */

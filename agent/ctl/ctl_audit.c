@@ -25,12 +25,13 @@ enum {
 #define FILTERS (OPTION_LAST - OPTION_LIMIT)
 
 /* clang-format off */
-static const struct option options[] = {
-    {"limit", required_argument, NULL, OPTION_LIMIT},
-    {"after", required_argument, NULL, OPTION_AFTER},
-    {"actor", required_argument, NULL, OPTION_ACTOR},
-    {"action", required_argument, NULL, OPTION_ACTION},
-    {"target", required_argument, NULL, OPTION_TARGET},
+static const struct ctl_option options[] = {
+    {"limit", required_argument, "COUNT", OPTION_LIMIT},
+    {"after", required_argument, "NUMBER", OPTION_AFTER},
+    {"actor", required_argument, "ACTOR", OPTION_ACTOR},
+    {"action", required_argument, "ACTION", OPTION_ACTION},
+    {"target", required_argument, "FLAG", OPTION_TARGET},
+    OPTIONS_WORDS("list|verify"),
     OPTIONS_COMMON,
 };
 /* clang-format on */

@@ -220,7 +220,8 @@ static int prepare(struct asking *a)
     curl_easy_setopt(a->easy, CURLOPT_HEADERDATA, a->answer);
     curl_easy_setopt(a->easy, CURLOPT_ERRORBUFFER, a->error);
     curl_easy_setopt(a->easy, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
-    curl_easy_setopt(a->easy, CURLOPT_TIMEOUT, TOTAL_S);
+    curl_easy_setopt(a->easy, CURLOPT_TIMEOUT,
+                     a->request->timeout_s ? a->request->timeout_s : TOTAL_S);
     curl_easy_setopt(a->easy, CURLOPT_NOSIGNAL, 1L);
     return CTL_OK;
 }
@@ -352,4 +353,15 @@ char *client_segment(const char *text)
         *at = '\0';
     }
     return out;
+}
+
+char *client_path(const char *before, const char *key, const char *after)
+{
+    char *path = NULL;
+    char *segment = client_segment(key);
+    if (segment && asprintf(&path, "%s%s%s", before, segment, after) < 0) {
+        path = NULL;
+    }
+    free(segment);
+    return path;
 }

@@ -24,6 +24,7 @@ struct client_request {
     const char *if_match;
     const char *reason; /* X-Reason */
     bool dry_run;
+    long timeout_s; /* 0: a minute */
 };
 
 struct client_answer {
@@ -50,5 +51,8 @@ int client_show(const struct ctl *ctl, const char *path,
 
 /* One segment of a path, percent-encoded; malloc'ed, NULL: no memory. */
 char *client_segment(const char *text);
+
+/* A path with one segment that is encoded: before, key, after; malloc'ed, NULL: no memory. */
+char *client_path(const char *before, const char *key, const char *after);
 
 #endif

@@ -131,6 +131,22 @@ static bool parse_digits(const char *text, size_t length, int base, uint64_t *nu
     return errno == 0;
 }
 
+uint64_t files_current(const char *dir, int *error, char why[FILES_WHY])
+{
+    struct files_control control;
+    *error = files_control(dir, &control, why);
+    if (*error) {
+        return 0;
+    }
+    const uint64_t generation =
+        atomic_load_explicit(&control.page.generation, memory_order_relaxed);
+    if (generation == 0) {
+        *error = FFSHM_NOT_READY;
+        trust_refuse(why, FFSHM_NOT_READY, dir, "no snapshot has been published in it");
+    }
+    return generation;
+}
+
 bool files_parse_generation(const char *text, uint64_t *generation)
 {
     if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
@@ -303,4 +319,20 @@ int files_check_store(const char *dir, const struct files_snapshot *s, char why[
         return error;
     }
     return trust_refuse(why, FFSHM_BAD_STRUCTURE, dir, "the snapshot belongs to another store");
+}
+
+/* The agent may retire a generation between looking and opening: the current one is then another.
+ */
+int files_open_current(const char *dir, uint64_t *generation, struct files_snapshot *out,
+                       char why[FILES_WHY])
+{
+    int error = FFSHM_NOT_READY;
+    for (int attempt = 0; attempt < 8 && error == FFSHM_NOT_READY; attempt++) {
+        *generation = files_current(dir, &error, why);
+        if (*generation == 0) {
+            break;
+        }
+        error = files_open(dir, *generation, FILES_FULL, out, why);
+    }
+    return error;
 }

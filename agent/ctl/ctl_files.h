@@ -31,6 +31,9 @@ int files_control(const char *dir, struct files_control *out, char why[FILES_WHY
  */
 int files_generations(const char *dir, uint64_t **generations, size_t *count, char why[FILES_WHY]);
 
+/* The announced generation; 0: none, with an enum ffshm_error and a sentence in why. */
+uint64_t files_current(const char *dir, int *error, char why[FILES_WHY]);
+
 /* A generation as a person writes it: decimal, 0x hexadecimal, or "incarnation.sequence". */
 bool files_parse_generation(const char *text, uint64_t *generation);
 
@@ -55,6 +58,9 @@ enum files_depth {
 /* Opens one generation. 0, or an enum ffshm_error with a sentence (file and cause) in why. */
 int files_open(const char *dir, uint64_t generation, enum files_depth depth,
                struct files_snapshot *out, char why[FILES_WHY]);
+/* Opens the current one, whole, and says which it is; 0: there is none. As files_open. */
+int files_open_current(const char *dir, uint64_t *generation, struct files_snapshot *out,
+                       char why[FILES_WHY]);
 /* What readers ask for beyond a generation's own files: a control page of the same store. As
    files_open. */
 int files_check_store(const char *dir, const struct files_snapshot *s, char why[FILES_WHY]);

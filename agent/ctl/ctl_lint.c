@@ -19,7 +19,8 @@
 
 enum { OPTION_STRICT = OPTIONS_OWN };
 
-static const struct option options[] = {
+static const struct ctl_option options[] = {
+    OPTIONS_WORDS("FILE..."),
     {"strict", no_argument, NULL, OPTION_STRICT},
     OPTIONS_COMMON,
 };

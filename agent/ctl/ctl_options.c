@@ -4,6 +4,18 @@
 #include <string.h>
 
 #include "catalog/spelling.h"
+#include "ctl_complete.h"
+
+void options_plain(const struct ctl_option *table, struct option plain[OPTIONS_MOST + 1])
+{
+    size_t count = 0;
+    for (const struct ctl_option *o = table; o->name && count < OPTIONS_MOST; o++) {
+        if (*o->name) {
+            plain[count++] = (struct option){o->name, o->has_arg, NULL, o->value};
+        }
+    }
+    plain[count] = (struct option){0};
+}
 
 void options_restart(void)
 {
@@ -11,7 +23,7 @@ void options_restart(void)
     opterr = 0;
 }
 
-static int report_unknown(const struct ctl *ctl, const char *word, const struct option *table)
+static int report_unknown(const struct ctl *ctl, const char *word, const struct ctl_option *table)
 {
     if (strncmp(word, "--", 2) != 0) {
         ctl_usage(ctl, "unknown option '%s'", word);
@@ -20,7 +32,10 @@ static int report_unknown(const struct ctl *ctl, const char *word, const struct 
     char name[64];
     snprintf(name, sizeof name, "%.*s", (int)strcspn(word + 2, "="), word + 2);
     struct spelling spelling = {.word = name};
-    for (const struct option *o = table; o->name; o++) {
+    for (const struct ctl_option *o = table; o->name; o++) {
+        if (!*o->name) {
+            continue; /* the words */
+        }
         if (strcmp(name, o->name) == 0) {
             ctl_usage(ctl, "option '--%s' takes no value", name);
             return OPTIONS_USAGE;
@@ -36,11 +51,13 @@ static int report_unknown(const struct ctl *ctl, const char *word, const struct 
 }
 
 static int next(struct ctl *ctl, int argc, char **argv, const char *mode,
-                const struct option *table)
+                const struct ctl_option *table)
 {
+    struct option plain[OPTIONS_MOST + 1];
+    options_plain(table, plain);
     for (;;) {
         const int at = optind > 0 ? optind : 1;
-        const int option = getopt_long(argc, argv, mode, table, NULL);
+        const int option = getopt_long(argc, argv, mode, plain, NULL);
         switch (option) {
         case OPTIONS_DIR:
             if (optarg[0] == '\0') {
@@ -70,8 +87,12 @@ static int next(struct ctl *ctl, int argc, char **argv, const char *mode,
     }
 }
 
-int options_next(struct ctl *ctl, int argc, char **argv, const struct option *table)
+int options_next(struct ctl *ctl, int argc, char **argv, const struct ctl_option *table)
 {
+    if (ctl->completing) {
+        complete_words(ctl, argc, argv, table);
+        return OPTIONS_USAGE;
+    }
     const int option = next(ctl, argc, argv, "-:h", table);
     if (option == OPTIONS_END && optind < argc) {
         optarg = argv[optind++];
@@ -80,7 +101,10 @@ int options_next(struct ctl *ctl, int argc, char **argv, const struct option *ta
     return option;
 }
 
-int options_next_global(struct ctl *ctl, int argc, char **argv, const struct option *table)
+int options_next_global(struct ctl *ctl, int argc, char **argv, const struct ctl_option *table)
 {
+    if (ctl->completing) {
+        return complete_before_command(ctl, argc, argv, table) ? OPTIONS_USAGE : OPTIONS_END;
+    }
     return next(ctl, argc, argv, "+:hV", table);
 }

@@ -11,7 +11,7 @@
 #include "ctl_table.h"
 #include "ctl_when.h"
 
-static const struct option options[] = {OPTIONS_COMMON};
+static const struct ctl_option options[] = {OPTIONS_COMMON};
 
 static int help(void)
 {

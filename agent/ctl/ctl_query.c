@@ -28,26 +28,28 @@ enum {
 /* Ends the option table of each of these commands. */
 /* clang-format off */
 #define OPTIONS_QUERY                                                                              \
-    {"context", required_argument, NULL, OPTION_CONTEXT},                                          \
-    {"key", required_argument, NULL, OPTION_KEY},                                                  \
-    {"kind", required_argument, NULL, OPTION_KIND},                                                \
-    {"attr", required_argument, NULL, OPTION_ATTR},                                                \
-    {"flags", required_argument, NULL, OPTION_FLAGS},                                              \
+    {"context", required_argument, "JSON", OPTION_CONTEXT},                                        \
+    {"key", required_argument, "KEY", OPTION_KEY},                                                 \
+    {"kind", required_argument, "user", OPTION_KIND},                                              \
+    {"attr", required_argument, "NAME=VALUE", OPTION_ATTR},                                        \
+    {"flags", required_argument, "FILE...", OPTION_FLAGS},                                         \
     OPTIONS_COMMON
 /* clang-format on */
 
-static const struct option eval_options[] = {
-    {"batch", no_argument, NULL, OPTION_BATCH},
+static const struct ctl_option eval_options[] = {
+    OPTIONS_WORDS("FLAG"),
+    {"batch", no_argument, "FILE", OPTION_BATCH},
     {"raw", no_argument, NULL, OPTION_RAW},
-    {"type", required_argument, NULL, OPTION_TYPE},
-    {"default", required_argument, NULL, OPTION_DEFAULT},
+    {"type", required_argument, "bool|int|double|string|any|json", OPTION_TYPE},
+    {"default", required_argument, "true|false|null", OPTION_DEFAULT},
     OPTIONS_QUERY,
 };
-static const struct option explain_options[] = {
-    {"default", required_argument, NULL, OPTION_DEFAULT},
+static const struct ctl_option explain_options[] = {
+    OPTIONS_WORDS("FLAG"),
+    {"default", required_argument, "true|false|null", OPTION_DEFAULT},
     OPTIONS_QUERY,
 };
-static const struct option flags_state_options[] = {
+static const struct ctl_option flags_state_options[] = {
     {"with-reasons", no_argument, NULL, OPTION_WITH_REASONS},
     {"client-side-only", no_argument, NULL, OPTION_CLIENT_SIDE_ONLY},
     {"details-only-for-tracked", no_argument, NULL, OPTION_DETAILS_ONLY_FOR_TRACKED},
@@ -56,7 +58,7 @@ static const struct option flags_state_options[] = {
 
 static const struct syntax {
     const char *command;
-    const struct option *options;
+    const struct ctl_option *options;
     bool one_flag; /* takes a flag's key */
 } syntaxes[] = {
     {"eval", eval_options, true},
@@ -261,7 +263,7 @@ static int parse(struct ctl *ctl, int argc, char **argv, struct query *q, bool *
 {
     *q = (struct query){0};
     *help = false;
-    const struct option *const table = syntax_of(ctl)->options;
+    const struct ctl_option *const table = syntax_of(ctl)->options;
     bool after_flags = false;
     int option;
     while ((option = options_next(ctl, argc, argv, table)) != OPTIONS_END) {

@@ -17,7 +17,8 @@
 
 enum { OPTION_KEYS = OPTIONS_OWN };
 
-static const struct option options[] = {
+static const struct ctl_option options[] = {
+    OPTIONS_WORDS("list|verify GENERATION|dump GENERATION"),
     {"keys", no_argument, NULL, OPTION_KEYS},
     OPTIONS_COMMON,
 };
@@ -61,23 +62,6 @@ static int64_t age_ms(uint64_t then_ms)
     clock_gettime(CLOCK_REALTIME, &t);
     const int64_t now = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
     return now > (int64_t)then_ms ? now - (int64_t)then_ms : 0;
-}
-
-/* The announced generation; 0: none, with a sentence in why and an enum ffshm_error. */
-static uint64_t current_generation(const char *dir, int *error, char why[FILES_WHY])
-{
-    struct files_control control;
-    *error = files_control(dir, &control, why);
-    if (*error) {
-        return 0;
-    }
-    const uint64_t generation =
-        atomic_load_explicit(&control.page.generation, memory_order_relaxed);
-    if (generation == 0) {
-        *error = FFSHM_NOT_READY;
-        trust_refuse(why, FFSHM_NOT_READY, dir, "no snapshot has been published in it");
-    }
-    return generation;
 }
 
 /* ---- list ---- */
@@ -148,7 +132,7 @@ static int list(const struct ctl *ctl, const char *dir)
         return ctl_fail(ctl, "%s", why);
     }
     int error;
-    const uint64_t current = current_generation(dir, &error, why);
+    const uint64_t current = files_current(dir, &error, why);
     int code = CTL_OK;
     for (size_t i = 0; i < count; i++) {
         if (list_one(ctl, dir, generations[i], generations[i] == current) != CTL_OK) {
@@ -209,24 +193,12 @@ static int refused(const struct ctl *ctl, uint64_t generation, int error, const 
     return ctl_fail(ctl, "%s: %s: %s", output_generation(generation, name), text, why);
 }
 
-/* The agent may retire a generation between looking and opening: the current one is then another.
- */
+/* word: as a person writes it; NULL: the current one. */
 static int open_generation(const char *dir, const char *word, uint64_t *generation,
                            struct files_snapshot *s, char why[FILES_WHY])
 {
-    int error = FFSHM_OK;
-    for (int attempt = 0; attempt < 8; attempt++) {
-        if (!word) {
-            *generation = current_generation(dir, &error, why);
-        }
-        if (*generation != 0) {
-            error = files_open(dir, *generation, FILES_FULL, s, why);
-        }
-        if (word || error != FFSHM_NOT_READY) {
-            break;
-        }
-    }
-    return error;
+    return word ? files_open(dir, *generation, FILES_FULL, s, why)
+                : files_open_current(dir, generation, s, why);
 }
 
 struct request {

@@ -18,8 +18,8 @@
 
 enum { OPTION_MAX_SILENCE = OPTIONS_OWN };
 
-static const struct option options[] = {
-    {"max-silence", required_argument, NULL, OPTION_MAX_SILENCE},
+static const struct ctl_option options[] = {
+    {"max-silence", required_argument, "SECONDS", OPTION_MAX_SILENCE},
     OPTIONS_COMMON,
 };
 

@@ -10,7 +10,7 @@
 #include "ctl_options.h"
 #include "ctl_output.h"
 
-static const struct option options[] = {OPTIONS_COMMON};
+static const struct ctl_option options[] = {OPTIONS_COMMON};
 
 static int help(void)
 {

@@ -1,5 +1,10 @@
-# Bash completion of ffctl: commands, options, files, and the keys of the flags that are published.
-# Installed as <datadir>/bash-completion/completions/ffctl; or: source scripts/completion/ffctl.bash
+# Bash completion of ffctl, as `ffctl completion bash` prints it. To have it in every shell, install
+# it as <datadir>/bash-completion/completions/ffctl, or put into ~/.bashrc:
+#
+#     source <(ffctl completion bash)
+#
+# What fits is said by ffctl itself, by the tables that it parses its command line with:
+# `ffctl __complete WORD...`.
 
 # Sets words: the command line up to the cursor, put together again where bash has cut it at = and :
 # (COMP_WORDBREAKS). Sets cut: the part of the last word before what bash is about to replace.
@@ -23,167 +28,60 @@ _ffctl_join() {
     done
 }
 
-# Reads the words before the cursor: sets command, word (the next one that is no option), store (the
-# options that say which store is meant), batch, and in_files: --flags takes the next word, too.
-_ffctl_read() {
-    local i
-    for ((i = 1; i < ${#words[@]} - 1; i++)); do
-        case ${words[i]} in
-        --dir=*) store=("${words[i]}") ;;
-        --dir) store=(--dir "${words[++i]}") ;;
-        --key | --kind | --attr | --type | --default | --context | --max-silence) ((++i)) ;;
-        --reason | --variant | --for | --limit | --after | --actor | --action | --target) ((++i)) ;;
-        --flags | --flags=*)
-            [[ ${words[i]} == --flags ]] && ((++i))
-            in_files=yes
-            continue
-            ;;
-        --batch) batch=yes ;;
-        -*) ;;
-        *)
-            [[ $in_files && $command ]] && continue
-            if [[ -z $command ]]; then
-                command=${words[i]}
-            elif [[ -z $word ]]; then
-                word=${words[i]}
-            fi
-            ;;
-        esac
-        in_files=''
-    done
-}
-
-_ffctl_reply() { # adds every argument that, after prefix, continues the word under the cursor
-    local candidate
-    for candidate in "$@"; do
-        if [[ $candidate == "$cur"* ]]; then
-            candidate=$prefix$candidate
-            COMPREPLY+=("${candidate#"$cut"}")
+# Sets plain: the words as the command gets them, without quotes and backslashes, ~ as it is meant.
+_ffctl_unquote() {
+    local word
+    plain=()
+    for word in "${words[@]}"; do
+        if [[ $word == [\"\']* ]]; then
+            word=${word#[\"\']}
+            word=${word%[\"\']}
+        elif [[ $word == *\\* ]]; then
+            # shellcheck disable=SC2162  # that it takes the backslashes away is meant
+            IFS= read word <<<"$word"
         fi
+        plain+=("${word/#\~\//$HOME/}")
     done
 }
 
-_ffctl_lines() { # the same with every line of stdin, quoted
-    local line
-    while IFS= read -r line; do
-        if [[ $line == "$cur"* ]]; then
-            line=$(printf '%q' "$prefix$line")
-            COMPREPLY+=("${line#"$cut"}")
-        fi
-    done
-}
-
-_ffctl_files() { # _ffctl_files [-d]: files or directories
-    local files
-    mapfile -t files < <(compgen "${1:--f}" -- "$cur")
-    _ffctl_reply "${files[@]}"
-    compopt -o filenames 2>/dev/null
-}
-
-_ffctl_value() { # _ffctl_value OPTION: completes its value; false: it has none
-    case $1 in
-    --dir) _ffctl_files -d ;;
-    --flags) _ffctl_files ;;
-    --kind) _ffctl_reply user ;;
-    --type) _ffctl_reply bool int double string any json ;;
-    --default) _ffctl_reply true false null ;;
-    --for) _ffctl_reply 30m 2h 1d 7d ;;
-    --context | --key | --attr | --max-silence) ;;
-    --reason | --variant | --limit | --after | --actor | --action | --target) ;;
-    *) return 1 ;;
+# Sets line: it, as it has to be written where the last of the words begins as it does.
+_ffctl_quote() {
+    case ${words[-1]} in
+    \'*) line=${line//\'/\'\\\'\'} ;;
+    \"*)
+        line=${line//\\/\\\\}
+        line=${line//\"/\\\"}
+        line=${line//\$/\\\$}
+        line=${line//\`/\\\`}
+        ;;
+    *) line=$(printf '%q' "$line") ;;
     esac
 }
 
-_ffctl_published() { # the keys of the flags that are published
-    _ffctl_lines < <("${COMP_WORDS[0]}" snapshot dump --keys --text "${store[@]}" 2>/dev/null)
-}
-
-_ffctl_query() { # eval, explain
-    if [[ $cur == -* ]]; then
-        _ffctl_reply --context --key --kind --attr --default --flags "${common[@]}"
-        [[ $command == eval ]] && _ffctl_reply --batch --raw --type
-        return
-    fi
-    if [[ $in_files || $batch || $word ]]; then
-        _ffctl_files
-    fi
-    if [[ -z $batch && -z $word ]]; then
-        _ffctl_published
-    fi
-}
-
-_ffctl_override() { # kill, revive
-    if [[ $cur == -* ]]; then
-        _ffctl_reply --reason --dry-run "${common[@]}"
-        [[ $command == kill ]] && _ffctl_reply --variant --for --yes
-    elif [[ -z $word ]]; then
-        _ffctl_published
-    fi
-}
-
-_ffctl_audit() {
-    if [[ $cur != -* ]]; then
-        [[ -z $word ]] && _ffctl_reply list verify
-        return
-    fi
-    [[ $word != verify ]] && common+=(--limit --after --actor --action --target)
-    _ffctl_reply "${common[@]}"
-}
-
-_ffctl_flags_state() {
-    if [[ $cur == -* ]]; then
-        _ffctl_reply --context --key --kind --attr --flags --with-reasons --client-side-only \
-            --details-only-for-tracked "${common[@]}"
-    elif [[ $in_files ]]; then
-        _ffctl_files
-    fi
-}
-
-_ffctl_snapshot() {
-    if [[ $cur == -* ]]; then
-        [[ $word == dump ]] && common+=(--keys)
-        _ffctl_reply "${common[@]}"
-    elif [[ -z $word ]]; then
-        _ffctl_reply list verify dump
-    elif [[ $word != list ]]; then
-        _ffctl_lines < <("${COMP_WORDS[0]}" snapshot list --text "${store[@]}" 2>/dev/null |
-            awk '{ print $1 == "*" ? $2 : $1 }')
-    fi
-}
-
 _ffctl() {
-    local words=() cut='' command='' word='' batch='' in_files='' store=() prefix=''
-    local common=(--dir --json --text --help)
-    local commands=(eval explain flags-state lint status snapshot kill revive overrides audit whoami)
+    local words=() plain=() cut='' kind='' part='' line='' files=()
     COMPREPLY=()
     _ffctl_join
-    _ffctl_read
-    local cur=${words[-1]} option=${words[-2]}
-    if [[ $cur == --*=* ]]; then
-        option=${cur%%=*}
-        prefix=$option=
-        cur=${cur#*=}
-    fi
-    if _ffctl_value "$option" || [[ $prefix ]]; then
-        return
-    fi
-    case $command in
-    '') _ffctl_reply "${commands[@]}" help "${common[@]}" --version ;;
-    help) _ffctl_reply "${commands[@]}" ;;
-    eval | explain) _ffctl_query ;;
-    flags-state) _ffctl_flags_state ;;
-    lint)
-        if [[ $cur == -* ]]; then
-            _ffctl_reply --strict "${common[@]}"
+    _ffctl_unquote
+    {
+        read -r kind part
+        while IFS=$'\t' read -r line _; do
+            _ffctl_quote
+            COMPREPLY+=("${line#"$cut"}")
+        done
+    } < <("${plain[@]:0:1}" __complete "${plain[@]:1}" 2>/dev/null)
+    compopt -o nosort 2>/dev/null
+    case $kind in
+    files)
+        if ((${#COMPREPLY[@]} == 0)); then
+            compopt -o default # readline knows best
         else
-            _ffctl_files
+            mapfile -t files < <(compgen -f -- "${plain[-1]#"$part"}")
+            COMPREPLY+=("${files[@]}")
+            compopt -o filenames
         fi
         ;;
-    snapshot) _ffctl_snapshot ;;
-    status) _ffctl_reply --max-silence "${common[@]}" ;;
-    kill | revive) _ffctl_override ;;
-    audit) _ffctl_audit ;;
-    overrides | whoami) _ffctl_reply "${common[@]}" ;;
+    directories) compopt -o dirnames ;;
     esac
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # ctest: merge timeout=120
-# ffctl on a store that an agent publishes: status, eval, snapshots, completion, damage.
+# ffctl on a store that an agent publishes: status, eval, snapshots, damage.
 # shellcheck source=tests/integration/ffctl_support.bash
 . "$(dirname "${BASH_SOURCE[0]}")/ffctl_support.bash"
 
@@ -115,89 +115,6 @@ ctl 2 snapshot dump 12x
 complains 'not a generation'
 ctl 2 snapshot lst
 complains "did you mean 'list'"
-
-step "bash completes commands, options, flags and generations"
-mkdir "$work/empty"
-complete_line() { # the words of the line; the last one is completed
-    PATH=$bin:$PATH bash -c '
-        compopt() { :; }
-        . "$1"
-        shift
-        cd "$1" # no file there
-        shift
-        COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
-        _ffctl
-        printf "%s\n" "${COMPREPLY[@]}"' bash \
-        "$FFSHM_SOURCE_DIR/scripts/completion/ffctl.bash" "$work/empty" "$@" >"$out"
-}
-complete_line ffctl e
-prints $'eval\nexplain'
-complete_line ffctl f
-prints flags-state
-complete_line ffctl flags-state --key u1 --d
-prints $'--details-only-for-tracked\n--dir'
-complete_line ffctl flags-state --key u1 c
-prints ''
-complete_line ffctl eval c
-prints color
-complete_line ffctl --dir "$store" explain t
-prints third
-complete_line ffctl eval color --con
-prints --context
-for option in --key --kind --attr --type --default --context --flags; do
-    complete_line ffctl $option value eval c
-    prints color
-    complete_line ffctl eval $option=value c
-    prints color
-    complete_line ffctl eval $option = value --dir = "$store" --con
-    prints --context
-done
-complete_line ffctl eval --key u1 --attr country=US --attr plan = pro c
-prints color
-complete_line ffctl eval --attr zip := 5 c
-prints color
-complete_line ffctl eval --type=st
-prints --type=string
-complete_line ffctl eval --type = st
-prints string
-complete_line ffctl eval --type =
-prints $'bool\nint\ndouble\nstring\nany\njson'
-complete_line ffctl eval --default t
-prints true
-complete_line ffctl --dir = "${store%e}"
-prints "$store"
-complete_line ffctl eval color --flags "$work/flag"
-prints "$file"
-complete_line ffctl eval --flags "$file" "$work/flag" # one more file
-prints "$file"
-complete_line ffctl status --max
-prints --max-silence
-complete_line ffctl o
-prints overrides
-for command in kill revive; do
-    complete_line ffctl $command c
-    prints color
-    complete_line ffctl $command --reason why c
-    prints color
-    complete_line ffctl $command color c
-    prints ''
-done
-complete_line ffctl kill color --variant x --f
-prints --for
-complete_line ffctl kill color --for 3
-prints 30m
-complete_line ffctl audit --actor list v
-prints verify
-complete_line ffctl audit --l
-prints --limit
-complete_line ffctl audit verify --l
-prints ''
-complete_line ffctl snapshot --dir="$store" v
-prints verify
-complete_line ffctl snapshot v
-prints verify
-complete_line ffctl snapshot verify "${first%.*}."
-says "$first"
 
 step "verify says OK, or what is wrong with which file"
 ctl 0 snapshot verify

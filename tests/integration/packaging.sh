@@ -17,6 +17,7 @@ export PKG_CONFIG_PATH=${config%/*}
 libdir=$(pkg-config --variable=libdir ffshm)
 
 for file in include/ffshm.h bin/ffagent bin/ffctl share/bash-completion/completions/ffctl \
+    share/zsh/site-functions/_ffctl share/fish/vendor_completions.d/ffctl.fish \
     lib/systemd/system/ffagent.service; do
     [ -e "$prefix/$file" ] || { echo "$file is not installed"; exit 1; }
 done

@@ -1,0 +1,22 @@
+# Makes SOURCE of the scripts in scripts/completion/: a C string for each shell.
+
+function(ffshm_completion_scripts source)
+    set(text "/* Made by cmake/CompletionScripts.cmake of scripts/completion/. */\n")
+    string(APPEND text "#include \"ctl_completion.h\"\n\n")
+    foreach(shell bash zsh fish)
+        set(script ${PROJECT_SOURCE_DIR}/scripts/completion/ffctl.${shell})
+        set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${script})
+        file(READ ${script} lines)
+        string(REPLACE "\\" "\\\\" lines "${lines}")
+        string(REPLACE "\"" "\\\"" lines "${lines}")
+        string(REPLACE "\n" "\\n\"\n    \"" lines "${lines}")
+        string(APPEND text "const char completion_${shell}[] =\n    \"${lines}\";\n")
+    endforeach()
+    set(old "")
+    if(EXISTS ${source})
+        file(READ ${source} old)
+    endif()
+    if(NOT old STREQUAL text) # else nothing is to be compiled again
+        file(WRITE ${source} "${text}")
+    endif()
+endfunction()
