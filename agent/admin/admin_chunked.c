@@ -73,6 +73,7 @@ size_t admin_chunked_take(struct admin_chunked *c, const char *bytes, size_t len
     *data_length = 0;
     while (taken < length && c->state != CHUNKED_DONE && c->state != CHUNKED_BAD) {
         if (c->state != CHUNKED_DATA) {
+            c->broken = c->state;
             c->state = next(c, bytes[taken++]);
             continue;
         }
@@ -88,4 +89,20 @@ size_t admin_chunked_take(struct admin_chunked *c, const char *bytes, size_t len
         return taken + count;
     }
     return taken;
+}
+
+const char *admin_chunked_why(const struct admin_chunked *c)
+{
+    switch (c->broken) {
+    case CHUNKED_SIZE:
+        return "a chunk does not begin with its size in hexadecimal digits and CR LF";
+    case CHUNKED_EXTENSION:
+    case CHUNKED_SIZE_END:
+        return "the line with a chunk's size is too long, or does not end with CR LF";
+    case CHUNKED_DATA_CR:
+    case CHUNKED_DATA_LF:
+        return "a chunk is longer than its size, or does not end with CR LF";
+    default:
+        return "what follows the last chunk is too long, or a line of it does not end with CR LF";
+    }
 }

@@ -26,8 +26,9 @@ enum admin_chunked_state {
 struct admin_chunked {
     enum admin_chunked_state state;
     unsigned digits;
-    uint64_t left;     /* bytes of the chunk */
-    unsigned overhead; /* bytes of extensions and trailers */
+    uint64_t left;                   /* bytes of the chunk */
+    unsigned overhead;               /* bytes of extensions and trailers */
+    enum admin_chunked_state broken; /* BAD: where it was */
 };
 
 /* Takes bytes up to the end of the body, of data at most `room` bytes. Returns how many were taken;
@@ -35,5 +36,8 @@ struct admin_chunked {
    rest: DONE, BAD (then nothing more is to be read), else more bytes are wanted, or more room. */
 size_t admin_chunked_take(struct admin_chunked *c, const char *bytes, size_t length, size_t room,
                           const char **data, size_t *data_length);
+
+/* BAD: what is wrong. */
+const char *admin_chunked_why(const struct admin_chunked *c);
 
 #endif

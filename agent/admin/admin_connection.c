@@ -228,10 +228,11 @@ static bool read_chunks(struct admin_connection *c)
             admin_chunked_take(&c->chunked, bytes, first, SIZE_MAX, &data, &data_length);
         if (c->chunked.state == CHUNKED_BAD) {
             break_off(c, 400, "malformed_request", "body", "send a Content-Length instead",
-                      "its chunks are not well formed");
+                      admin_chunked_why(&c->chunked));
             return false;
         }
-        if (have + data_length > c->body_most || have + c->chunked.left > c->body_most) {
+        const uint64_t left = c->chunked.state == CHUNKED_DATA ? c->chunked.left : 0;
+        if (have + data_length > c->body_most || have + left > c->body_most) {
             too_large(c);
             return false;
         }
@@ -343,7 +344,12 @@ static void read_head(struct admin_connection *c)
     const size_t looked = length < most ? length : most;
     const char *bytes = (const char *)evbuffer_pullup(input(c), (ev_ssize_t)looked);
     const size_t head = bytes ? admin_head_end(bytes, looked) : 0;
-    if (head > 0) {
+    if (bytes && !admin_head_may_begin(*bytes)) {
+        break_off(c, 400, "malformed_request", "request line",
+                  *bytes == 0x16 ? "speak HTTP without TLS here, or give the agent a certificate"
+                                 : "a request begins with: METHOD /path HTTP/1.1",
+                  *bytes == 0x16 ? "this is TLS" : "this is not HTTP");
+    } else if (head > 0) {
         take_head(c, head);
     } else if (length >= most) {
         break_off(c, 431, "head_too_large", "headers", NULL,

@@ -3,6 +3,17 @@
 #include <string.h>
 #include <strings.h>
 
+static bool is_token_character(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c && strchr("!#$%&'*+-.^_`|~", c));
+}
+
+bool admin_head_may_begin(char c)
+{
+    return is_token_character(c) || c == '\r';
+}
+
 size_t admin_head_end(const char *bytes, size_t length)
 {
     size_t at = 0;
@@ -26,18 +37,11 @@ size_t admin_head_end(const char *bytes, size_t length)
 /* RFC 9110: token. */
 static bool is_token(const char *text)
 {
-    static const char others[] = "!#$%&'*+-.^_`|~";
-    if (!*text) {
-        return false;
+    const char *c = text;
+    while (is_token_character(*c)) {
+        c++;
     }
-    for (; *text; text++) {
-        const char c = *text;
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              strchr(others, c))) {
-            return false;
-        }
-    }
-    return true;
+    return c > text && !*c;
 }
 
 static bool is_control(char c)
@@ -116,6 +120,21 @@ static int content_length(const char *value, struct admin_head *head, struct adm
     return 0;
 }
 
+static int transfer_encoding(const char *value, struct admin_head *head, struct admin_error *error)
+{
+    static const char instead[] = "send a Content-Length, or: Transfer-Encoding: chunked";
+    if (head->chunked || head->http10) {
+        return admin_error_set(error, 400, "transfer_encoding", "Transfer-Encoding", instead, "%s",
+                               head->chunked ? "is there twice" : "HTTP/1.0 does not have it");
+    }
+    if (strcasecmp(value, "chunked") != 0) {
+        return admin_error_set(error, 501, "transfer_encoding", "Transfer-Encoding", instead,
+                               "\"%.32s\" is not understood here", value);
+    }
+    head->chunked = true;
+    return 0;
+}
+
 /* What concerns the message itself. */
 static int take_framing(const char *name, const char *value, struct admin_head *head,
                         struct admin_error *error)
@@ -124,14 +143,9 @@ static int take_framing(const char *name, const char *value, struct admin_head *
         return content_length(value, head, error);
     }
     if (strcasecmp(name, "Transfer-Encoding") == 0) {
-        if (head->chunked || head->http10 || strcasecmp(value, "chunked") != 0) {
-            return admin_error_set(error, head->chunked || head->http10 ? 400 : 501,
-                                   "transfer_encoding", "Transfer-Encoding",
-                                   "send a Content-Length, or: Transfer-Encoding: chunked",
-                                   "\"%.32s\" is not understood here", value);
-        }
-        head->chunked = true;
-    } else if (strcasecmp(name, "Connection") == 0) {
+        return transfer_encoding(value, head, error);
+    }
+    if (strcasecmp(name, "Connection") == 0) {
         /* Of several the one that closes wins. */
         head->closes = head->closes || lists(value, "close");
         head->keep_alive = !head->closes && (head->keep_alive || lists(value, "keep-alive"));
@@ -182,16 +196,50 @@ static int header_line(char *line, struct admin_head *head, struct admin_error *
     return take_framing(line, value, head, error);
 }
 
+static unsigned count(const struct admin_head *head, const char *name)
+{
+    unsigned found = 0;
+    for (size_t i = 0; i < head->header_count; i++) {
+        found += strcasecmp(head->headers[i].name, name) == 0;
+    }
+    return found;
+}
+
+/* Of two, one program on the way goes by the first and another by the last. */
+static int check_repeated(const struct admin_head *head, struct admin_error *error)
+{
+    static const char *const once[] = {"Host",     "Authorization", "Content-Type",
+                                       "If-Match", "X-Reason",      "Content-Encoding"};
+    for (size_t i = 0; i < sizeof once / sizeof *once; i++) {
+        if (count(head, once[i]) > 1) {
+            return admin_error_set(error, 400, BAD_REQUEST, once[i], "send it once",
+                                   "is there more than once");
+        }
+    }
+    return 0;
+}
+
+/* "agent", "127.0.0.1:8080", "[::1]:8080"; which one does not matter. */
+static int check_host(const struct admin_head *head, struct admin_error *error)
+{
+    const char *host = admin_head_value(head, "Host");
+    if (!host && !head->http10) {
+        return admin_error_set(error, 400, BAD_REQUEST, "Host", "send a Host header", "is missing");
+    }
+    for (const char *c = host ? host : ""; *c; c++) {
+        if ((unsigned char)*c <= 0x20 || (unsigned char)*c >= 0x7f || strchr("/?#@\\\"<>,", *c)) {
+            return admin_error_set(error, 400, BAD_REQUEST, "Host", NULL,
+                                   "\"%.64s\" is not a host, or a host and a port", host);
+        }
+    }
+    return 0;
+}
+
 /* The message as a whole. */
 static int check(const struct admin_head *head, struct admin_error *error)
 {
-    unsigned hosts = 0;
-    for (size_t i = 0; i < head->header_count; i++) {
-        hosts += strcasecmp(head->headers[i].name, "Host") == 0;
-    }
-    if (hosts != 1 && (hosts > 1 || !head->http10)) {
-        return admin_error_set(error, 400, BAD_REQUEST, "Host", "send one Host header", "%s",
-                               hosts ? "is there more than once" : "is missing");
+    if (check_repeated(head, error) != 0 || check_host(head, error) != 0) {
+        return -1;
     }
     if (head->chunked && head->has_length) {
         return admin_error_set(error, 400, BAD_REQUEST, "Content-Length",

@@ -35,6 +35,9 @@ struct admin_head {
     size_t header_count;
 };
 
+/* May a request begin so? Else it need not be waited for: it is something else, such as TLS. */
+bool admin_head_may_begin(char c);
+
 /* Where the head ends, its empty line included; 0: not yet. */
 size_t admin_head_end(const char *bytes, size_t length);
 

@@ -85,13 +85,19 @@ static json_t *error_answer(const char *text)
                   json_pack("{s:s}", "$ref", "#/components/schemas/Error"));
 }
 
+static json_t *good_answer(const struct admin_route *route, const char *text)
+{
+    return answer(text, admin_media_name(route->answers),
+                  json_pack("{s:s}", "type", route->answers == ADMIN_JSON ? "object" : "string"));
+}
+
 static json_t *answers(const struct admin_route *route)
 {
     json_t *all = json_object();
-    json_object_set_new(
-        all, "200",
-        answer("Done", admin_media_name(route->answers),
-               json_pack("{s:s}", "type", route->answers == ADMIN_JSON ? "object" : "string")));
+    json_object_set_new(all, "200", good_answer(route, "Done"));
+    if (route->creates) {
+        json_object_set_new(all, "201", good_answer(route, "Made"));
+    }
     json_object_set_new(all, "400", error_answer("The request is wrong"));
     json_object_set_new(all, "401",
                         error_answer("Who asks is not known, or the token is not good"));
@@ -110,6 +116,7 @@ static json_t *answers(const struct admin_route *route)
         json_object_set_new(all, "422", error_answer("The body does not say what it should"));
     }
     json_object_set_new(all, "503", error_answer("Not now"));
+    json_object_set_new(all, "default", error_answer("What the code and the message say"));
     return all;
 }
 

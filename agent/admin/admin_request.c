@@ -1,6 +1,7 @@
 #include "admin_request.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -297,12 +298,15 @@ static int take_dry_run(struct admin_request *r, struct admin_error *error)
     return 0;
 }
 
-static int check_reason(const char *reason, const char *member, struct admin_error *error)
+static int check_reason(const char *reason, size_t length, const char *member,
+                        struct admin_error *error)
 {
-    const size_t length = strlen(reason);
     if (length > ADMIN_REASON_MOST) {
         return admin_error_set(error, 400, "invalid_reason", member, "say it shorter",
                                "is longer than %u bytes", ADMIN_REASON_MOST);
+    }
+    if (strlen(reason) < length) {
+        return admin_error_set(error, 400, "invalid_reason", member, NULL, "has a NUL");
     }
     if (!document_check_utf8(reason, length, &(struct fault){0})) {
         return admin_error_set(error, 400, "invalid_reason", member, NULL, "is not UTF-8");
@@ -358,7 +362,7 @@ int admin_request_take(struct admin_request *r, const struct admin_route *route,
     const char *if_none = admin_head_value(r->head, "If-None-Match");
     if (take_dry_run(r, error) != 0 || (if_match && take_if_match(r, if_match, error) != 0) ||
         (if_none && take_if_none_match(r, if_none, error) != 0) ||
-        (reason && check_reason(reason, "X-Reason", error) != 0)) {
+        (reason && check_reason(reason, strlen(reason), "X-Reason", error) != 0)) {
         return -1;
     }
     r->reason = reason && *reason ? reason : NULL;
@@ -438,13 +442,16 @@ static int parse(struct admin_request *r, struct admin_error *error)
     }
     /* Another first character would be read as YAML. */
     if (at == r->body_length || r->body[at] != '{') {
-        return admin_error_set(error, 400, "invalid_json", "body", "send {...}",
-                               "must be a JSON object");
+        admin_error_set(error, 400, "invalid_json", "body", "send {...}", "must be a JSON object");
+        document_place(r->body, r->body_length, DOCUMENT_JSON, at, &error->fault.line,
+                       &error->fault.column);
+        return -1;
     }
     struct fault fault = {0};
     r->json = document_parse(r->body, r->body_length, "", &fault);
     if (!r->json) {
         *error = (struct admin_error){400, "invalid_json", fault};
+        snprintf(error->fault.member, sizeof error->fault.member, "body");
         return -1;
     }
     return 0;
@@ -463,7 +470,8 @@ static int take_comment(struct admin_request *r, struct admin_error *error)
         admin_request_locate(r, &error->fault);
         return -1;
     }
-    if (check_reason(json_string_value(comment), "comment", error) != 0) {
+    if (check_reason(json_string_value(comment), json_string_length(comment), "comment", error) !=
+        0) {
         admin_request_locate(r, &error->fault);
         return -1;
     }
@@ -514,6 +522,8 @@ const char *admin_request_string(const struct admin_request *r, const char *name
                         document_type_name(value));
     } else if (json_string_length(value) > most || (required && json_string_length(value) == 0)) {
         admin_error_set(error, 422, "invalid", name, NULL, "must have 1 to %zu bytes", most);
+    } else if (strlen(json_string_value(value)) < json_string_length(value)) {
+        admin_error_set(error, 422, "invalid", name, NULL, "has a NUL");
     } else {
         return json_string_value(value);
     }
@@ -538,7 +548,8 @@ int admin_request_members(const struct admin_request *r, const char *const *name
             if (spelling.best) {
                 snprintf(hint, sizeof hint, "did you mean %s?", spelling.best);
             }
-            admin_error_set(error, 422, "unknown_member", member, hint, "unknown member");
+            admin_error_set(error, 422, "unknown_member", member, hint, "unknown member%s",
+                            *member ? "" : " \"\"");
             admin_request_locate(r, &error->fault);
             return -1;
         }

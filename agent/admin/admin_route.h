@@ -61,6 +61,7 @@ struct admin_route {
     size_t body_most; /* bytes; 0: ADMIN_BODY_MOST */
     enum admin_media answers;
     bool changes;                                  /* understands If-Match, dryRun and a reason */
+    bool creates;                                  /* may answer 201 */
     const struct admin_parameter_info *parameters; /* NULL: none */
 };
 

@@ -350,9 +350,10 @@ static int check_list(const char *name, const json_t *list, struct fault *fault)
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *text = json_array_get(list, i);
         const size_t length = json_string_length(text); /* 0: no string */
-        if (length == 0 || length > LIMIT_LONGEST) {
+        if (length == 0 || length > LIMIT_LONGEST || strlen(json_string_value(text)) < length) {
             snprintf(member, sizeof member, "limits.%s[%zu]", name, i);
-            fault_set(fault, member, NULL, "must be a string of 1 to %u bytes", LIMIT_LONGEST);
+            fault_set(fault, member, NULL, "must be a string of 1 to %u bytes, none of them NUL",
+                      LIMIT_LONGEST);
             return -1;
         }
     }

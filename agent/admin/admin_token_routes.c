@@ -99,6 +99,27 @@ static int seconds_of(const struct admin_request *r, const char *name, int64_t l
     return 0;
 }
 
+/* It is who did what, in logs and on terminals. */
+static int check_name(const struct admin_request *r, const char *name, struct admin_error *error)
+{
+    bool blank = true;
+    for (const char *c = name; *c; c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7f) {
+            admin_error_set(error, 422, "invalid", "name", NULL,
+                            "has a control character (byte 0x%02x)", (unsigned)(unsigned char)*c);
+            admin_request_locate(r, &error->fault);
+            return -1;
+        }
+        blank = blank && *c == ' ';
+    }
+    if (blank) {
+        admin_error_set(error, 422, "invalid", "name", "name who uses it, or what for", "is blank");
+        admin_request_locate(r, &error->fault);
+        return -1;
+    }
+    return 0;
+}
+
 /* What is wanted, out of the body. */
 static int read_wanted(const struct admin_request *r, struct admin_token *wanted,
                        struct admin_error *error)
@@ -110,7 +131,8 @@ static int read_wanted(const struct admin_request *r, struct admin_token *wanted
         return -1;
     }
     const char *name = admin_request_string(r, "name", ADMIN_TOKEN_NAME - 1, true, error);
-    const char *role = name ? admin_request_string(r, "role", 16, true, error) : NULL;
+    const bool named = name && check_name(r, name, error) == 0;
+    const char *role = named ? admin_request_string(r, "role", 16, true, error) : NULL;
     if (!role || seconds_of(r, "expiresInSeconds", 1, LIFETIME_MOST_S, &seconds, error) != 0) {
         return -1;
     }
@@ -252,7 +274,8 @@ static const struct admin_route routes[] = {
          "Make a token: name, role, expiresInSeconds, limits {tags, prefixes}; it is shown once",
      .body = ADMIN_BODY_REQUIRED,
      .body_most = 64u << 10,
-     .changes = true},
+     .changes = true,
+     .creates = true},
     {.method = ADMIN_GET,
      .pattern = ADMIN_ROOT "/tokens/{id}",
      .least = ADMIN_ROLE_ADMIN,
@@ -265,7 +288,8 @@ static const struct admin_route routes[] = {
      .summary = "A new token in place of this one, which goes on for overlapSeconds (a day)",
      .body = ADMIN_BODY_OPTIONAL,
      .body_most = 64u << 10,
-     .changes = true},
+     .changes = true,
+     .creates = true},
     {.method = ADMIN_POST,
      .pattern = ADMIN_ROOT "/tokens/{id}/revoke",
      .least = ADMIN_ROLE_ADMIN,

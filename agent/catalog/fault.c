@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "json.h"
+
 /* Where a text of `length` bytes may be cut so that no UTF-8 sequence is left half. */
 static size_t whole_characters(const char *text, size_t length)
 {
@@ -31,6 +33,19 @@ static void copy(char *to, size_t capacity, const char *from)
     to[length] = '\0';
 }
 
+/* What strangers sent is told, too, and answers and logs are UTF-8. */
+static void repair(char *text)
+{
+    const char *const end = text + strlen(text);
+    while (text < end) {
+        const size_t length = json_utf8(text, end);
+        if (length == 0) {
+            *text = '?';
+        }
+        text += length > 0 ? length : 1;
+    }
+}
+
 void fault_set(struct fault *fault, const char *member, const char *hint, const char *cause_format,
                ...)
 {
@@ -48,6 +63,9 @@ void fault_set(struct fault *fault, const char *member, const char *hint, const 
     } else if ((size_t)length >= sizeof fault->cause) {
         fault->cause[whole_characters(fault->cause, sizeof fault->cause - 1)] = '\0';
     }
+    repair(fault->member);
+    repair(fault->hint);
+    repair(fault->cause);
 }
 
 struct line {

@@ -15,7 +15,8 @@ struct fault {
     char hint[256]; /* the next step; may be "" */
 };
 
-/* Sets member, cause and hint; file, line and column are filled in by whoever knows the text. */
+/* Sets member, cause and hint; what is not UTF-8 in them becomes '?'. File, line and column are
+ * filled in by whoever knows the text. */
 void fault_set(struct fault *fault, const char *member, const char *hint, const char *cause_format,
                ...) __attribute__((format(printf, 4, 5)));
 

@@ -105,7 +105,7 @@ static void check_answers(json_t *operation)
     assert_non_null(json_object_get(answers, "400"));
     json_object_foreach(answers, status, answer)
     {
-        assert_int_equal(strspn(status, "0123456789"), 3);
+        assert_true(strspn(status, "0123456789") == 3 || strcmp(status, "default") == 0);
         (void)text(answer, "description");
         assert_true(json_object_size(json_object_get(answer, "content")) > 0);
     }
@@ -186,10 +186,10 @@ static void every_operation_that_is_described_answers(void **state)
                 print_error("%s\n%u %s\n", request, reply.status, code);
             }
             assert_true(is_there);
-            /* And the status is one that is described. */
+            /* And the status is one that is described; errors are, with `default`. */
             char status[8];
             (void)snprintf(status, sizeof status, "%u", reply.status);
-            if (reply.status != 201 && reply.status != 204 && reply.status != 500) {
+            if (reply.status < 400 && reply.status != 204) {
                 assert_non_null(json_object_get(json_object_get(operation, "responses"), status));
             }
             admin_reply_free(&reply);

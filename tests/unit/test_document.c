@@ -569,6 +569,18 @@ static void a_fault_is_cut_between_characters(void **state)
     free(long_text);
 }
 
+static void what_is_not_utf8_is_told_as_question_marks(void **state)
+{
+    (void)state;
+    struct fault fault = {0};
+    fault_set(&fault, "a\xff", "\xed\xa0\x80", "\"%.3s\" is bad", "x\u20ac");
+    assert_string_equal(fault.member, "a?");
+    assert_string_equal(fault.hint, "???");
+    assert_string_equal(fault.cause, "\"x??\" is bad");
+    fault_set(&fault, "", "", "\u20ac");
+    assert_string_equal(fault.cause, "\u20ac");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -601,6 +613,7 @@ int main(void)
         cmocka_unit_test(what_is_written_reads_back_equal),
         cmocka_unit_test(a_fault_is_one_line_whatever_is_in_it),
         cmocka_unit_test(a_fault_is_cut_between_characters),
+        cmocka_unit_test(what_is_not_utf8_is_told_as_question_marks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
