@@ -60,8 +60,8 @@ int routes_item_take(const struct routes_definitions *d, enum storage_kind kind,
         routes_answer_storage(answer, &fault);
         return -1;
     }
-    if (!item->state.version && !item->force) {
-        return 0; /* what is made of it says whose it is */
+    if (!item->state.version && !item->force && request->method == ADMIN_PUT) {
+        return 0; /* whose it is, what is made of it says: write_body */
     }
     const json_t *tags =
         item->state.version ? json_object_get(item->state.body, "tags") : routes_tags(item->force);
@@ -87,7 +87,9 @@ int routes_item_kept(const struct routes_item *item, struct admin_answer *answer
                         "the %s \"%.128s\" comes from %.200s", kind_name(item->kind), item->key,
                         item->force->provenance.text);
     } else {
-        admin_error_set(&error, 404, "not_found", "key", "GET " ADMIN_ROOT "/flags lists them",
+        admin_error_set(&error, 404, "not_found", "key",
+                        item->kind == STORAGE_SEGMENT ? "GET " ADMIN_ROOT "/segments lists them"
+                                                      : "GET " ADMIN_ROOT "/flags lists them",
                         "there is no %s \"%.128s\"", kind_name(item->kind), item->key);
     }
     admin_answer_error(answer, &error);
@@ -346,16 +348,17 @@ static void copy_flag(void *arg, struct admin_request *request, struct admin_ans
     struct routes_definitions *d = arg;
     struct admin_error error = {0};
     struct routes_item item;
-    const char *to = admin_request_members(request, members, &error) == 0
-                         ? admin_request_string(request, "to", DEFINITION_KEY_MOST, true, &error)
-                         : NULL;
-    if (!to) {
-        admin_answer_error(answer, &error);
-        return;
-    }
     if (routes_item_take(d, STORAGE_FLAG, request, answer, &item) == 0 &&
         routes_item_kept(&item, answer) == 0) {
-        copy_to(d, &item, to, request, answer);
+        const char *to =
+            admin_request_members(request, members, &error) == 0
+                ? admin_request_string(request, "to", DEFINITION_KEY_MOST, true, &error)
+                : NULL;
+        if (to) {
+            copy_to(d, &item, to, request, answer);
+        } else {
+            admin_answer_error(answer, &error);
+        }
     }
     routes_item_free(&item);
 }
@@ -441,8 +444,15 @@ static const struct admin_route routes[] = {
            "Take a flag out of service: as if it were deleted, but to be restored"),
     CHANGE(ADMIN_POST, "/flags/{key}/restore", restore_flag,
            "Put an archived flag into service again, as it was"),
-    CHANGE(ADMIN_POST, "/flags/{key}/copy", copy_flag,
-           "Make a flag of the key `to`, with this one's definition"),
+    {.method = ADMIN_POST,
+     .pattern = ADMIN_ROOT "/flags/{key}/copy",
+     .least = ADMIN_ROLE_EDITOR,
+     .handler = copy_flag,
+     .summary = "Make a flag of the key `to`, with this one's definition",
+     .body = ADMIN_BODY_REQUIRED,
+     .body_most = 64u << 10,
+     .changes = true,
+     .creates = true},
     WRITE(ADMIN_PUT, "/segments/{key}", put_segment,
           "Make a segment, or replace it: the body is its native definition"),
     WRITE(ADMIN_PATCH, "/segments/{key}", patch_segment,

@@ -14,7 +14,7 @@ import sys
 import time
 
 from admin_http import Connection, ask, request
-from admin_routes import BODIES, ROLES, ROOT, Routes
+from admin_routes import BODIES, FLAG, ROLES, ROOT, SEGMENT, Routes
 
 INSIDE, OUTSIDE = "shop-cart", "gate"  # of what the limited tokens may touch
 
@@ -75,10 +75,17 @@ class Tester:
         assert answer.status == 201, answer
         return answer.json
 
+    def make_item(self, operation):
+        """What an operation is about is kept here, whatever the ones before have done to it."""
+        kind = operation.path.removeprefix(ROOT + "/").split("/")[0]
+        answer = self.admin("PUT", f"/{kind}/{INSIDE}", SEGMENT if kind == "segments" else FLAG)
+        assert answer.status in (200, 201), answer
+        return INSIDE
+
     def values(self, operation):
         """For its placeholders: what is there and may be changed."""
         makers = {
-            "key": lambda: INSIDE,
+            "key": lambda: self.make_item(operation),
             "id": lambda: self.make_token("to be changed", "viewer")["id"],
         }
         return {name: makers[name]() for name in operation.placeholders}
@@ -223,6 +230,7 @@ class Tester:
     def run(self):
         if self.faults:
             return
+        self.admin("PUT", f"/segments/{OUTSIDE}", {"included": ["ann"]})
         callers = list(self.callers())
         ended = self.ended_tokens()
         self.limited = [

@@ -2,6 +2,7 @@
 
 A route that the document has and that is not understood here is a fault: Routes.faults.
 """
+import itertools
 import re
 
 from admin_http import ask
@@ -13,9 +14,20 @@ METHODS = ["get", "put", "post", "patch", "delete"]
 # What stands in paths: a flag's key, a token's id. Who sends requests has values for them.
 PLACEHOLDERS = {"key", "id"}
 
-# Bodies with which a request is right; of other routes it is {}.
+# What is kept, for requests about it: both are tagged, for tokens that are limited to the tag.
+FLAG = {"variants": [{"key": "only", "value": True}], "default_variant": "only", "tags": ["web"]}
+SEGMENT = {"included": ["ann"], "tags": ["web"]}
+
+NEW = itertools.count()
+
+# Bodies with which a request is right, or what makes one; of other routes it is {}.
 BODIES = {
     "POST /flags/{key}/kill": {"comment": "a test"},
+    "PUT /flags/{key}": FLAG,
+    "PATCH /flags/{key}": {"description": "changed by a test"},
+    "POST /flags/{key}/copy": lambda: {"to": f"shop-copy-{next(NEW)}"},
+    "PUT /segments/{key}": SEGMENT,
+    "PATCH /segments/{key}": {"description": "changed by a test"},
     "POST /tokens": {"name": "made by a test", "role": "viewer"},
 }
 
@@ -55,7 +67,8 @@ class Operation:
     def body(self):
         if not self.takes_body:
             return b""
-        return BODIES.get(self.name, {})
+        body = BODIES.get(self.name, {})
+        return body() if callable(body) else body
 
     def ask(self, address, values, headers=(), query="", body=None, method=None, source=None):
         """Of a stream the head alone."""
