@@ -39,6 +39,10 @@ foreach(program ffagent ffctl)
     endif()
 endforeach()
 
+install(FILES ${PROJECT_SOURCE_DIR}/docs/man/ffctl.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES ${PROJECT_SOURCE_DIR}/docs/man/ffagent.yaml.5
+    DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
+install(FILES ${PROJECT_SOURCE_DIR}/docs/man/ffagent.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
 if(TARGET ffctl)
     set(completion ${PROJECT_SOURCE_DIR}/scripts/completion)
     install(FILES ${completion}/ffctl.bash

@@ -54,7 +54,7 @@ _ffctl_quote() {
         line=${line//\$/\\\$}
         line=${line//\`/\\\`}
         ;;
-    *) line=$(printf '%q' "$line") ;;
+    *) printf -v line '%q' "$line" ;;
     esac
 }
 

@@ -18,6 +18,7 @@ libdir=$(pkg-config --variable=libdir ffshm)
 
 for file in include/ffshm.h bin/ffagent bin/ffctl share/bash-completion/completions/ffctl \
     share/zsh/site-functions/_ffctl share/fish/vendor_completions.d/ffctl.fish \
+    share/man/man1/ffctl.1 share/man/man5/ffagent.yaml.5 share/man/man8/ffagent.8 \
     lib/systemd/system/ffagent.service; do
     [ -e "$prefix/$file" ] || { echo "$file is not installed"; exit 1; }
 done
