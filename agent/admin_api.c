@@ -11,6 +11,7 @@
 #include "routes/routes_audit.h"
 #include "routes/routes_definitions.h"
 #include "routes/routes_overrides.h"
+#include "routes/routes_schedules.h"
 
 struct admin_api {
     struct admin_api_agent agent;
@@ -18,6 +19,7 @@ struct admin_api {
     struct admin_builtin builtin;
     struct routes_overrides overrides;
     struct routes_definitions definitions;
+    struct routes_schedules schedules;
     struct admin_token_store tokens;
     struct admin_peer_rule *rules;
     size_t rule_count;
@@ -208,9 +210,11 @@ static int make(struct admin_api *api, struct event_base *base, struct fault *fa
     api->overrides = (struct routes_overrides){api->agent.pipeline, api->agent.overrides};
     api->definitions = (struct routes_definitions){
         {api->agent.pipeline, api->agent.publisher, api->agent.state}, api->agent.definitions};
+    api->schedules = (struct routes_schedules){&api->definitions, api->agent.schedules};
     const bool added = admin_builtin_add(&api->builtin) == 0 &&
                        routes_overrides_add(&api->overrides, api->server) == 0 &&
                        routes_definitions_add(&api->definitions, api->server) == 0 &&
+                       routes_schedules_add(&api->schedules, api->server) == 0 &&
                        routes_audit_add(api->agent.state, api->server) == 0;
     return added ? 0 : -1;
 }

@@ -12,6 +12,7 @@
 #include "launchdarkly_client.h"
 #include "operate/definition_keeper.h"
 #include "operate/override_keeper.h"
+#include "operate/schedule_keeper.h"
 #include "pipeline.h"
 #include "storage/state_file.h"
 
@@ -26,6 +27,7 @@ struct admin_api_agent {
     struct state_file *state;
     struct override_keeper *overrides;
     struct definition_keeper *definitions;
+    struct schedule_keeper *schedules;
 };
 
 /* Makes the server with the routes that need nothing else; more may be added before

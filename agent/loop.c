@@ -18,6 +18,7 @@
 #include "notify.h"
 #include "operate/definition_keeper.h"
 #include "operate/override_keeper.h"
+#include "operate/schedule_keeper.h"
 #include "pipeline.h"
 #include "source/file.h"
 #include "storage/state_file.h"
@@ -45,6 +46,7 @@ struct agent {
     struct state_file state;
     struct override_keeper *overrides;
     struct definition_keeper *definitions;
+    struct schedule_keeper *schedules;
     struct admin_api *admin; /* NULL: there is no API */
     struct event *signals[SIGNALS];
     struct event *watchdog;
@@ -435,6 +437,7 @@ static void stop(struct agent *a)
     notify_send("STOPPING=1");
     admin_api_free(a->admin);
     override_keeper_free(a->overrides);
+    schedule_keeper_free(a->schedules);
     definition_keeper_free(a->definitions);
     state_file_close(&a->state);
     source_file_free(a->source);
@@ -500,7 +503,10 @@ static int open_keepers(struct agent *a)
     const struct operations operations = {a->pipeline, a->publisher, &a->state};
     a->overrides = override_keeper_new(a->base, &operations);
     a->definitions = definition_keeper_new(&operations);
-    if (!a->overrides || !a->definitions) {
+    if (a->definitions) {
+        a->schedules = schedule_keeper_new(a->base, &operations, a->definitions);
+    }
+    if (!a->overrides || !a->schedules) {
         LOG_EVENT(LOG_LEVEL_ERROR, "start-failed", log_text("cause", "out of memory"));
         return -1;
     }
@@ -512,8 +518,8 @@ static int open_keepers(struct agent *a)
 /* Without it the agent does what it is for all the same. */
 static void start_admin(struct agent *a)
 {
-    const struct admin_api_agent agent = {a->config, a->pipeline,  a->publisher,  a->client,
-                                          &a->state, a->overrides, a->definitions};
+    const struct admin_api_agent agent = {a->config, a->pipeline,  a->publisher,   a->client,
+                                          &a->state, a->overrides, a->definitions, a->schedules};
     a->admin = admin_api_new(a->base, &agent);
     if (a->admin) {
         admin_api_start(a->admin);
@@ -546,6 +552,7 @@ static int start(struct agent *a)
     if (a->config->once) {
         return waits_for_launchdarkly(a) ? wait_for_launchdarkly(a) : 0;
     }
+    schedule_keeper_start(a->schedules);
     if (!a->client || !launchdarkly_client_collects(a->client)) {
         publisher_telemetry_window(a->publisher, 0); /* an earlier agent may have collected */
         const struct image_delivery_report nothing = {.state = IMAGE_DELIVERY_NONE};

@@ -177,7 +177,7 @@ class Behaviour:
 
     def values(self):
         """What is not there: nothing is to be changed."""
-        return {"key": "no-such-thing", "id": "none"}
+        return {"key": "no-such-thing", "id": "none", "number": "999999", "generation": "99.99", "to": "99.98"}
 
     def says(self, operation, what, wanted, headers=(), query="", body=None):
         """wanted: (status, code, member), or the codes that must not come."""
@@ -223,7 +223,7 @@ class Behaviour:
     def try_methods(self):
         """OPTIONS tells the methods that are described; others are 405."""
         for path, methods in self.routes.document["paths"].items():
-            target = path.replace("{key}", "k").replace("{id}", "i")
+            target = re.sub(r"{[^}]*}", "x", path)
             allowed = {m.upper() for m in methods} | {"OPTIONS"} | ({"HEAD"} if "get" in methods else set())
             told = ask(self.socket, "OPTIONS", target).headers.get("allow", "")
             if set(told.split(", ")) != allowed:

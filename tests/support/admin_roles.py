@@ -14,7 +14,7 @@ import sys
 import time
 
 from admin_http import Connection, ask, request
-from admin_routes import BODIES, FLAG, ROLES, ROOT, SEGMENT, Routes
+from admin_routes import BODIES, FLAG, ROLES, ROOT, SCHEDULE, SEGMENT, Routes
 
 INSIDE, OUTSIDE = "shop-cart", "gate"  # of what the limited tokens may touch
 
@@ -86,6 +86,7 @@ class Tester:
         """For its placeholders: what is there and may be changed."""
         makers = {
             "key": lambda: self.make_item(operation),
+            "number": lambda: str(self.admin("POST", f"/flags/{INSIDE}/schedule", SCHEDULE).json["number"]),
             "id": lambda: self.make_token("to be changed", "viewer")["id"],
         }
         return {name: makers[name]() for name in operation.placeholders}

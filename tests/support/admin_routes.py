@@ -12,11 +12,12 @@ ROLES = ["none", "viewer", "editor", "admin"]
 METHODS = ["get", "put", "post", "patch", "delete"]
 
 # What stands in paths: a flag's key, a token's id. Who sends requests has values for them.
-PLACEHOLDERS = {"key", "id"}
+PLACEHOLDERS = {"key", "id", "number", "generation", "to"}
 
 # What is kept, for requests about it: both are tagged, for tokens that are limited to the tag.
 FLAG = {"variants": [{"key": "only", "value": True}], "default_variant": "only", "tags": ["web"]}
 SEGMENT = {"included": ["ann"], "tags": ["web"]}
+SCHEDULE = {"at": "2999-01-01T00:00:00Z", "set": {"enabled": False}}
 
 NEW = itertools.count()
 
@@ -26,6 +27,7 @@ BODIES = {
     "PUT /flags/{key}": FLAG,
     "PATCH /flags/{key}": {"description": "changed by a test"},
     "POST /flags/{key}/copy": lambda: {"to": f"shop-copy-{next(NEW)}"},
+    "POST /flags/{key}/schedule": SCHEDULE,
     "PUT /segments/{key}": SEGMENT,
     "PATCH /segments/{key}": {"description": "changed by a test"},
     "POST /tokens": {"name": "made by a test", "role": "viewer"},
