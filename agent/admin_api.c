@@ -10,6 +10,7 @@
 #include "ffshm.h"
 #include "routes/routes_audit.h"
 #include "routes/routes_definitions.h"
+#include "routes/routes_history.h"
 #include "routes/routes_overrides.h"
 #include "routes/routes_schedules.h"
 
@@ -214,6 +215,7 @@ static int make(struct admin_api *api, struct event_base *base, struct fault *fa
     const bool added = admin_builtin_add(&api->builtin) == 0 &&
                        routes_overrides_add(&api->overrides, api->server) == 0 &&
                        routes_definitions_add(&api->definitions, api->server) == 0 &&
+                       routes_history_add(&api->definitions, api->server) == 0 &&
                        routes_schedules_add(&api->schedules, api->server) == 0 &&
                        routes_audit_add(api->agent.state, api->server) == 0;
     return added ? 0 : -1;

@@ -160,6 +160,24 @@ const void *store_map_file(int dir_fd, const char *name, size_t least, size_t *l
 extern const struct image_control store_no_control;
 extern struct store_snapshot store_no_snapshot;
 
+/* ---- store_past.c: snapshots of before, for tools and the agent ---- */
+
+struct store_past {
+    uint64_t generation;
+    uint64_t created_ms; /* wall clock */
+    uint64_t digest[2];  /* of the content */
+};
+
+/* The generations whose files are in the directory, ascending; of more than `most` the newest. Not
+   wait-free: reads the directory, and the front of each head. */
+size_t store_retained(struct ffshm *ff, struct store_past *list, size_t most);
+/* Pins one of them, mapped and verified as the current one is, sharing what both have; ffshm_unpin
+   lets it go. What is evaluated in the view counts as any evaluation of the store: open it with
+   no_telemetry. OK; NOT_READY, BUSY, BAD_FILE (it is gone) or what else refuses a snapshot, with
+   *why. */
+int store_pin_past(struct ffshm *ff, uint64_t generation, struct ffshm_view *view,
+                   const char **why);
+
 /* ---- status.c ---- */
 
 /* What the agent last said about its sources. false, and *out zeroed: it died while it wrote.

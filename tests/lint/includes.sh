@@ -23,7 +23,8 @@ USES = {
     "admin": ["catalog", "storage"],
     # What operators do stands beside the pipeline (TOP) that it changes; routes/ above all of that.
     "operate": ["admin", "catalog", "publish", "storage", TOP],
-    "routes": ["admin", "catalog", "operate", "publish", "storage", TOP],
+    "inspect": [],
+    "routes": ["admin", "catalog", "inspect", "operate", "publish", "storage", TOP],
 }
 # The vocabulary that all stages speak: values, models, what is wrong with them and where; and the
 # log.
