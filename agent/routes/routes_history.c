@@ -292,17 +292,12 @@ static void diff(void *arg, struct admin_request *request, struct admin_answer *
 
 /* ---- the way back --------------------------------------------------------------------------- */
 
-static json_t *tell_affected(const json_t *keys)
-{
-    return json_pack("{s:I, s:O?}", "flags", (json_int_t)json_array_size(keys), "keys", keys);
-}
-
 static void answer_rolled_back(const struct history_point *to, size_t changed, json_t *different,
                                const struct definition_outcome *outcome,
                                const struct admin_request *request, struct admin_answer *answer)
 {
     json_t *body = json_pack("{s:o, s:I, s:o, s:O?, s:o}", "to", tell_point(to), "definitions",
-                             (json_int_t)changed, "affected", tell_affected(outcome->affected),
+                             (json_int_t)changed, "affected", routes_affected(outcome->affected),
                              "items", json_object_get(different, "items"), "sameContent",
                              json_boolean(strcmp(outcome->operation.digest, to->digest) == 0));
     routes_put_outcome(body, &outcome->operation, request->dry_run);
