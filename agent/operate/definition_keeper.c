@@ -372,7 +372,7 @@ void definition_keeper_load(struct definition_keeper *k)
         pipeline_replace(k->operations.pipeline, CATALOG_ADMIN, kept.items, count) != 0) {
         LOG_EVENT(LOG_LEVEL_ERROR, "definitions-not-loaded", log_text("cause", "out of memory"));
     } else if (count > 0) {
-        k->count = count;
+        k->count = count + kept.ignored; /* they are kept all the same */
         LOG_EVENT(LOG_LEVEL_INFO, "definitions-loaded", log_number("count", (int64_t)count),
                   log_number("ignored", (int64_t)kept.ignored));
     }

@@ -122,7 +122,16 @@ static int state_at(struct storage *s, const struct key *key, const struct histo
 {
     struct asking a = {state, fault};
     *state = (struct definition_state){0};
-    return storage_definition_as_of(s, key->kind, key->text, point->audit, on_version, &a, fault);
+    const int result =
+        storage_definition_as_of(s, key->kind, key->text, point->audit, on_version, &a, fault);
+    if (result == STORAGE_CONFLICT) {
+        fault_set(fault, "", "",
+                  "what \"%.128s\" was then is not kept any more: only its newest %d "
+                  "versions are",
+                  key->text, STORAGE_VERSIONS_KEPT);
+        return HISTORY_GONE;
+    }
+    return result;
 }
 
 static bool same(const struct definition_state *a, const struct definition_state *b)
@@ -235,8 +244,14 @@ int history_roll_back(const struct operations *o, struct definition_keeper *defi
     int result;
     *outcome = (struct definition_outcome){0};
     *changed = 0;
-    if (history_now(o, &now, &fault) != 0 ||
-        history_changed(o, &now, to, on_changed, &e, &fault) != 0) {
+    result = history_now(o, &now, &fault);
+    if (result == 0) {
+        result = history_changed(o, &now, to, on_changed, &e, &fault);
+    }
+    if (result == HISTORY_GONE) {
+        *error = (struct admin_error){409, "not_kept_any_more", fault};
+        result = -1;
+    } else if (result != 0) {
         *error = (struct admin_error){503, "storage_failed", fault};
         result = -1;
     } else if (e.count == 0) {

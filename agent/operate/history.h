@@ -31,8 +31,9 @@ int history_of_time(const struct operations *o, int64_t ms, struct history_point
 typedef int history_changed_fn(void *arg, enum storage_kind kind, const char *key,
                                const struct definition_state *from,
                                const struct definition_state *to);
-/* Of each such key; what is the same at both is left out. 0, -1 with *fault, or what fn returned
-   other than 0. */
+#define HISTORY_GONE 2
+/* Of each such key; what is the same at both is left out. 0, -1 with *fault, HISTORY_GONE with
+   *fault (a version is not kept any more), or what fn returned other than 0. */
 int history_changed(const struct operations *o, const struct history_point *from,
                     const struct history_point *to, history_changed_fn *fn, void *arg,
                     struct fault *fault);

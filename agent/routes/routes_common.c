@@ -5,6 +5,8 @@
 
 #include "../log.h"
 
+#define AFFECTED_MOST 100
+
 const json_t *routes_tags(const struct model_item *item)
 {
     return json_object_get(json_object_get(item ? item->json : NULL, "ffshm"), "tags");
@@ -55,6 +57,15 @@ void routes_put_outcome(json_t *body, const struct operation_outcome *outcome, b
                         json_string(log_generation(outcome->generation, generation)));
     json_object_set_new(body, "digest", json_string(outcome->digest));
     json_object_set_new(body, "dryRun", json_boolean(dry_run));
+}
+
+json_t *routes_affected(const json_t *keys)
+{
+    json_t *told = json_array();
+    for (size_t i = 0; i < json_array_size(keys) && i < AFFECTED_MOST; i++) {
+        json_array_append(told, json_array_get(keys, i));
+    }
+    return json_pack("{s:I, s:o}", "flags", (json_int_t)json_array_size(keys), "keys", told);
 }
 
 int routes_need_reason(const struct admin_request *request, const char *what,

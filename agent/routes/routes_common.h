@@ -19,6 +19,10 @@ bool routes_allowed(const char *key, const json_t *tags, const struct admin_requ
 /* Puts "changed", "generation", "generationText", "digest" and "dryRun" into a body. */
 void routes_put_outcome(json_t *body, const struct operation_outcome *outcome, bool dry_run);
 
+/* {"flags": how many, "keys": the first 100 of them} of what references_affected found; NULL: none
+   were looked for. */
+json_t *routes_affected(const json_t *keys);
+
 /* 0, or -1 with *error (422, "reason_required"): no reason was given, or only white space. */
 int routes_need_reason(const struct admin_request *request, const char *what,
                        struct admin_error *error);

@@ -12,7 +12,6 @@
 #include "routes_common.h"
 
 #define BODY_MOST DEFINITION_TEXT_MOST
-#define AFFECTED_MOST 100 /* keys that are told */
 
 static const char *kind_name(enum storage_kind kind)
 {
@@ -113,15 +112,6 @@ static void put_shadows(const struct routes_definitions *d, const struct definit
     }
 }
 
-static json_t *tell_affected(const json_t *keys)
-{
-    json_t *told = json_array();
-    for (size_t i = 0; i < json_array_size(keys) && i < AFFECTED_MOST; i++) {
-        json_array_append(told, json_array_get(keys, i));
-    }
-    return json_pack("{s:I, s:o}", "flags", (json_int_t)json_array_size(keys), "keys", told);
-}
-
 static void answer_change(const struct routes_definitions *d, const struct routes_item *item,
                           const struct definition_edit *e, const struct definition_outcome *o,
                           const struct admin_request *request, struct admin_answer *answer)
@@ -132,7 +122,7 @@ static void answer_change(const struct routes_definitions *d, const struct route
     json_t *body = json_pack("{s:s, s:s, s:I, s:b, s:b, s:b, s:o, s:o}", "key", e->key, "kind",
                              kind_name(e->kind), "version", (json_int_t)o->version, "created",
                              created, "archived", e->came == STORAGE_ARCHIVED, "deleted",
-                             e->came == STORAGE_DELETED, "affected", tell_affected(o->affected),
+                             e->came == STORAGE_DELETED, "affected", routes_affected(o->affected),
                              "diff", difference(item->state.body, e->body));
     put_shadows(d, e, body);
     routes_put_outcome(body, &o->operation, request->dry_run);

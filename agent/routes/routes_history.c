@@ -243,11 +243,12 @@ static int walk(struct telling *t, const struct history_point *from, const struc
 
 /* ---- the difference ------------------------------------------------------------------------- */
 
-/* What is different, as {"items", "more"}; NULL and *fault. */
+/* What is different, as {"items", "more", "from", "to"}; NULL and *error. */
 static json_t *compare(const struct routes_definitions *d, const struct admin_request *request,
                        const struct history_point *from, const struct history_point *to,
-                       struct fault *fault)
+                       struct admin_error *error)
 {
+    struct fault fault = {0};
     struct telling t = {
         .d = d,
         .request = request,
@@ -255,12 +256,14 @@ static json_t *compare(const struct routes_definitions *d, const struct admin_re
         .told = json_object(),
         .backward = from->audit > to->audit,
     };
-    const int result = history_changed(&d->operations, from, to, on_changed, &t, fault) != 0 ||
-                               walk(&t, from, to, fault) != 0
-                           ? -1
-                           : 0;
+    int result = history_changed(&d->operations, from, to, on_changed, &t, &fault);
+    if (result == 0) {
+        result = walk(&t, from, to, &fault);
+    }
     json_decref(t.told);
     if (result != 0) {
+        *error = result == HISTORY_GONE ? (struct admin_error){409, "not_kept_any_more", fault}
+                                        : (struct admin_error){503, "storage_failed", fault};
         json_decref(t.items);
         return NULL;
     }
@@ -273,14 +276,14 @@ static void diff(void *arg, struct admin_request *request, struct admin_answer *
     const struct routes_definitions *d = arg;
     struct history_point from = {0};
     struct history_point to = {0};
-    struct fault fault = {0};
+    struct admin_error error = {0};
     if (point_of(d, request, "generation", &from, answer) != 0 ||
         point_of(d, request, "to", &to, answer) != 0) {
         return;
     }
-    json_t *body = compare(d, request, &from, &to, &fault);
+    json_t *body = compare(d, request, &from, &to, &error);
     if (!body) {
-        routes_answer_storage(answer, &fault);
+        admin_answer_error(answer, &error);
         return;
     }
     json_object_set_new(body, "sameContent", json_boolean(strcmp(from.digest, to.digest) == 0));
@@ -289,17 +292,12 @@ static void diff(void *arg, struct admin_request *request, struct admin_answer *
 
 /* ---- the way back --------------------------------------------------------------------------- */
 
-static json_t *tell_affected(const json_t *keys)
-{
-    return json_pack("{s:I, s:O?}", "flags", (json_int_t)json_array_size(keys), "keys", keys);
-}
-
 static void answer_rolled_back(const struct history_point *to, size_t changed, json_t *different,
                                const struct definition_outcome *outcome,
                                const struct admin_request *request, struct admin_answer *answer)
 {
     json_t *body = json_pack("{s:o, s:I, s:o, s:O?, s:o}", "to", tell_point(to), "definitions",
-                             (json_int_t)changed, "affected", tell_affected(outcome->affected),
+                             (json_int_t)changed, "affected", routes_affected(outcome->affected),
                              "items", json_object_get(different, "items"), "sameContent",
                              json_boolean(strcmp(outcome->operation.digest, to->digest) == 0));
     routes_put_outcome(body, &outcome->operation, request->dry_run);
@@ -315,16 +313,16 @@ static void roll_back_to(struct routes_definitions *d, const struct history_poin
     struct admin_error error = {0};
     struct fault fault = {0};
     size_t changed = 0;
-    json_t *different = history_now(&d->operations, &now, &fault) == 0
-                            ? compare(d, request, &now, to, &fault)
-                            : NULL;
-    if (!different) {
+    if (history_now(&d->operations, &now, &fault) != 0) {
         routes_answer_storage(answer, &fault);
-    } else if (history_roll_back(&d->operations, d->keeper, to, &by, request->dry_run, &changed,
-                                 &outcome, &error) != 0) {
-        admin_answer_error(answer, &error);
-    } else {
+        return;
+    }
+    json_t *different = compare(d, request, &now, to, &error);
+    if (different && history_roll_back(&d->operations, d->keeper, to, &by, request->dry_run,
+                                       &changed, &outcome, &error) == 0) {
         answer_rolled_back(to, changed, different, &outcome, request, answer);
+    } else {
+        admin_answer_error(answer, &error);
     }
     json_decref(different);
     json_decref(outcome.affected);

@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include "../admin/admin_answer.h"
-#include "../log.h"
+#include "../operate/references.h"
+#include "routes_common.h"
 
 /* ---- telling -------------------------------------------------------------------------------- */
 
@@ -85,24 +86,6 @@ static void list(void *arg, struct admin_request *request, struct admin_answer *
 
 /* ---- changing ------------------------------------------------------------------------------- */
 
-/* May who asks touch this flag, by its key and tags? Else it is answered. */
-static bool is_allowed(const struct model_item *item, const char *key,
-                       const struct admin_request *request, struct admin_answer *answer)
-{
-    const json_t *const list = item ? item->as.flag.tags : NULL;
-    const char **tags = calloc(json_array_size(list) + 1, sizeof *tags);
-    size_t count = 0;
-    for (size_t i = 0; tags && i < json_array_size(list); i++) {
-        const char *tag = json_string_value(json_array_get(list, i));
-        if (tag) {
-            tags[count++] = tag;
-        }
-    }
-    const bool allowed = admin_answer_allowed(answer, request, key, tags, count);
-    free(tags);
-    return allowed;
-}
-
 static int check_match(const struct admin_request *request, const struct override *old,
                        struct admin_error *error)
 {
@@ -120,19 +103,20 @@ static void change(const struct routes_overrides *o, const char *key, const stru
     struct operation_outcome outcome;
     struct admin_error error = {0};
     char etag[ADMIN_ETAG_MOST];
-    char generation[LOG_GENERATION];
     if (override_keeper_change(o->keeper, key, wanted, by, request->dry_run, &outcome, &error) !=
         0) {
         admin_answer_error(answer, &error);
         return;
     }
     json_t *body =
-        json_pack("{s:s, s:o, s:b, s:I, s:s}", "flag", key, "override",
-                  wanted ? describe(wanted) : json_null(), "changed", outcome.changes, "generation",
-                  (json_int_t)outcome.generation, "digest", outcome.digest);
-    json_object_set_new(body, "generationText",
-                        json_string(log_generation(outcome.generation, generation)));
-    json_object_set_new(body, "dryRun", json_boolean(request->dry_run));
+        json_pack("{s:s, s:o}", "flag", key, "override", wanted ? describe(wanted) : json_null());
+    if (request->dry_run) { /* it goes over all flags: not on the way of a kill */
+        const struct references_item item = {IMAGE_FLAG, key};
+        json_t *affected = references_affected(o->pipeline, &item, 1);
+        json_object_set_new(body, "affected", routes_affected(affected));
+        json_decref(affected);
+    }
+    routes_put_outcome(body, &outcome, request->dry_run);
     if (wanted && !request->dry_run) {
         etag_of(wanted, etag);
         admin_answer_etag(answer, etag);
@@ -157,12 +141,6 @@ static int read_expiry(const struct admin_request *request, struct override *wan
     return 0;
 }
 
-static bool has_reason(const struct admin_request *request)
-{
-    const char *reason = request->reason;
-    return reason && reason[strspn(reason, " \t\r\n")] != '\0';
-}
-
 /* The body's members, and the reason. 0, or -1 with *error. */
 static int read_kill(const struct admin_request *request, const struct model_item *item,
                      struct override *wanted, struct admin_error *error)
@@ -185,10 +163,7 @@ static int read_kill(const struct admin_request *request, const struct model_ite
             return -1;
         }
     }
-    return has_reason(request) ? 0
-                               : admin_error_set(error, 422, "reason_required", "comment",
-                                                 "send the header X-Reason, or the member comment",
-                                                 "say why the flag is killed");
+    return routes_need_reason(request, "the flag is killed", error);
 }
 
 static void kill_flag(void *arg, struct admin_request *request, struct admin_answer *answer)
@@ -204,7 +179,7 @@ static void kill_flag(void *arg, struct admin_request *request, struct admin_ans
         .set_by = by.actor,
         .set_ms = by.time_ms,
     };
-    if (!is_allowed(item, key, request, answer)) {
+    if (!routes_allowed(key, routes_tags(item), request, answer)) {
         return;
     }
     if (read_kill(request, item, &wanted, &error) != 0 ||
@@ -224,7 +199,8 @@ static void revive(void *arg, struct admin_request *request, struct admin_answer
     const struct override *const old = pipeline_override(o->pipeline, key);
     const struct admin_change by = admin_request_change(request, "flag.revive");
     struct admin_error error = {0};
-    if (!is_allowed(pipeline_in_force(o->pipeline, IMAGE_FLAG, key), key, request, answer)) {
+    if (!routes_allowed(key, routes_tags(pipeline_in_force(o->pipeline, IMAGE_FLAG, key)), request,
+                        answer)) {
         return;
     }
     if (admin_request_members(request, members, &error) != 0 ||

@@ -1,6 +1,6 @@
 /*
- * Definitions and their versions: definition_version has every one for ever, so that the newest of
- * a key tells the next number also after a deletion; definition says which are in force.
+ * Definitions and their versions: definition_version has the newest ones of every key, also after a
+ * deletion, so that the next number is known; definition says which are in force.
  */
 #include <string.h>
 
@@ -45,6 +45,18 @@ static int add_version(struct storage *s, const struct storage_definition *d, in
     return sqlite_run(s, add, bound, cannot_write, fault);
 }
 
+static int prune(struct storage *s, const struct storage_definition *d, int64_t newest,
+                 struct fault *fault)
+{
+    sqlite3_stmt *drop = s->statements[S_DEFINITION_PRUNE];
+    return newest <= STORAGE_VERSIONS_KEPT
+               ? 0
+               : sqlite_run(s, drop,
+                            bind_item(drop, d->kind, d->key) |
+                                sqlite3_bind_int64(drop, 3, newest - STORAGE_VERSIONS_KEPT),
+                            cannot_write, fault);
+}
+
 static int set_current(struct storage *s, const struct storage_definition *d, int64_t version,
                        struct fault *fault)
 {
@@ -75,7 +87,7 @@ int storage_definition_put(struct storage *s, const struct storage_definition *d
     if (conflict) {
         return STORAGE_CONFLICT;
     }
-    if (add_version(s, d, newest + 1, fault) != 0) {
+    if (add_version(s, d, newest + 1, fault) != 0 || prune(s, d, newest + 1, fault) != 0) {
         return -1;
     }
     return set_current(s, d, newest + 1, fault);
@@ -203,17 +215,38 @@ int storage_definition_history(struct storage *s, enum storage_kind kind, const 
 
 /* ---- at a time ----------------------------------------------------------------------------- */
 
+struct as_of_teller {
+    struct teller teller;
+    bool told;
+};
+
+static int tell_as_of(struct storage *s, sqlite3_stmt *row, void *arg, struct fault *fault)
+{
+    struct as_of_teller *t = arg;
+    t->told = true;
+    return tell(s, row, &t->teller, fault);
+}
+
 int storage_definition_as_of(struct storage *s, enum storage_kind kind, const char *key,
                              int64_t audit, storage_definition_fn *fn, void *arg,
                              struct fault *fault)
 {
+    struct as_of_teller t = {{.fn = fn, .arg = arg}, false};
+    const struct storage_definition d = {.kind = kind, .key = key};
+    int64_t oldest = 0;
     sqlite3_stmt *get = sqlite_load(s, S_DEFINITION_AS_OF, fault);
-    if (get == NULL) {
+    if (get == NULL || sqlite_load(s, S_DEFINITION_OLDEST, fault) == NULL) {
         return -1;
     }
     const int bound = bind_item(get, kind, key) | sqlite3_bind_int64(get, 3, audit);
-    return sqlite_each(s, get, bound, cannot_read, tell, &(struct teller){.fn = fn, .arg = arg},
-                       fault);
+    const int result = sqlite_each(s, get, bound, cannot_read, tell_as_of, &t, fault);
+    if (t.told || result != 0) {
+        return result;
+    }
+    if (number_of(s, S_DEFINITION_OLDEST, &d, &oldest, fault) != 0) {
+        return -1;
+    }
+    return oldest > 1 ? STORAGE_CONFLICT : 0;
 }
 
 struct key_teller {

@@ -69,6 +69,10 @@ const char *const statement_sql[STATEMENTS] = {
     [S_DEFINITION_HISTORY] = "SELECT " DEFINITION_COLUMNS " FROM definition_version"
                              " WHERE kind = ?1 AND key = ?2 AND version < ?3"
                              " ORDER BY version DESC LIMIT ?4",
+    [S_DEFINITION_PRUNE] = "DELETE FROM definition_version"
+                           " WHERE kind = ?1 AND key = ?2 AND version <= ?3",
+    [S_DEFINITION_OLDEST] = "SELECT min(version) FROM definition_version"
+                            " WHERE kind = ?1 AND key = ?2",
     [S_DEFINITION_AS_OF] = "SELECT " DEFINITION_COLUMNS " FROM definition_version"
                            " WHERE kind = ?1 AND key = ?2 AND audit <= ?3"
                            " ORDER BY version DESC LIMIT 1",

@@ -43,6 +43,7 @@ struct storage_definition {
 typedef int storage_definition_fn(void *arg, const struct storage_definition *definition);
 
 #define STORAGE_ANY_VERSION (-1)
+#define STORAGE_VERSIONS_KEPT 1000 /* of a key; older ones go when new ones come */
 
 /* A new version (of any kind: a deletion is one), which is *version then. d->version and, of a
    deletion, d->text are not looked at. expected: what must be in force, 0 for nothing; else
@@ -71,7 +72,8 @@ int storage_definition_history(struct storage *s, enum storage_kind kind, const 
                                int64_t before, size_t limit, storage_definition_fn *fn, void *arg,
                                struct fault *fault);
 
-/* The version that was in force, or the deletion, when that audit entry was the newest. */
+/* The version that was in force, or the deletion, when that audit entry was the newest.
+   STORAGE_CONFLICT: it is not kept any more. */
 int storage_definition_as_of(struct storage *s, enum storage_kind kind, const char *key,
                              int64_t audit, storage_definition_fn *fn, void *arg,
                              struct fault *fault);

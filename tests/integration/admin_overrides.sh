@@ -56,7 +56,7 @@ serves gate true FALLTHROUGH
 
 step "a dry run tells what would be, and nothing is"
 post '/flags/gate/kill?dryRun=true' '{"comment": "wrong prices"}'
-answered 200 '"dryRun":true' '"changed":true' '"kind":"kill"'
+answered 200 '"dryRun":true' '"changed":true' '"kind":"kill"' '"affected":{"flags":2,"keys":["gate","shop"]}'
 digest=$(sed -n 's/.*"digest":"\([0-9a-f]*\)".*/\1/p' "$out")
 serves gate true FALLTHROUGH
 

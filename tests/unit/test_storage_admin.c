@@ -332,6 +332,29 @@ static void what_was_in_force_at_an_audit_entry_is_known(void **state)
     TELLS(f, "", storage_definition_changed, 6, 99, hear_changed);
 }
 
+static void the_newest_versions_of_a_key_are_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct heard heard = {.text = ""};
+    open_it(f);
+    ok(f, storage_begin(f->s, &f->fault));
+    for (int64_t i = 1; i <= STORAGE_VERSIONS_KEPT + 2; i++) {
+        const struct storage_definition d = {
+            .key = "a", .text = "{}", .changed_by = "ann", .audit = i};
+        int64_t version;
+        ok(f, storage_definition_put(f->s, &d, i - 1, &version, &f->fault));
+        assert_int_equal(version, i);
+    }
+    ok(f, storage_commit(f->s, &f->fault));
+    TELLS(f, "", storage_definition_get, STORAGE_FLAG, "a", 2, hear_definition);
+    TELLS(f, "a+3={}@0/ann/-", storage_definition_get, STORAGE_FLAG, "a", 3, hear_definition);
+    TELLS(f, "a+3={}@0/ann/-", storage_definition_as_of, STORAGE_FLAG, "a", 3, hear_definition);
+    assert_int_equal(
+        storage_definition_as_of(f->s, STORAGE_FLAG, "a", 2, hear_definition, &heard, &f->fault),
+        STORAGE_CONFLICT);
+    TELLS(f, "", storage_definition_as_of, STORAGE_FLAG, "b", 2, hear_definition);
+}
+
 static void a_wrong_byte_of_a_definition_is_found(void **state)
 {
     struct fixture *f = *state;
@@ -1304,6 +1327,7 @@ int main(void)
         T(definitions_are_listed_by_key_prefix_and_cursor),
         T(a_wrong_byte_of_a_definition_is_found),
         T(what_was_in_force_at_an_audit_entry_is_known),
+        T(the_newest_versions_of_a_key_are_kept),
         T(an_override_is_in_force_until_it_is_lifted),
         T(overrides_expire_in_the_order_of_their_times),
         T(schedules_are_due_in_the_order_of_their_times),
