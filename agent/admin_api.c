@@ -9,10 +9,12 @@
 #include "admin/admin_token_storage.h"
 #include "ffshm.h"
 #include "routes/routes_audit.h"
+#include "routes/routes_changes.h"
 #include "routes/routes_definitions.h"
 #include "routes/routes_history.h"
 #include "routes/routes_overrides.h"
 #include "routes/routes_schedules.h"
+#include "routes/routes_snapshots.h"
 
 struct admin_api {
     struct admin_api_agent agent;
@@ -21,6 +23,8 @@ struct admin_api {
     struct routes_overrides overrides;
     struct routes_definitions definitions;
     struct routes_schedules schedules;
+    struct routes_changes *changes;
+    struct routes_snapshots snapshots;
     struct admin_token_store tokens;
     struct admin_peer_rule *rules;
     size_t rule_count;
@@ -212,11 +216,16 @@ static int make(struct admin_api *api, struct event_base *base, struct fault *fa
     api->definitions = (struct routes_definitions){
         {api->agent.pipeline, api->agent.publisher, api->agent.state}, api->agent.definitions};
     api->schedules = (struct routes_schedules){&api->definitions, api->agent.schedules};
+    api->snapshots = (struct routes_snapshots){api->agent.publisher, api->agent.state};
+    api->changes =
+        routes_changes_new(base, api->agent.pipeline, api->agent.publisher, api->agent.state);
     const bool added = admin_builtin_add(&api->builtin) == 0 &&
                        routes_overrides_add(&api->overrides, api->server) == 0 &&
                        routes_definitions_add(&api->definitions, api->server) == 0 &&
                        routes_history_add(&api->definitions, api->server) == 0 &&
-                       routes_schedules_add(&api->schedules, api->server) == 0 &&
+                       routes_schedules_add(&api->schedules, api->server) == 0 && api->changes &&
+                       routes_changes_add(api->changes, api->server) == 0 &&
+                       routes_snapshots_add(&api->snapshots, api->server) == 0 &&
                        routes_audit_add(api->agent.state, api->server) == 0;
     return added ? 0 : -1;
 }
@@ -246,6 +255,7 @@ void admin_api_free(struct admin_api *api)
 {
     if (api) {
         admin_server_free(api->server);
+        routes_changes_free(api->changes);
         free(api->rules);
         free(api->addresses);
         free(api);

@@ -23,6 +23,7 @@
 
 static char base[] = "/dev/shm/ffbench.XXXXXX";
 static char store[64];
+static char state[64];
 static char file[64];
 static char next_file[64];
 
@@ -54,8 +55,8 @@ static pid_t start_agent(void)
 {
     pid_t pid = fork();
     if (pid == 0) {
-        execl(FFAGENT_PATH, "ffagent", "--log-level", "ERROR", "--dir", store, "--flags", file,
-              (char *)NULL);
+        execl(FFAGENT_PATH, "ffagent", "--log-level", "ERROR", "--dir", store, "--state", state,
+              "--flags", file, (char *)NULL);
         fprintf(stderr, "%s: %s\n", FFAGENT_PATH, strerror(errno));
         _exit(127);
     }
@@ -100,6 +101,7 @@ int main(int argc, char **argv)
         return 2;
     }
     snprintf(store, sizeof(store), "%s/store", base);
+    snprintf(state, sizeof(state), "%s/state/agent.db", base);
     snprintf(file, sizeof(file), "%s/flags.json", base);
     snprintf(next_file, sizeof(next_file), "%s/next.json", base);
     write_file(file, flags, 0, 1);

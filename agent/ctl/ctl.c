@@ -33,6 +33,7 @@ static const struct ctl_command commands[] = {
     {"overrides", ctl_overrides, "the flags that are killed or pinned, and why"},
     {"audit", ctl_audit, "who changed what, when and why; is the trail whole"},
     {"tokens", ctl_tokens, "who may use the API by a secret; make, rotate and revoke those"},
+    {"watch", ctl_watch, "every publish as it happens: what changed, and by whom"},
     {"whoami", ctl_whoami, "who the agent takes you for, and what you may"},
     {"completion", ctl_completion, "a script that makes bash, zsh or fish complete all of this"},
     {NULL, NULL, NULL},

@@ -442,3 +442,8 @@ void storage_rollback(struct storage *s)
     }
     end_durable(s);
 }
+
+bool storage_begun(const struct storage *s)
+{
+    return !sqlite3_get_autocommit(s->db);
+}

@@ -245,7 +245,8 @@ struct storage_generation {
     uint64_t generation; /* in that store */
     const char *digest;  /* 32 hexadecimal digits */
     int64_t published_ms;
-    int64_t first_audit, last_audit; /* the entries that it came of; 0: none */
+    int64_t first_audit; /* of the entries that it came of; 0: of none */
+    int64_t last_audit;  /* the newest entry then */
 };
 typedef int storage_generation_fn(void *arg, const struct storage_generation *generation);
 
