@@ -9,6 +9,7 @@
 
 #include "ctl_output.h"
 #include "ctl_type.h"
+#include "inspect/inspect_result.h"
 #include "json.h"
 
 #define READ_SIZE ((size_t)256 << 10)
@@ -217,7 +218,8 @@ static void answer(struct batch *b, const struct question *q, enum type type, co
     output_text("{\"flag\":");
     output_bytes(q->flag.text, q->flag.length);
     output_text(",");
-    output_result(&r, q->fallback.type == JSON_END ? NULL : q->fallback.text, q->fallback.length);
+    result_members(stdout, &r, q->fallback.type == JSON_END ? NULL : q->fallback.text,
+                   q->fallback.length);
     output_text("}\n");
     ffshm_unpin(&view);
 }

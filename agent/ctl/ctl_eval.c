@@ -8,8 +8,9 @@
 #include "ctl.h"
 #include "ctl_batch.h"
 #include "ctl_output.h"
-#include "ctl_overridden.h"
 #include "ctl_query.h"
+#include "inspect/inspect_overridden.h"
+#include "inspect/inspect_result.h"
 #include "json.h"
 
 static int help(void)
@@ -84,20 +85,6 @@ static void print_raw(const struct ffshm_result *r, const char *fallback)
     output_text("\n");
 }
 
-static void print_json(const char *flag, const struct ffshm_result *r, const char *fallback,
-                       const char *override)
-{
-    output_text("{\"flag\":");
-    output_quoted(flag);
-    output_text(",");
-    output_result(r, fallback, fallback ? strlen(fallback) : 0);
-    if (override) {
-        output_text(",\"override\":");
-        output_quoted(override);
-    }
-    output_text("}\n");
-}
-
 static void print_override(const struct ctl *ctl, const char *override)
 {
     output_text("  ");
@@ -158,7 +145,9 @@ static int evaluate_one(struct ctl *ctl, const struct query *q, struct ffshm *st
         if (q->raw) {
             print_raw(&r, q->fallback);
         } else if (ctl->json) {
-            print_json(q->flag, &r, q->fallback, override);
+            result_object(stdout, q->flag, &r, q->fallback, q->fallback ? strlen(q->fallback) : 0,
+                          override);
+            output_text("\n");
         } else {
             print_text(ctl, &r, q->fallback);
             if (override) {
