@@ -23,6 +23,7 @@ static int help(void)
     output_text(query_help_context);
     output_text(query_help_default);
     output_text(query_help_flags);
+    output_text(query_help_at);
     output_text(
         "  --type TYPE         bool, int, double or string: a value of another type is an ERROR;\n"
         "                      any (the default) or json: whatever it is\n"
@@ -53,6 +54,7 @@ static int help(void)
         "  ffctl eval new-checkout --key user-123 --attr country=US --default false\n"
         "  ffctl eval new-checkout --context '{\"kind\":\"org\",\"key\":\"o1\",\"plan\":\"pro\"}'\n"
         "  ffctl eval new-checkout --key user-123 --flags flags.yaml segments.yaml\n"
+        "  ffctl eval new-checkout --key user-123 --at 2026-03-01T09:30:00Z\n"
         "  ffctl eval --batch < questions.ndjson > answers.ndjson\n");
     return CTL_OK;
 }
@@ -135,9 +137,11 @@ static int evaluate_one(struct ctl *ctl, const struct query *q, struct ffshm *st
 {
     struct query_context who;
     int code = query_context(ctl, q, &who);
+    struct ffshm_view view = {NULL, NULL};
     if (code == CTL_OK) {
-        struct ffshm_view view;
-        ffshm_pin(store, &view);
+        code = query_pin(ctl, q, store, &view);
+    }
+    if (code == CTL_OK) {
         char number[TYPE_TEXT];
         struct ffshm_result r = ffshm_evaluate(&view, q->flag, &who.context);
         type_apply(q->type, &r, number);
@@ -158,15 +162,24 @@ static int evaluate_one(struct ctl *ctl, const struct query *q, struct ffshm *st
             query_report_unknown(ctl, &view, q->flag);
         }
         code = r.reason == FFSHM_REASON_ERROR ? CTL_NEGATIVE : CTL_OK;
-        ffshm_unpin(&view);
     }
+    ffshm_unpin(&view);
     query_context_free(&who);
     return code;
 }
 
 static int answer(struct ctl *ctl, const struct query *q, struct ffshm *store)
 {
-    return q->batch ? batch_run(ctl, store, q->input) : evaluate_one(ctl, q, store);
+    if (!q->batch || !q->at) {
+        return q->batch ? batch_run(ctl, store, NULL, q->input) : evaluate_one(ctl, q, store);
+    }
+    struct ffshm_view past;
+    int code = query_pin(ctl, q, store, &past);
+    if (code == CTL_OK) {
+        code = batch_run(ctl, store, &past, q->input);
+        ffshm_unpin(&past);
+    }
+    return code;
 }
 
 int ctl_eval(struct ctl *ctl, int argc, char **argv)

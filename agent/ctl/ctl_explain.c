@@ -20,6 +20,7 @@ static int help(void)
     output_text(query_help_context);
     output_text(query_help_default);
     output_text(query_help_flags);
+    output_text(query_help_at);
     output_text(
         "  --dir DIR, --json, --text, -h, --help\n"
         "\n"
@@ -78,17 +79,19 @@ static int explain(struct ctl *ctl, const struct query *q, struct ffshm *store)
 {
     struct query_context who;
     int code = query_context(ctl, q, &who);
+    struct ffshm_view view = {NULL, NULL};
     if (code == CTL_OK) {
-        struct ffshm_view view;
-        ffshm_pin(store, &view);
+        code = query_pin(ctl, q, store, &view);
+    }
+    if (code == CTL_OK) {
         const struct ffshm_result r = ctl->json ? print_json(q, &view, &who.context)
                                                 : print_text(ctl, q, &view, &who.context);
         if (r.error == FFSHM_FLAG_NOT_FOUND) {
             query_report_unknown(ctl, &view, q->flag);
         }
         code = r.reason == FFSHM_REASON_ERROR ? CTL_NEGATIVE : CTL_OK;
-        ffshm_unpin(&view);
     }
+    ffshm_unpin(&view);
     query_context_free(&who);
     return code;
 }

@@ -177,6 +177,8 @@ offers snapshot verify ''
 prints $'1.2\n1.1'
 offers snapshot dump 1.2
 prints 1.2
+offers explain color --at 1.
+prints $'1.2\n1.1'
 offers snapshot list ''
 says --keys
 offers snapshot nothing ''
