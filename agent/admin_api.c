@@ -10,6 +10,7 @@
 #include "ffshm.h"
 #include "routes/routes_audit.h"
 #include "routes/routes_definitions.h"
+#include "routes/routes_evaluate.h"
 #include "routes/routes_history.h"
 #include "routes/routes_overrides.h"
 #include "routes/routes_schedules.h"
@@ -21,6 +22,7 @@ struct admin_api {
     struct routes_overrides overrides;
     struct routes_definitions definitions;
     struct routes_schedules schedules;
+    struct evaluate_store store;
     struct admin_token_store tokens;
     struct admin_peer_rule *rules;
     size_t rule_count;
@@ -212,12 +214,17 @@ static int make(struct admin_api *api, struct event_base *base, struct fault *fa
     api->definitions = (struct routes_definitions){
         {api->agent.pipeline, api->agent.publisher, api->agent.state}, api->agent.definitions};
     api->schedules = (struct routes_schedules){&api->definitions, api->agent.schedules};
+    api->store = (struct evaluate_store){.base = base,
+                                         .dir = options.dir,
+                                         .log = api->agent.state,
+                                         .epoch = publisher_epoch(api->agent.publisher)};
     const bool added = admin_builtin_add(&api->builtin) == 0 &&
                        routes_overrides_add(&api->overrides, api->server) == 0 &&
                        routes_definitions_add(&api->definitions, api->server) == 0 &&
                        routes_history_add(&api->definitions, api->server) == 0 &&
                        routes_schedules_add(&api->schedules, api->server) == 0 &&
-                       routes_audit_add(api->agent.state, api->server) == 0;
+                       routes_audit_add(api->agent.state, api->server) == 0 &&
+                       routes_evaluate_add(&api->store, api->server) == 0;
     return added ? 0 : -1;
 }
 
@@ -246,6 +253,7 @@ void admin_api_free(struct admin_api *api)
 {
     if (api) {
         admin_server_free(api->server);
+        evaluate_store_close(&api->store);
         free(api->rules);
         free(api->addresses);
         free(api);

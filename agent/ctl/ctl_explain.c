@@ -69,8 +69,13 @@ static struct ffshm_result print_text(const struct ctl *ctl, const struct query 
 static struct ffshm_result print_json(const struct query *q, const struct ffshm_view *view,
                                       const struct ffshm_context *who)
 {
-    const struct ffshm_result r = narrate_object(stdout, view, q->flag, who, q->fallback,
-                                                 q->fallback ? strlen(q->fallback) : 0);
+    const struct narrate_question question = {
+        .flag = q->flag,
+        .who = who,
+        .fallback = q->fallback,
+        .fallback_length = q->fallback ? strlen(q->fallback) : 0,
+    };
+    const struct ffshm_result r = narrate_object(stdout, view, &question);
     output_text("\n");
     return r;
 }

@@ -1,6 +1,7 @@
 #include "inspect_narrate.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 
 #include "hash.h"
@@ -243,19 +244,48 @@ static void members(FILE *out, const struct explain_step *step)
     }
 }
 
+/* ---- an evaluation -------------------------------------------------------------------------- */
+
+struct narration {
+    struct narrator narrator; /* first: what evaluate_narrated is given */
+    FILE *out;
+    const struct narrate_question *question;
+    unsigned hidden_from; /* steps of this depth and more are not told; UINT_MAX: all are */
+    bool any;             /* a step was written */
+};
+
+static void begin_step(struct narration *n, unsigned depth, const char *name)
+{
+    fprintf(n->out, "%s{\"depth\":%u,\"step\":\"%s\"", n->any ? "," : "", depth, name);
+    n->any = true;
+}
+
+static bool hides(const struct narration *n, const struct explain_step *step)
+{
+    const struct narrate_question *const q = n->question;
+    const bool begins = step->kind == EXPLAIN_FLAG || step->kind == EXPLAIN_SEGMENT;
+    return begins && q->shows && step->blob && !q->shows(q->arg, step->blob);
+}
+
+/* A flag's own step is of the depth of those inside it, a segment's is one less. */
 static void on_step(struct narrator *self, const struct explain_step *step)
 {
     struct narration *const n = (struct narration *)self;
-    fprintf(n->out, "%s{\"depth\":%u,\"step\":\"%s\"", n->any ? "," : "", step->depth,
-            name_of(step->kind));
-    n->any = true;
-    members(n->out, step);
-    emit_text(n->out, "}");
-}
-
-void narration_begin(struct narration *n, FILE *out)
-{
-    *n = (struct narration){.narrator.step = on_step, .out = out};
+    if (ferror(n->out) || step->depth >= n->hidden_from) {
+        return;
+    }
+    n->hidden_from = UINT_MAX;
+    const bool hidden = hides(n, step);
+    if (!hidden || step->kind == EXPLAIN_SEGMENT) {
+        begin_step(n, step->depth, name_of(step->kind));
+        members(n->out, step);
+        emit_text(n->out, "}");
+    }
+    if (hidden) {
+        n->hidden_from = step->depth + (step->kind == EXPLAIN_SEGMENT ? 1 : 0);
+        begin_step(n, n->hidden_from, "hidden");
+        emit_text(n->out, "}");
+    }
 }
 
 void narrate(const struct ffshm_view *view, const char *flag, const struct ffshm_context *who,
@@ -270,19 +300,18 @@ void narrate(const struct ffshm_view *view, const char *flag, const struct ffshm
     }
 }
 
-struct ffshm_result narrate_object(FILE *out, const struct ffshm_view *view, const char *flag,
-                                   const struct ffshm_context *who, const char *fallback,
-                                   size_t fallback_length)
+struct ffshm_result narrate_object(FILE *out, const struct ffshm_view *view,
+                                   const struct narrate_question *q)
 {
-    struct narration n;
-    const struct ffshm_result result = ffshm_evaluate(view, flag, who);
+    struct narration n = {
+        .narrator.step = on_step, .out = out, .question = q, .hidden_from = UINT_MAX};
+    const struct ffshm_result result = ffshm_evaluate(view, q->flag, q->who);
     emit_text(out, "{\"flag\":");
-    emit_quoted(out, flag);
+    emit_quoted(out, q->flag);
     emit_text(out, ",");
-    result_members(out, &result, fallback, fallback_length);
+    result_members(out, &result, q->fallback, q->fallback_length);
     emit_text(out, ",\"steps\":[");
-    narration_begin(&n, out);
-    narrate(view, flag, who, &n.narrator);
+    narrate(view, q->flag, q->who, &n.narrator);
     emit_text(out, "]}");
     return result;
 }

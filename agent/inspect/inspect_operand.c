@@ -114,7 +114,7 @@ void operand_values(FILE *out, const void *blob, const struct image_clause *clau
 {
     const struct image_value *const values = image_at(blob, clause->values_offset);
     emit_text(out, "[");
-    for (uint32_t i = 0; i < clause->value_count; i++) {
+    for (uint32_t i = 0; i < clause->value_count && !ferror(out); i++) {
         emit_text(out, i ? "," : "");
         emit_image_value(out, blob, &values[i]);
     }
