@@ -36,6 +36,7 @@ ctl_run_fn ctl_flags_state;
 ctl_run_fn ctl_kill;
 ctl_run_fn ctl_lint;
 ctl_run_fn ctl_overrides;
+ctl_run_fn ctl_readers;
 ctl_run_fn ctl_revive;
 ctl_run_fn ctl_snapshot;
 ctl_run_fn ctl_status;
