@@ -13,6 +13,7 @@
 #include "routes/routes_evaluate.h"
 #include "routes/routes_history.h"
 #include "routes/routes_overrides.h"
+#include "routes/routes_rates.h"
 #include "routes/routes_schedules.h"
 
 struct admin_api {
@@ -23,6 +24,7 @@ struct admin_api {
     struct routes_definitions definitions;
     struct routes_schedules schedules;
     struct evaluate_store store;
+    struct routes_rates rates;
     struct admin_token_store tokens;
     struct admin_peer_rule *rules;
     size_t rule_count;
@@ -218,13 +220,15 @@ static int make(struct admin_api *api, struct event_base *base, struct fault *fa
                                          .dir = options.dir,
                                          .log = api->agent.state,
                                          .epoch = publisher_epoch(api->agent.publisher)};
+    api->rates = (struct routes_rates){.store = &api->store};
     const bool added = admin_builtin_add(&api->builtin) == 0 &&
                        routes_overrides_add(&api->overrides, api->server) == 0 &&
                        routes_definitions_add(&api->definitions, api->server) == 0 &&
                        routes_history_add(&api->definitions, api->server) == 0 &&
                        routes_schedules_add(&api->schedules, api->server) == 0 &&
                        routes_audit_add(api->agent.state, api->server) == 0 &&
-                       routes_evaluate_add(&api->store, api->server) == 0;
+                       routes_evaluate_add(&api->store, api->server) == 0 &&
+                       routes_rates_add(&api->rates, api->server) == 0;
     return added ? 0 : -1;
 }
 
@@ -253,6 +257,7 @@ void admin_api_free(struct admin_api *api)
 {
     if (api) {
         admin_server_free(api->server);
+        routes_rates_close(&api->rates);
         evaluate_store_close(&api->store);
         free(api->rules);
         free(api->addresses);

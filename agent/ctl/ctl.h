@@ -41,6 +41,7 @@ ctl_run_fn ctl_revive;
 ctl_run_fn ctl_snapshot;
 ctl_run_fn ctl_status;
 ctl_run_fn ctl_tokens;
+ctl_run_fn ctl_top;
 ctl_run_fn ctl_whoami;
 
 /* Prints "ffctl eval: MESSAGE" to stderr and returns CTL_NEGATIVE. */

@@ -10,59 +10,14 @@
 #include "../inspect/inspect_narrate.h"
 #include "../inspect/inspect_overridden.h"
 #include "../inspect/inspect_result.h"
+#include "evaluate_limits.h"
 #include "evaluate_question.h"
-#include "hash.h"
 
 #define LIMIT 100
 #define LIMIT_MOST 1000
 #define ANSWER_MOST (16u << 20) /* bytes */
 #define PAGE_BYTES (2u << 20)   /* after which a page ends */
 #define PAGE_MS 50              /* the same in time: the agent does nothing else meanwhile */
-#define TAGS_MOST 256           /* of a flag that limits are compared with */
-
-/* ---- who may see what ----------------------------------------------------------------------- */
-
-struct tags {
-    const char *of[TAGS_MOST];
-    size_t count;
-};
-
-/* A segment has none in a snapshot. */
-static void tags_of(const struct image_blob *blob, struct tags *tags)
-{
-    const struct image_flag *const flag = (const void *)blob;
-    tags->count = 0;
-    if (!blob || blob->kind != IMAGE_FLAG) {
-        return;
-    }
-    const struct image_string *const list = image_at(flag, flag->tags_offset);
-    for (uint32_t i = 0; i < flag->tag_count && i < TAGS_MOST; i++) {
-        tags->of[tags->count++] = image_text(flag, list[i]);
-    }
-}
-
-static bool may_see(void *arg, const struct image_blob *blob)
-{
-    const struct admin_actor *const actor = arg;
-    struct tags tags;
-    tags_of(blob, &tags);
-    return admin_actor_may(actor, image_text(blob, blob->key), tags.of, tags.count);
-}
-
-static const struct image_blob *find(const struct ffshm_view *view, const char *key)
-{
-    const size_t length = strlen(key);
-    return snapshot_find(view->snapshot, key, length, hash_bytes(key, length)).blob;
-}
-
-/* Else it is answered. */
-static bool is_allowed(const struct ffshm_view *view, const char *key,
-                       const struct admin_request *request, struct admin_answer *answer)
-{
-    struct tags tags;
-    tags_of(find(view, key), &tags);
-    return admin_answer_allowed(answer, request, key, tags.of, tags.count);
-}
 
 /* ---- one evaluation ------------------------------------------------------------------------- */
 
@@ -87,6 +42,11 @@ static void write_result(FILE *out, const struct ffshm_view *view, const char *f
     result_object(out, flag, &r, q->fallback, q->fallback_length, overridden_why(view, flag));
 }
 
+static bool shows(void *arg, const struct image_blob *blob)
+{
+    return limits_show(arg, blob);
+}
+
 static void write_explanation(FILE *out, const struct ffshm_view *view, const struct question *q,
                               const struct admin_actor *actor)
 {
@@ -95,7 +55,7 @@ static void write_explanation(FILE *out, const struct ffshm_view *view, const st
         .who = &q->who,
         .fallback = q->fallback,
         .fallback_length = q->fallback_length,
-        .shows = actor->limits ? may_see : NULL,
+        .shows = actor->limits ? shows : NULL,
         .arg = (void *)(uintptr_t)actor,
     };
     narrate_object(out, view, &question);
@@ -196,7 +156,7 @@ static bool on_flag(void *arg, const struct ffshm_flag_info *info)
     const bool full = p->count == p->room;
     if ((p->after && strcmp(info->key, p->after) <= 0) ||
         (full && strcmp(info->key, p->keys[0]) >= 0) ||
-        (p->actor->limits && !may_see((void *)(uintptr_t)p->actor, find(p->view, info->key)))) {
+        (p->actor->limits && !limits_show_key(p->actor, p->view, info->key))) {
         return true;
     }
     if (full) {
@@ -247,7 +207,7 @@ static void answer_one(struct admin_request *request, struct admin_answer *answe
                        const struct ffshm_view *view, const struct question *q, bool explains)
 {
     struct memory text;
-    if (!is_allowed(view, q->flag, request, answer)) {
+    if (!limits_allow(view, q->flag, request, answer)) {
         return;
     }
     FILE *const out = memory_open(&text, ANSWER_MOST);
@@ -270,7 +230,7 @@ static void answer_named(struct admin_request *request, struct admin_answer *ans
     const size_t count = json_array_size(q->flags);
     for (size_t i = 0; i < count; i++) {
         keys[i] = json_string_value(json_array_get(q->flags, i));
-        if (!is_allowed(view, keys[i], request, answer)) {
+        if (!limits_allow(view, keys[i], request, answer)) {
             return;
         }
     }

@@ -65,6 +65,8 @@ offers kill color --for 3
 prints 30m
 offers kill color --reason ''
 prints ''
+offers top --sort r
+prints rate
 offers status ''
 prints $'--max-silence\n--dir\n--json\n--text\n--help'
 offers status -- ''
