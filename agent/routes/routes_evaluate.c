@@ -16,6 +16,7 @@
 #define LIMIT 100
 #define LIMIT_MOST 1000
 #define ANSWER_MOST (16u << 20) /* bytes */
+#define STEPS_MOST (4u << 20)   /* bytes of an explanation: 20 ms or so */
 #define PAGE_BYTES (2u << 20)   /* after which a page ends */
 #define PAGE_MS 50              /* the same in time: the agent does nothing else meanwhile */
 
@@ -28,7 +29,8 @@ static void answer_text(struct admin_answer *answer, struct memory *text, FILE *
         admin_answer_bytes(answer, 200, "application/json", text->bytes, text->length);
     } else if (text->full) {
         admin_answer_refuse(answer, 422, "too_long",
-                            "the answer is longer than 16 MiB; on the host, ffctl has no limit");
+                            "the answer is longer than %zu MiB; on the host, ffctl has no limit",
+                            text->most >> 20);
     } else {
         admin_answer_refuse(answer, 503, "no_memory", "out of memory");
     }
@@ -210,7 +212,7 @@ static void answer_one(struct admin_request *request, struct admin_answer *answe
     if (!limits_allow(view, q->flag, request, answer)) {
         return;
     }
-    FILE *const out = memory_open(&text, ANSWER_MOST);
+    FILE *const out = memory_open(&text, explains ? STEPS_MOST : ANSWER_MOST);
     if (!out) {
         admin_answer_refuse(answer, 503, "no_memory", "out of memory");
         return;

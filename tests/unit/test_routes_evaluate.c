@@ -253,7 +253,7 @@ static void an_explanation_that_is_too_long_is_refused(void **state)
     put("p16", "{\"version\":1,\"on\":true,\"fallthrough\":{\"variation\":0},\"variations\":[1]}");
     live_store_publish(&f.live);
     ask("/explain", "{\"flag\":\"p00\"," WHO "}");
-    answered(422, "\"code\":\"too_long\"");
+    answered(422, "\"code\":\"too_long\",\"message\":\"the answer is longer than 4 MiB;");
     ask("/explain", "{\"flag\":\"p04\"," WHO "}");
     answered(200, "\"step\":\"prerequisiteDone\"");
 }
