@@ -11,8 +11,10 @@
 #include "routes/routes_audit.h"
 #include "routes/routes_changes.h"
 #include "routes/routes_definitions.h"
+#include "routes/routes_evaluate.h"
 #include "routes/routes_history.h"
 #include "routes/routes_overrides.h"
+#include "routes/routes_rates.h"
 #include "routes/routes_schedules.h"
 #include "routes/routes_snapshots.h"
 
@@ -25,6 +27,8 @@ struct admin_api {
     struct routes_schedules schedules;
     struct routes_changes *changes;
     struct routes_snapshots snapshots;
+    struct evaluate_store store;
+    struct routes_rates rates;
     struct admin_token_store tokens;
     struct admin_peer_rule *rules;
     size_t rule_count;
@@ -189,6 +193,22 @@ static const struct admin_token_store *tokens_of(struct admin_api *api)
     return &api->tokens;
 }
 
+static int add_routes(struct admin_api *api)
+{
+    struct admin_server *server = api->server;
+    const bool added = api->changes && admin_builtin_add(&api->builtin) == 0 &&
+                       routes_overrides_add(&api->overrides, server) == 0 &&
+                       routes_definitions_add(&api->definitions, server) == 0 &&
+                       routes_schedules_add(&api->schedules, server) == 0 &&
+                       routes_history_add(&api->definitions, server) == 0 &&
+                       routes_snapshots_add(&api->snapshots, server) == 0 &&
+                       routes_changes_add(api->changes, server) == 0 &&
+                       routes_evaluate_add(&api->store, server) == 0 &&
+                       routes_rates_add(&api->rates, server) == 0 &&
+                       routes_audit_add(api->agent.state, server) == 0;
+    return added ? 0 : -1;
+}
+
 static int make(struct admin_api *api, struct event_base *base, struct fault *fault)
 {
     const struct config *c = api->agent.config;
@@ -219,15 +239,12 @@ static int make(struct admin_api *api, struct event_base *base, struct fault *fa
     api->snapshots = (struct routes_snapshots){api->agent.publisher, api->agent.state};
     api->changes =
         routes_changes_new(base, api->agent.pipeline, api->agent.publisher, api->agent.state);
-    const bool added = admin_builtin_add(&api->builtin) == 0 &&
-                       routes_overrides_add(&api->overrides, api->server) == 0 &&
-                       routes_definitions_add(&api->definitions, api->server) == 0 &&
-                       routes_history_add(&api->definitions, api->server) == 0 &&
-                       routes_schedules_add(&api->schedules, api->server) == 0 && api->changes &&
-                       routes_changes_add(api->changes, api->server) == 0 &&
-                       routes_snapshots_add(&api->snapshots, api->server) == 0 &&
-                       routes_audit_add(api->agent.state, api->server) == 0;
-    return added ? 0 : -1;
+    api->store = (struct evaluate_store){.base = base,
+                                         .dir = options.dir,
+                                         .log = api->agent.state,
+                                         .epoch = publisher_epoch(api->agent.publisher)};
+    api->rates = (struct routes_rates){.store = &api->store};
+    return add_routes(api);
 }
 
 struct admin_api *admin_api_new(struct event_base *base, const struct admin_api_agent *agent)
@@ -256,6 +273,8 @@ void admin_api_free(struct admin_api *api)
     if (api) {
         admin_server_free(api->server);
         routes_changes_free(api->changes);
+        routes_rates_close(&api->rates);
+        evaluate_store_close(&api->store);
         free(api->rules);
         free(api->addresses);
         free(api);

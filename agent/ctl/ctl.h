@@ -36,10 +36,12 @@ ctl_run_fn ctl_flags_state;
 ctl_run_fn ctl_kill;
 ctl_run_fn ctl_lint;
 ctl_run_fn ctl_overrides;
+ctl_run_fn ctl_readers;
 ctl_run_fn ctl_revive;
 ctl_run_fn ctl_snapshot;
 ctl_run_fn ctl_status;
 ctl_run_fn ctl_tokens;
+ctl_run_fn ctl_top;
 ctl_run_fn ctl_watch;
 ctl_run_fn ctl_whoami;
 
