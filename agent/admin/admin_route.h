@@ -46,8 +46,8 @@ struct admin_parameter_info {
 struct admin_request;
 struct admin_answer;
 
-/* Answers (admin_answer.h) or begins a stream (admin_stream.h) before it returns. The request and
-   the answer are gone then; a stream stays. */
+/* Answers (admin_answer.h), or begins a stream (admin_stream.h) or an answer that comes later
+   (admin_later.h), before it returns. The request and the answer are gone then. */
 typedef void admin_handler_fn(void *arg, struct admin_request *request,
                               struct admin_answer *answer);
 
