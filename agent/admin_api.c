@@ -21,6 +21,7 @@ struct admin_api {
     struct routes_overrides overrides;
     struct routes_definitions definitions;
     struct routes_schedules schedules;
+    struct routes_audit audit;
     struct admin_token_store tokens;
     struct admin_peer_rule *rules;
     size_t rule_count;
@@ -212,12 +213,13 @@ static int make(struct admin_api *api, struct event_base *base, struct fault *fa
     api->definitions = (struct routes_definitions){
         {api->agent.pipeline, api->agent.publisher, api->agent.state}, api->agent.definitions};
     api->schedules = (struct routes_schedules){&api->definitions, api->agent.schedules};
+    api->audit = (struct routes_audit){.state = api->agent.state, .server = api->server};
     const bool added = admin_builtin_add(&api->builtin) == 0 &&
                        routes_overrides_add(&api->overrides, api->server) == 0 &&
                        routes_definitions_add(&api->definitions, api->server) == 0 &&
                        routes_history_add(&api->definitions, api->server) == 0 &&
                        routes_schedules_add(&api->schedules, api->server) == 0 &&
-                       routes_audit_add(api->agent.state, api->server) == 0;
+                       routes_audit_add(&api->audit) == 0;
     return added ? 0 : -1;
 }
 

@@ -18,7 +18,7 @@ struct admin_later *admin_later_begin(struct admin_answer *a, void (*gone)(void 
 
 /* What to answer with, once, as a handler does; no stream can begin by it. */
 struct admin_answer *admin_later_answer(struct admin_later *l);
-/* It is answered. Invalid from now on. */
+/* It is answered. Invalid from now on. The handler itself may call it. */
 void admin_later_end(struct admin_later *l);
 
 #endif

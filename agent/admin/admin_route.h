@@ -60,8 +60,9 @@ struct admin_route {
     enum admin_body body;
     size_t body_most; /* bytes; 0: ADMIN_BODY_MOST */
     enum admin_media answers;
-    bool changes;                                  /* understands If-Match, dryRun and a reason */
-    bool creates;                                  /* may answer 201 */
+    enum admin_media offers; /* besides, to who asks for it; ADMIN_JSON: nothing else */
+    bool changes;            /* understands If-Match, dryRun and a reason */
+    bool creates;            /* may answer 201 */
     const struct admin_parameter_info *parameters; /* NULL: none */
 };
 

@@ -442,3 +442,19 @@ void storage_rollback(struct storage *s)
     }
     end_durable(s);
 }
+
+/* The commits are in the log, or in the file already: SQLite has synchronised the file then. */
+int storage_sync(struct storage *s, struct fault *fault)
+{
+    sqlite3_file *log = NULL;
+    if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK ||
+        log == NULL || log->pMethods == NULL) {
+        return 0; /* nothing was written yet; or nothing is kept */
+    }
+    if (log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) != SQLITE_OK) {
+        fault_set(fault, "", "", "cannot be written to the disk");
+        name_file(s, fault);
+        return -1;
+    }
+    return 0;
+}

@@ -31,6 +31,8 @@ int storage_begin(struct storage *s, struct fault *fault);
 int storage_begin_durable(struct storage *s, struct fault *fault);
 int storage_commit(struct storage *s, struct fault *fault);
 void storage_rollback(struct storage *s);
+/* All that is committed so far a power failure keeps, too: waits for the disk. */
+int storage_sync(struct storage *s, struct fault *fault);
 
 /* ---- small texts by name ------------------------------------------------------------------- */
 
