@@ -8,6 +8,7 @@
 #include "admin/admin_builtin.h"
 #include "admin/admin_token_storage.h"
 #include "ffshm.h"
+#include "operate/refusal_trail.h"
 #include "routes/routes_audit.h"
 #include "routes/routes_definitions.h"
 #include "routes/routes_history.h"
@@ -22,6 +23,7 @@ struct admin_api {
     struct routes_definitions definitions;
     struct routes_schedules schedules;
     struct routes_audit audit;
+    struct refusal_trail *refusals;
     struct admin_token_store tokens;
     struct admin_peer_rule *rules;
     size_t rule_count;
@@ -136,15 +138,6 @@ static bool is_ready(void *arg, const char **why)
 
 /* ---- making it ------------------------------------------------------------------------------ */
 
-static void on_refused(void *arg, const struct admin_refusal *r)
-{
-    (void)arg;
-    LOG_EVENT(LOG_LEVEL_WARNING, "admin-refused", log_text("source", r->source),
-              log_text("actor", r->actor->name), log_text("authenticated", r->actor->authenticated),
-              log_text("method", r->method), log_text("path", r->path),
-              log_number("status", r->error->status), log_text("code", r->error->code));
-}
-
 static const char *text_or_null(const struct config *c, enum config_setting setting)
 {
     const char *text = config_text(c, setting);
@@ -190,7 +183,8 @@ static int make(struct admin_api *api, struct event_base *base, struct fault *fa
 {
     const struct config *c = api->agent.config;
     fault_set(fault, "admin", NULL, "out of memory");
-    if (read_lists(api) != 0) {
+    api->refusals = refusal_trail_new(base, api->agent.state, &refusal_limits_standard);
+    if (!api->refusals || read_lists(api) != 0) {
         return -1;
     }
     const struct admin_options options = {
@@ -202,7 +196,8 @@ static int make(struct admin_api *api, struct event_base *base, struct fault *fa
         .rules = api->rules,
         .rule_count = api->rule_count,
         .tokens = tokens_of(api),
-        .refused = on_refused,
+        .refused = refusal_trail_refused,
+        .arg = api->refusals,
     };
     api->server = admin_server_new(base, &options, fault);
     if (!api->server) {
@@ -248,6 +243,7 @@ void admin_api_free(struct admin_api *api)
 {
     if (api) {
         admin_server_free(api->server);
+        refusal_trail_free(api->refusals);
         free(api->rules);
         free(api->addresses);
         free(api);
