@@ -10,6 +10,7 @@
 #include "ffshm.h"
 #include "operate/refusal_trail.h"
 #include "routes/routes_audit.h"
+#include "routes/routes_backup.h"
 #include "routes/routes_definitions.h"
 #include "routes/routes_history.h"
 #include "routes/routes_overrides.h"
@@ -23,6 +24,7 @@ struct admin_api {
     struct routes_definitions definitions;
     struct routes_schedules schedules;
     struct routes_audit audit;
+    struct routes_backup backup;
     struct refusal_trail *refusals;
     struct admin_token_store tokens;
     struct admin_peer_rule *rules;
@@ -209,12 +211,14 @@ static int make(struct admin_api *api, struct event_base *base, struct fault *fa
         {api->agent.pipeline, api->agent.publisher, api->agent.state}, api->agent.definitions};
     api->schedules = (struct routes_schedules){&api->definitions, api->agent.schedules};
     api->audit = (struct routes_audit){.state = api->agent.state, .server = api->server};
+    api->backup = (struct routes_backup){
+        .state = api->agent.state, .server = api->server, .dir = options.dir};
     const bool added = admin_builtin_add(&api->builtin) == 0 &&
                        routes_overrides_add(&api->overrides, api->server) == 0 &&
                        routes_definitions_add(&api->definitions, api->server) == 0 &&
                        routes_history_add(&api->definitions, api->server) == 0 &&
                        routes_schedules_add(&api->schedules, api->server) == 0 &&
-                       routes_audit_add(&api->audit) == 0;
+                       routes_audit_add(&api->audit) == 0 && routes_backup_add(&api->backup) == 0;
     return added ? 0 : -1;
 }
 
