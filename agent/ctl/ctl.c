@@ -32,6 +32,7 @@ static const struct ctl_command commands[] = {
     {"revive", ctl_revive, "end that: the flag is as it is defined"},
     {"overrides", ctl_overrides, "the flags that are killed or pinned, and why"},
     {"audit", ctl_audit, "who changed what, when and why; is the trail whole"},
+    {"backup", ctl_backup, "copy what the agent keeps into a file, while it goes on"},
     {"tokens", ctl_tokens, "who may use the API by a secret; make, rotate and revoke those"},
     {"whoami", ctl_whoami, "who the agent takes you for, and what you may"},
     {"completion", ctl_completion, "a script that makes bash, zsh or fish complete all of this"},

@@ -34,6 +34,7 @@ struct asking {
     char socket[sizeof(((struct sockaddr_un *)NULL)->sun_path)]; /* "": TCP */
     const char *url;                                             /* FFSHM_URL; NULL: the socket */
     char error[CURL_ERROR_SIZE];
+    bool stopped; /* by the sink, which has said why */
 };
 
 static const char *variable(const char *name)
@@ -102,12 +103,15 @@ static bool is_safe(const char *url)
     return false;
 }
 
+/* --dir says which one is meant. */
+bool client_is_remote(const struct ctl *ctl)
+{
+    return variable("FFSHM_URL") && !ctl->dir;
+}
+
 static int choose_place(struct asking *a)
 {
-    a->url = variable("FFSHM_URL");
-    if (a->url && a->ctl->dir) {
-        a->url = NULL; /* --dir says which one is meant */
-    }
+    a->url = client_is_remote(a->ctl) ? variable("FFSHM_URL") : NULL;
     if (a->url) {
         return is_safe(a->url) ? CTL_OK
                                : ctl_usage(a->ctl,
@@ -143,10 +147,8 @@ static int set_url(struct asking *a)
     return code == CURLE_OK ? CTL_OK : ctl_fail(a->ctl, "out of memory");
 }
 
-static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg)
+static size_t collect(struct client_answer *answer, const char *bytes, size_t length)
 {
-    struct client_answer *answer = arg;
-    const size_t length = size * count;
     char *grown = answer->length + length <= LARGEST
                       ? realloc(answer->text, answer->length + length + 1)
                       : NULL;
@@ -158,6 +160,20 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg)
     answer->length += length;
     grown[answer->length] = '\0';
     return length;
+}
+
+static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg)
+{
+    struct asking *a = arg;
+    const struct client_request *r = a->request;
+    const size_t length = size * count;
+    long status = 0;
+    curl_easy_getinfo(a->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (r->sink && status / 100 == 2) {
+        a->stopped = !r->sink(r->sink_arg, bytes, length);
+        return a->stopped ? 0 : length;
+    }
+    return collect(a->answer, bytes, length);
 }
 
 static size_t on_header(char *line, size_t size, size_t count, void *arg)
@@ -193,6 +209,17 @@ static int set_body(struct asking *a)
     return CTL_OK;
 }
 
+static void set_timeout(struct asking *a)
+{
+    const long seconds = a->request->timeout_s ? a->request->timeout_s : TOTAL_S;
+    if (a->request->sink) { /* however long all of it is */
+        curl_easy_setopt(a->easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        curl_easy_setopt(a->easy, CURLOPT_LOW_SPEED_TIME, seconds);
+    } else {
+        curl_easy_setopt(a->easy, CURLOPT_TIMEOUT, seconds);
+    }
+}
+
 static int prepare(struct asking *a)
 {
     int code = choose_place(a);
@@ -215,13 +242,12 @@ static int prepare(struct asking *a)
     curl_easy_setopt(a->easy, CURLOPT_HTTPHEADER, a->headers);
     curl_easy_setopt(a->easy, CURLOPT_USERAGENT, "ffctl/" FFSHM_VERSION);
     curl_easy_setopt(a->easy, CURLOPT_WRITEFUNCTION, on_bytes);
-    curl_easy_setopt(a->easy, CURLOPT_WRITEDATA, a->answer);
+    curl_easy_setopt(a->easy, CURLOPT_WRITEDATA, a);
     curl_easy_setopt(a->easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(a->easy, CURLOPT_HEADERDATA, a->answer);
     curl_easy_setopt(a->easy, CURLOPT_ERRORBUFFER, a->error);
     curl_easy_setopt(a->easy, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
-    curl_easy_setopt(a->easy, CURLOPT_TIMEOUT,
-                     a->request->timeout_s ? a->request->timeout_s : TOTAL_S);
+    set_timeout(a);
     curl_easy_setopt(a->easy, CURLOPT_NOSIGNAL, 1L);
     return CTL_OK;
 }
@@ -282,6 +308,9 @@ static void parse(struct client_answer *answer)
 static int perform(struct asking *a)
 {
     const CURLcode code = curl_easy_perform(a->easy);
+    if (a->stopped) {
+        return CTL_NEGATIVE;
+    }
     if (code != CURLE_OK) {
         return no_connection(a, code);
     }
