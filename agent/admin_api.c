@@ -8,7 +8,9 @@
 #include "admin/admin_builtin.h"
 #include "admin/admin_token_storage.h"
 #include "ffshm.h"
+#include "operate/refusal_trail.h"
 #include "routes/routes_audit.h"
+#include "routes/routes_backup.h"
 #include "routes/routes_changes.h"
 #include "routes/routes_definitions.h"
 #include "routes/routes_evaluate.h"
@@ -29,6 +31,9 @@ struct admin_api {
     struct routes_snapshots snapshots;
     struct evaluate_store store;
     struct routes_rates rates;
+    struct routes_audit audit;
+    struct routes_backup backup;
+    struct refusal_trail *refusals;
     struct admin_token_store tokens;
     struct admin_peer_rule *rules;
     size_t rule_count;
@@ -143,15 +148,6 @@ static bool is_ready(void *arg, const char **why)
 
 /* ---- making it ------------------------------------------------------------------------------ */
 
-static void on_refused(void *arg, const struct admin_refusal *r)
-{
-    (void)arg;
-    LOG_EVENT(LOG_LEVEL_WARNING, "admin-refused", log_text("source", r->source),
-              log_text("actor", r->actor->name), log_text("authenticated", r->actor->authenticated),
-              log_text("method", r->method), log_text("path", r->path),
-              log_number("status", r->error->status), log_text("code", r->error->code));
-}
-
 static const char *text_or_null(const struct config *c, enum config_setting setting)
 {
     const char *text = config_text(c, setting);
@@ -205,7 +201,7 @@ static int add_routes(struct admin_api *api)
                        routes_changes_add(api->changes, server) == 0 &&
                        routes_evaluate_add(&api->store, server) == 0 &&
                        routes_rates_add(&api->rates, server) == 0 &&
-                       routes_audit_add(api->agent.state, server) == 0;
+                       routes_audit_add(&api->audit) == 0 && routes_backup_add(&api->backup) == 0;
     return added ? 0 : -1;
 }
 
@@ -213,7 +209,8 @@ static int make(struct admin_api *api, struct event_base *base, struct fault *fa
 {
     const struct config *c = api->agent.config;
     fault_set(fault, "admin", NULL, "out of memory");
-    if (read_lists(api) != 0) {
+    api->refusals = refusal_trail_new(base, api->agent.state, &refusal_limits_standard);
+    if (!api->refusals || read_lists(api) != 0) {
         return -1;
     }
     const struct admin_options options = {
@@ -225,7 +222,8 @@ static int make(struct admin_api *api, struct event_base *base, struct fault *fa
         .rules = api->rules,
         .rule_count = api->rule_count,
         .tokens = tokens_of(api),
-        .refused = on_refused,
+        .refused = refusal_trail_refused,
+        .arg = api->refusals,
     };
     api->server = admin_server_new(base, &options, fault);
     if (!api->server) {
@@ -244,6 +242,9 @@ static int make(struct admin_api *api, struct event_base *base, struct fault *fa
                                          .log = api->agent.state,
                                          .epoch = publisher_epoch(api->agent.publisher)};
     api->rates = (struct routes_rates){.store = &api->store};
+    api->audit = (struct routes_audit){.state = api->agent.state, .server = api->server};
+    api->backup = (struct routes_backup){
+        .state = api->agent.state, .server = api->server, .dir = options.dir};
     return add_routes(api);
 }
 
@@ -275,6 +276,7 @@ void admin_api_free(struct admin_api *api)
         routes_changes_free(api->changes);
         routes_rates_close(&api->rates);
         evaluate_store_close(&api->store);
+        refusal_trail_free(api->refusals);
         free(api->rules);
         free(api->addresses);
         free(api);

@@ -34,6 +34,7 @@ static const struct ctl_command commands[] = {
     {"revive", ctl_revive, "end that: the flag is as it is defined"},
     {"overrides", ctl_overrides, "the flags that are killed or pinned, and why"},
     {"audit", ctl_audit, "who changed what, when and why; is the trail whole"},
+    {"backup", ctl_backup, "copy what the agent keeps into a file, while it goes on"},
     {"tokens", ctl_tokens, "who may use the API by a secret; make, rotate and revoke those"},
     {"watch", ctl_watch, "every publish as it happens: what changed, and by whom"},
     {"whoami", ctl_whoami, "who the agent takes you for, and what you may"},

@@ -29,6 +29,7 @@ struct ctl {
 typedef int ctl_run_fn(struct ctl *ctl, int argc, char **argv);
 
 ctl_run_fn ctl_audit;
+ctl_run_fn ctl_backup;
 ctl_run_fn ctl_completion;
 ctl_run_fn ctl_eval;
 ctl_run_fn ctl_explain;

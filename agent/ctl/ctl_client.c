@@ -91,12 +91,15 @@ static bool is_safe(const char *url)
     return false;
 }
 
+/* --dir says which one is meant. */
+bool client_is_remote(const struct ctl *ctl)
+{
+    return variable("FFSHM_URL") && !ctl->dir;
+}
+
 static int choose_place(struct asking *a)
 {
-    a->url = variable("FFSHM_URL");
-    if (a->url && a->ctl->dir) {
-        a->url = NULL; /* --dir says which one is meant */
-    }
+    a->url = client_is_remote(a->ctl) ? variable("FFSHM_URL") : NULL;
     if (a->url) {
         return is_safe(a->url) ? CTL_OK
                                : ctl_usage(a->ctl,
@@ -149,6 +152,20 @@ size_t client_bytes(char *bytes, size_t size, size_t count, void *arg)
     return length;
 }
 
+static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg)
+{
+    struct asking *a = arg;
+    const struct client_request *r = a->request;
+    const size_t length = size * count;
+    long status = 0;
+    curl_easy_getinfo(a->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (r->sink && status / 100 == 2) {
+        a->stopped = !r->sink(r->sink_arg, bytes, length);
+        return a->stopped ? 0 : length;
+    }
+    return client_bytes(bytes, size, count, a->answer);
+}
+
 static size_t on_header(char *line, size_t size, size_t count, void *arg)
 {
     struct client_answer *answer = arg;
@@ -182,6 +199,17 @@ static int set_body(struct asking *a)
     return CTL_OK;
 }
 
+static void set_timeout(struct asking *a)
+{
+    const long seconds = a->request->timeout_s ? a->request->timeout_s : TOTAL_S;
+    if (a->request->sink) { /* however long all of it is */
+        curl_easy_setopt(a->easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        curl_easy_setopt(a->easy, CURLOPT_LOW_SPEED_TIME, seconds);
+    } else {
+        curl_easy_setopt(a->easy, CURLOPT_TIMEOUT, seconds);
+    }
+}
+
 int client_prepare(struct asking *a)
 {
     a->easy = curl_easy_init();
@@ -204,14 +232,13 @@ int client_prepare(struct asking *a)
     curl_easy_setopt(a->easy, CURLOPT_PROXY, ""); /* the agent is not behind one */
     curl_easy_setopt(a->easy, CURLOPT_HTTPHEADER, a->headers);
     curl_easy_setopt(a->easy, CURLOPT_USERAGENT, "ffctl/" FFSHM_VERSION);
-    curl_easy_setopt(a->easy, CURLOPT_WRITEFUNCTION, client_bytes);
-    curl_easy_setopt(a->easy, CURLOPT_WRITEDATA, a->answer);
+    curl_easy_setopt(a->easy, CURLOPT_WRITEFUNCTION, on_bytes);
+    curl_easy_setopt(a->easy, CURLOPT_WRITEDATA, a);
     curl_easy_setopt(a->easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(a->easy, CURLOPT_HEADERDATA, a->answer);
     curl_easy_setopt(a->easy, CURLOPT_ERRORBUFFER, a->error);
     curl_easy_setopt(a->easy, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
-    curl_easy_setopt(a->easy, CURLOPT_TIMEOUT,
-                     a->request->timeout_s ? a->request->timeout_s : TOTAL_S);
+    set_timeout(a);
     curl_easy_setopt(a->easy, CURLOPT_NOSIGNAL, 1L);
     return CTL_OK;
 }
@@ -284,7 +311,11 @@ int client_ask(const struct ctl *ctl, const struct client_request *request,
     int code = client_prepare(&a);
     if (code == CTL_OK) {
         const CURLcode result = curl_easy_perform(a.easy);
-        code = result == CURLE_OK ? client_judge(&a) : client_no_answer(&a, result);
+        if (a.stopped) {
+            code = CTL_NEGATIVE;
+        } else {
+            code = result == CURLE_OK ? client_judge(&a) : client_no_answer(&a, result);
+        }
     }
     client_done(&a);
     return code;

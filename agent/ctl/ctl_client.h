@@ -26,6 +26,10 @@ struct client_request {
     const char *last_event; /* Last-Event-ID */
     bool dry_run;
     long timeout_s; /* 0: a minute */
+    /* Takes the body of a 2xx in pieces, instead of answer->text: false stops, and is for the sink
+       to report. timeout_s is how long nothing may come then. NULL: none. */
+    bool (*sink)(void *arg, const char *bytes, size_t length);
+    void *sink_arg;
 };
 
 struct client_answer {
@@ -42,6 +46,9 @@ struct client_answer {
 int client_ask(const struct ctl *ctl, const struct client_request *request,
                struct client_answer *answer);
 void client_free(struct client_answer *answer);
+
+/* Is it another host's agent, maybe, that is asked? */
+bool client_is_remote(const struct ctl *ctl);
 
 /* The answer's body as it came, and a newline. */
 void client_print(const struct client_answer *answer);

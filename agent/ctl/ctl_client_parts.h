@@ -20,9 +20,10 @@ struct asking {
     char socket[sizeof(((struct sockaddr_un *)NULL)->sun_path)]; /* "": TCP */
     const char *url;                                             /* FFSHM_URL; NULL: the socket */
     char error[CURL_ERROR_SIZE];
+    bool stopped; /* by the request's sink, which has said why */
 };
 
-/* Everything but who takes the answer's bytes, unless that is client_bytes. CTL_OK, or reported. */
+/* Everything; who takes the bytes, and for how long, can be said anew. CTL_OK, or reported. */
 int client_prepare(struct asking *a);
 void client_done(struct asking *a);
 /* Into the answer, which arg is. */

@@ -34,6 +34,8 @@ int storage_commit(struct storage *s, struct fault *fault);
 void storage_rollback(struct storage *s);
 /* Is one open? */
 bool storage_begun(const struct storage *s);
+/* All that is committed so far a power failure keeps, too: waits for the disk. */
+int storage_sync(struct storage *s, struct fault *fault);
 
 /* ---- small texts by name ------------------------------------------------------------------- */
 

@@ -106,7 +106,7 @@ answered 403
 api /audit -H "Authorization: Bearer $token"
 answered 200 '"action":"token.create"'
 api /audit/verify -H "Authorization: Bearer $token"
-answered 403
+answered 200 '"bad":null'
 limited '{"name": "hands", "role": "editor", "limits": {"prefixes": ["shop"]}}'
 post /flags/gate/revive '{}' -H "Authorization: Bearer $token"
 answered 403
