@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ctest: merge timeout=120
+# ctest: merge timeout=300
 # The agent's OpenAPI document is one, and the agent does what it says; and no role can do what a
 # lower one may not: every route that the document has, by every kind of caller.
 # shellcheck source=tests/integration/admin_support.bash

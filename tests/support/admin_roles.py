@@ -82,12 +82,17 @@ class Tester:
         assert answer.status in (200, 201), answer
         return INSIDE
 
+    def generation(self):
+        return self.admin("GET", "/status").json["snapshot"]["generationText"]
+
     def values(self, operation):
         """For its placeholders: what is there and may be changed."""
         makers = {
             "key": lambda: self.make_item(operation),
             "number": lambda: str(self.admin("POST", f"/flags/{INSIDE}/schedule", SCHEDULE).json["number"]),
             "id": lambda: self.make_token("to be changed", "viewer")["id"],
+            "generation": self.generation,
+            "to": self.generation,
         }
         return {name: makers[name]() for name in operation.placeholders}
 

@@ -34,6 +34,7 @@ BODIES = {
     "POST /flags/{key}/schedule": SCHEDULE,
     "PUT /segments/{key}": SEGMENT,
     "PATCH /segments/{key}": {"description": "changed by a test"},
+    "POST /snapshots/{generation}/rollback": {"comment": "a test"},
     "POST /tokens": {"name": "made by a test", "role": "viewer"},
 }
 
