@@ -8,11 +8,17 @@
 #include "admin/admin_builtin.h"
 #include "admin/admin_token_storage.h"
 #include "ffshm.h"
+#include "operate/refusal_trail.h"
 #include "routes/routes_audit.h"
+#include "routes/routes_backup.h"
+#include "routes/routes_changes.h"
 #include "routes/routes_definitions.h"
+#include "routes/routes_evaluate.h"
 #include "routes/routes_history.h"
 #include "routes/routes_overrides.h"
+#include "routes/routes_rates.h"
 #include "routes/routes_schedules.h"
+#include "routes/routes_snapshots.h"
 
 struct admin_api {
     struct admin_api_agent agent;
@@ -21,6 +27,13 @@ struct admin_api {
     struct routes_overrides overrides;
     struct routes_definitions definitions;
     struct routes_schedules schedules;
+    struct routes_changes *changes;
+    struct routes_snapshots snapshots;
+    struct evaluate_store store;
+    struct routes_rates rates;
+    struct routes_audit audit;
+    struct routes_backup backup;
+    struct refusal_trail *refusals;
     struct admin_token_store tokens;
     struct admin_peer_rule *rules;
     size_t rule_count;
@@ -135,15 +148,6 @@ static bool is_ready(void *arg, const char **why)
 
 /* ---- making it ------------------------------------------------------------------------------ */
 
-static void on_refused(void *arg, const struct admin_refusal *r)
-{
-    (void)arg;
-    LOG_EVENT(LOG_LEVEL_WARNING, "admin-refused", log_text("source", r->source),
-              log_text("actor", r->actor->name), log_text("authenticated", r->actor->authenticated),
-              log_text("method", r->method), log_text("path", r->path),
-              log_number("status", r->error->status), log_text("code", r->error->code));
-}
-
 static const char *text_or_null(const struct config *c, enum config_setting setting)
 {
     const char *text = config_text(c, setting);
@@ -185,11 +189,28 @@ static const struct admin_token_store *tokens_of(struct admin_api *api)
     return &api->tokens;
 }
 
+static int add_routes(struct admin_api *api)
+{
+    struct admin_server *server = api->server;
+    const bool added = api->changes && admin_builtin_add(&api->builtin) == 0 &&
+                       routes_overrides_add(&api->overrides, server) == 0 &&
+                       routes_definitions_add(&api->definitions, server) == 0 &&
+                       routes_schedules_add(&api->schedules, server) == 0 &&
+                       routes_history_add(&api->definitions, server) == 0 &&
+                       routes_snapshots_add(&api->snapshots, server) == 0 &&
+                       routes_changes_add(api->changes, server) == 0 &&
+                       routes_evaluate_add(&api->store, server) == 0 &&
+                       routes_rates_add(&api->rates, server) == 0 &&
+                       routes_audit_add(&api->audit) == 0 && routes_backup_add(&api->backup) == 0;
+    return added ? 0 : -1;
+}
+
 static int make(struct admin_api *api, struct event_base *base, struct fault *fault)
 {
     const struct config *c = api->agent.config;
     fault_set(fault, "admin", NULL, "out of memory");
-    if (read_lists(api) != 0) {
+    api->refusals = refusal_trail_new(base, api->agent.state, &refusal_limits_standard);
+    if (!api->refusals || read_lists(api) != 0) {
         return -1;
     }
     const struct admin_options options = {
@@ -201,7 +222,8 @@ static int make(struct admin_api *api, struct event_base *base, struct fault *fa
         .rules = api->rules,
         .rule_count = api->rule_count,
         .tokens = tokens_of(api),
-        .refused = on_refused,
+        .refused = refusal_trail_refused,
+        .arg = api->refusals,
     };
     api->server = admin_server_new(base, &options, fault);
     if (!api->server) {
@@ -212,13 +234,18 @@ static int make(struct admin_api *api, struct event_base *base, struct fault *fa
     api->definitions = (struct routes_definitions){
         {api->agent.pipeline, api->agent.publisher, api->agent.state}, api->agent.definitions};
     api->schedules = (struct routes_schedules){&api->definitions, api->agent.schedules};
-    const bool added = admin_builtin_add(&api->builtin) == 0 &&
-                       routes_overrides_add(&api->overrides, api->server) == 0 &&
-                       routes_definitions_add(&api->definitions, api->server) == 0 &&
-                       routes_history_add(&api->definitions, api->server) == 0 &&
-                       routes_schedules_add(&api->schedules, api->server) == 0 &&
-                       routes_audit_add(api->agent.state, api->server) == 0;
-    return added ? 0 : -1;
+    api->snapshots = (struct routes_snapshots){api->agent.publisher, api->agent.state};
+    api->changes =
+        routes_changes_new(base, api->agent.pipeline, api->agent.publisher, api->agent.state);
+    api->store = (struct evaluate_store){.base = base,
+                                         .dir = options.dir,
+                                         .log = api->agent.state,
+                                         .epoch = publisher_epoch(api->agent.publisher)};
+    api->rates = (struct routes_rates){.store = &api->store};
+    api->audit = (struct routes_audit){.state = api->agent.state, .server = api->server};
+    api->backup = (struct routes_backup){
+        .state = api->agent.state, .server = api->server, .dir = options.dir};
+    return add_routes(api);
 }
 
 struct admin_api *admin_api_new(struct event_base *base, const struct admin_api_agent *agent)
@@ -246,6 +273,10 @@ void admin_api_free(struct admin_api *api)
 {
     if (api) {
         admin_server_free(api->server);
+        routes_changes_free(api->changes);
+        routes_rates_close(&api->rates);
+        evaluate_store_close(&api->store);
+        refusal_trail_free(api->refusals);
         free(api->rules);
         free(api->addresses);
         free(api);

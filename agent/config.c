@@ -358,7 +358,8 @@ static void finish(struct config *c)
     config_read_key_file(c);
     log_level_parse(config_text(c, CONFIG_LOG_LEVEL), &c->log_level);
     const struct config_values *flags = &c->settings[CONFIG_FLAGS];
-    if (!flags->count && !asks_launchdarkly(c) && !operators_can_write(c) && !c->problem_count) {
+    if (!flags->count && !asks_launchdarkly(c) && !operators_can_write(c) && !c->problem_count &&
+        c->action != CONFIG_CHECK_STORAGE) {
         no_definitions(c);
         return;
     }
@@ -393,8 +394,10 @@ int config_load(struct config *c, int argc, char *const *argv)
         file = getenv("FFSHM_CONFIG");
     }
     const bool given = file && *file;
-    config_read_file(c, given ? file : CONFIG_DEFAULT_FILE, given);
-    config_read_environment(c);
+    if (!c->checked) { /* of a file that is named, settings say nothing */
+        config_read_file(c, given ? file : CONFIG_DEFAULT_FILE, given);
+        config_read_environment(c);
+    }
     config_read_options(c, argc, argv);
     finish(c);
     config_read_announced(c);
@@ -407,6 +410,7 @@ void config_free(struct config *c)
         clear(&c->settings[i]);
     }
     secret_free(c->sdk_key);
+    free(c->checked);
     free(c->file);
     free(c->flag_paths);
     free(c->problems);

@@ -19,7 +19,7 @@
 #define CONFIG_NO_STATE "none"
 #define CONFIG_DEFAULT_FILE "/etc/ffshm/ffagent.yaml"
 
-enum config_action { CONFIG_RUN, CONFIG_CHECK, CONFIG_HELP, CONFIG_VERSION };
+enum config_action { CONFIG_RUN, CONFIG_CHECK, CONFIG_CHECK_STORAGE, CONFIG_HELP, CONFIG_VERSION };
 
 enum config_setting {
     CONFIG_DIR,
@@ -89,6 +89,7 @@ struct config {
     enum config_action action;
     bool once;
     bool no_memory;
+    char *checked;  /* --check-storage FILE; NULL: the state file, as configured */
     char *file;     /* the configuration file; NULL: none */
     bool file_read; /* false: the default one, and it is not there */
     struct config_values settings[CONFIG_SETTINGS];

@@ -1,25 +1,34 @@
 #include "config_settings.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* The options that are not settings. */
 enum action_option {
     OPTION_CONFIG = CONFIG_SETTINGS,
     OPTION_CHECK,
+    OPTION_CHECK_STORAGE,
     OPTION_ONCE,
     OPTION_HELP,
     OPTION_VERSION,
     OPTIONS
 };
 
+enum argument { NONE, NEEDED, POSSIBLE };
+
 static const struct {
     const char *name;
     const char *letter;
-    bool argument;
+    enum argument argument;
 } actions[] = {
-    {"--config", "-c", true}, {"--check-config", NULL, false}, {"--once", NULL, false},
-    {"--help", "-h", false},  {"--version", "-V", false},
+    {"--config", "-c", NEEDED}, {"--check-config", NULL, NONE}, {"--check-storage", NULL, POSSIBLE},
+    {"--once", NULL, NONE},     {"--help", "-h", NONE},         {"--version", "-V", NONE},
 };
+
+static enum argument argument_of(unsigned option)
+{
+    return option < CONFIG_SETTINGS ? NEEDED : actions[option - CONFIG_SETTINGS].argument;
+}
 
 /* NULL: a setting that has none. */
 static const char *option_name(unsigned option)
@@ -61,11 +70,11 @@ static struct given take(int argc, char *const *argv, int *i)
     if (g.option == OPTIONS) {
         return g;
     }
-    const bool wants = g.option < CONFIG_SETTINGS || actions[g.option - CONFIG_SETTINGS].argument;
+    const enum argument wants = argument_of(g.option);
     if (equals) {
         g.value = equals + 1;
-        g.unwanted = !wants;
-    } else if (wants && *i < argc) {
+        g.unwanted = wants == NONE;
+    } else if (*i < argc && (wants == NEEDED || (wants == POSSIBLE && argv[*i][0] != '-'))) {
         g.value = argv[(*i)++];
     }
     return g;
@@ -86,6 +95,10 @@ const char *config_read_actions(struct config *c, int argc, char *const *argv)
             c->action = CONFIG_VERSION;
         } else if (g.option == OPTION_CHECK && c->action == CONFIG_RUN) {
             c->action = CONFIG_CHECK;
+        } else if (g.option == OPTION_CHECK_STORAGE && c->action == CONFIG_RUN) {
+            c->action = CONFIG_CHECK_STORAGE;
+            c->checked = g.value ? strdup(g.value) : NULL;
+            c->no_memory = g.value && !c->checked;
         }
     }
     return file;

@@ -136,6 +136,10 @@ void config_help(FILE *out)
           "                      Default: " CONFIG_DEFAULT_FILE ", if it is there\n"
           "  --check-config      print the effective configuration and where each value comes\n"
           "                      from, load and compile the flag files, tell every problem\n"
+          "  --check-storage [FILE]\n"
+          "                      look at every page, definition and audit entry of a state file\n"
+          "                      that no agent has open (FILE, for example a backup; without it\n"
+          "                      the one of the setting state), tell what is there\n"
           "  --once              publish once and exit; waits up to 10 s for LaunchDarkly's\n"
           "                      definitions, and collects no events\n"
           "  -h, --help          this text\n"
@@ -151,10 +155,11 @@ void config_help(FILE *out)
           "  SIGTERM, SIGINT     stop; what is published stays and goes on being evaluated\n"
           "\n"
           "Exit codes\n"
-          "  0  stopped as asked; with --check-config: everything is in order\n"
+          "  0  stopped as asked; with --check-config, --check-storage: everything is in order\n"
           "  1  failed while running: the directory is held by another agent or cannot be\n"
           "     written, the first publish failed; with --once: nothing could be published, or\n"
-          "     not what LaunchDarkly says now\n"
+          "     not what LaunchDarkly says now; with --check-storage: the file is damaged, or\n"
+          "     cannot be looked at\n"
           "  2  wrong options or configuration; with --check-config: wrong flag files too\n",
           out);
 }

@@ -25,10 +25,11 @@ const struct config_setting_info config_settings[CONFIG_SETTINGS] = {
     [CONFIG_STATE] = {"state", "--state", "FILE", "FFSHM_STATE", CONFIG_PATH,
                       .help =
                           "what is kept over restarts: LaunchDarkly's last definitions, events\n"
-                          "that are not delivered yet. On a disk; \"none\": nothing is kept.\n"
+                          "that are not delivered yet, kill switches, tokens, the audit trail.\n"
+                          "On a disk; \"none\": nothing is kept.\n"
                           "Default: ENVIRONMENT.db in $STATE_DIRECTORY, else in\n"
-                          "/var/lib/ffshm, else in ~/.local/state/ffshm. Only made when\n"
-                          "LaunchDarkly is in use, or with the first token of the HTTP API"},
+                          "/var/lib/ffshm, else in ~/.local/state/ffshm. Made with the\n"
+                          "first publish; without HTTP API and LaunchDarkly it is not"},
     [CONFIG_OFFLINE] = {"offline", "--offline", "BOOL", "LAUNCHDARKLY_OFFLINE", CONFIG_BOOL,
                         .standard = "false",
                         .help = "no network at all: LaunchDarkly's last definitions are served,\n"

@@ -19,6 +19,7 @@
 #include "operate/definition_keeper.h"
 #include "operate/override_keeper.h"
 #include "operate/schedule_keeper.h"
+#include "operate/trail.h"
 #include "pipeline.h"
 #include "source/file.h"
 #include "storage/state_file.h"
@@ -47,6 +48,7 @@ struct agent {
     struct override_keeper *overrides;
     struct definition_keeper *definitions;
     struct schedule_keeper *schedules;
+    struct trail *trail;     /* NULL: nothing is kept */
     struct admin_api *admin; /* NULL: there is no API */
     struct event *signals[SIGNALS];
     struct event *watchdog;
@@ -436,6 +438,7 @@ static void stop(struct agent *a)
 {
     notify_send("STOPPING=1");
     admin_api_free(a->admin);
+    trail_free(a->trail);
     override_keeper_free(a->overrides);
     schedule_keeper_free(a->schedules);
     definition_keeper_free(a->definitions);
@@ -515,6 +518,20 @@ static int open_keepers(struct agent *a)
     return 0;
 }
 
+/* Nobody asks for a trail where there is no API and no LaunchDarkly: no file is made for it then.
+ */
+static void open_trail(struct agent *a)
+{
+    const bool asked = a->client || config_bool(a->config, CONFIG_ADMIN_ENABLED);
+    if (state_file_keeps(&a->state)) {
+        a->trail =
+            trail_new(a->base, a->pipeline, a->publisher, &a->state, asked && !a->config->once);
+        if (!a->trail) {
+            LOG_EVENT(LOG_LEVEL_WARNING, "trail-failed", log_text("cause", "out of memory"));
+        }
+    }
+}
+
 /* Without it the agent does what it is for all the same. */
 static void start_admin(struct agent *a)
 {
@@ -543,6 +560,7 @@ static int start(struct agent *a)
     if (open_keepers(a) != 0) {
         return -1;
     }
+    open_trail(a);
     if (!a->config->once) {
         start_admin(a); /* who is told READY finds the socket */
     }

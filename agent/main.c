@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "check_storage.h"
 #include "config.h"
 #include "ffshm.h"
 #include "log.h"
@@ -34,12 +35,16 @@ static int act(struct config *c, int loaded)
         return 0;
     case CONFIG_CHECK:
         return config_check(c, stdout, stderr);
+    case CONFIG_CHECK_STORAGE:
     case CONFIG_RUN:
         break;
     }
     if (loaded != 0) {
         config_print_problems(c, stderr);
         return 2;
+    }
+    if (c->action == CONFIG_CHECK_STORAGE) {
+        return check_storage(c, stdout, stderr);
     }
     log_setup(c->log_level);
     return loop_run(c);

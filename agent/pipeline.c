@@ -114,8 +114,7 @@ static void put_linked(struct pipeline *p, const struct model_item *item)
         item_failed(p, item, &fault);
         return;
     }
-    p->changed += publisher_put(p->publisher, item->kind, item->key.text, item->key.length,
-                                item->auto_version, &blob);
+    p->changed += pipeline_journal_put(p, item, &blob);
     if (item->kind == IMAGE_FLAG && !blob.bytes && !p->change.open) {
         pipeline_remember_values(p, item->key.text, item->key.length, item);
     }
@@ -166,7 +165,7 @@ static void on_change(void *arg, enum image_blob_kind kind, const char *key, siz
     if (item && !item->deleted) {
         put(p, item);
     } else {
-        p->changed += publisher_remove(p->publisher, kind, key, length);
+        p->changed += pipeline_journal_remove(p, kind, key, length);
         if (kind == IMAGE_FLAG && !p->change.open) {
             pipeline_remember_values(p, key, length, NULL);
         }
@@ -231,7 +230,7 @@ static void remove_orphans(struct pipeline *p)
     while (all.first) {
         struct orphan *o = all.first;
         all.first = o->next;
-        removed += publisher_remove(p->publisher, o->kind, o->key, o->length);
+        removed += pipeline_journal_remove(p, o->kind, o->key, o->length);
         free(o);
     }
     p->adopted_checked = !all.no_memory;
@@ -322,11 +321,13 @@ int pipeline_publish_compiled(struct pipeline *p, bool urgent, struct fault *fau
     publisher_stats(p->publisher, &after);
     if (after.generation != before.generation) {
         log_published(p, publish_us);
+        pipeline_journal_tell(p, false);
     } else {
         char generation[LOG_GENERATION];
         LOG_EVENT(LOG_LEVEL_INFO, "unchanged",
                   log_text("generation", log_generation(after.generation, generation)),
                   log_number("flags", after.flags), log_number("segments", after.segments));
+        journal_back_to(p->journal, &(struct journal_mark){.count = 0}); /* it came to nothing */
     }
     p->changed = 0;
     p->compile_us = 0;
@@ -378,6 +379,7 @@ static void on_compact(evutil_socket_t fd, short what, void *arg)
               log_number("extents", stats.extents),
               log_number("bytes", (int64_t)stats.extent_bytes),
               log_number("took_us", now_us() - start));
+    pipeline_journal_tell(p, true);
 }
 
 static void on_heartbeat(evutil_socket_t fd, short what, void *arg)
@@ -536,5 +538,6 @@ void pipeline_free(struct pipeline *p)
     catalog_free(p->catalog);
     links_free(p->links);
     values_free(p->values);
+    journal_drop(p->journal);
     free(p);
 }

@@ -18,10 +18,13 @@ int pipeline_change_begin(struct pipeline *p)
     if (p->change.open) {
         return -1;
     }
+    pipeline_journal_changing(p);
     pipeline_compile_changes(p);
     catalog_change_begin(p->catalog);
-    p->change =
-        (struct pipeline_change){.open = true, .changed = p->changed, .compile_us = p->compile_us};
+    p->change = (struct pipeline_change){.open = true,
+                                         .changed = p->changed,
+                                         .compile_us = p->compile_us,
+                                         .noted = journal_mark(p->journal)};
     return 0;
 }
 
@@ -124,6 +127,7 @@ void pipeline_change_undo(struct pipeline *p)
 {
     publisher_change_undo(p->publisher);
     catalog_change_undo(p->catalog);
+    journal_back_to(p->journal, &p->change.noted);
     p->changed = p->change.changed;
     p->compile_us = p->change.compile_us;
     p->change.open = false;

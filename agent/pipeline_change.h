@@ -19,7 +19,8 @@
 
 #include "pipeline.h"
 
-/* 0, or -1: another change is open. */
+/* 0, or -1: another change is open. Before a transaction of the storage is begun: what sources have
+   brought so far is entered into the trail first (operate/trail.h). */
 int pipeline_change_begin(struct pipeline *p);
 
 /* Steps. 0, or -1 with *fault: this step has changed nothing; the change is still open.

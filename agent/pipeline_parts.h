@@ -5,6 +5,7 @@
 #define FFSHM_AGENT_PIPELINE_PARTS_H
 
 #include "pipeline.h"
+#include "pipeline_journal.h"
 #include "pipeline_links.h"
 #include "values.h"
 
@@ -15,6 +16,7 @@ struct pipeline_change {
     struct fault fault; /* of the first that failed */
     unsigned changed;   /* what the pipeline's was when it began */
     int64_t compile_us; /* likewise */
+    struct journal_mark noted;
 };
 
 struct pipeline {
@@ -37,6 +39,8 @@ struct pipeline {
     int64_t backoff_ms;   /* 0: the last publish succeeded */
     int64_t compile_us;   /* since the last publish */
     struct pipeline_change change;
+    struct journal *journal; /* what is compiled and not published; NULL: nothing yet */
+    struct pipeline_listener *listeners;
 };
 
 /* Compiles what the catalog has to tell. In an open change the first item that fails makes it fail,
@@ -53,5 +57,14 @@ void pipeline_publish_in(struct pipeline *p, int64_t ms);
 /* The values of a flag (item NULL: it is gone), for pipeline_value. */
 void pipeline_remember_values(struct pipeline *p, const char *key, size_t length,
                               const struct model_item *item);
+
+/* publisher_put and publisher_remove, noted in the journal. */
+bool pipeline_journal_put(struct pipeline *p, const struct model_item *item, struct blob *blob);
+bool pipeline_journal_remove(struct pipeline *p, enum image_blob_kind kind, const char *key,
+                             size_t length);
+/* There is a new generation: its listeners are told. */
+void pipeline_journal_tell(struct pipeline *p, bool compaction);
+/* An operator's change is about to begin. */
+void pipeline_journal_changing(struct pipeline *p);
 
 #endif

@@ -224,7 +224,8 @@ static int put(struct admin_stream *s, struct evbuffer *chunk)
     struct admin_connection *c = s->connection;
     struct evbuffer *out = bufferevent_get_output(c->stream);
     const size_t length = evbuffer_get_length(chunk);
-    if (c->dropped || evbuffer_get_length(out) + length > ADMIN_STREAM_QUEUE) {
+    const size_t waiting = evbuffer_get_length(out);
+    if (c->dropped || (waiting > 0 && waiting + length > ADMIN_STREAM_QUEUE)) {
         admin_connection_drop(c);
         return -1;
     }

@@ -1,12 +1,13 @@
 /*
  * A connection is a small machine: HEAD -> BODY -> (handler) -> FLUSHING -> HEAD, with STREAM,
- * WAITING and LINGERING aside. One request at a time: what a client sends ahead stays in the input
- * until the answer before it is taken, so that nobody makes us queue answers.
+ * WAITING, LATER and LINGERING aside. One request at a time: what a client sends ahead stays in the
+ * input until the answer before it is taken, so that nobody makes us queue answers.
  */
 #include "admin_connection.h"
 
 #include <event2/bufferevent_ssl.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -73,7 +74,9 @@ void admin_connection_free(struct admin_connection *c)
 {
     struct admin_server *s = c->server;
     const struct admin_stream_owner owner = c->events.owner;
+    const struct admin_later later = c->later;
     const bool streams = c->state == CONNECTION_STREAM;
+    const bool waits = c->state == CONNECTION_LATER;
     if (c->previous) {
         c->previous->next = c->next;
     } else {
@@ -90,6 +93,9 @@ void admin_connection_free(struct admin_connection *c)
     free(c);
     if (streams && owner.closed) {
         owner.closed(owner.arg);
+    }
+    if (waits) {
+        later.gone(later.arg);
     }
 }
 
@@ -159,7 +165,7 @@ static size_t unsent_of_all(const struct admin_server *s)
     return sum;
 }
 
-/* The handler answers, or begins a stream. */
+/* The handler answers, or begins a stream or an answer that comes later. */
 static void run(struct admin_connection *c)
 {
     if (unsent_of_all(c->server) > c->server->limits.answers_most) {
@@ -174,9 +180,9 @@ static void run(struct admin_connection *c)
     }
     c->state = CONNECTION_FLUSHING; /* a stream changes it */
     admin_dispatch(c, body, length);
-    if (c->state == CONNECTION_STREAM) {
+    if (c->state == CONNECTION_STREAM || c->state == CONNECTION_LATER) {
         forget_body(c);
-        arm(c, ADMIN_STREAM_CALM_MS);
+        arm(c, c->state == CONNECTION_LATER ? c->server->limits.later_ms : ADMIN_STREAM_CALM_MS);
         return;
     }
     if (!c->answer.begun) {
@@ -407,6 +413,14 @@ static void on_written(struct bufferevent *stream, void *arg)
     }
 }
 
+/* Who has only ended its half still reads. A unix socket tells the one from the other; of TCP it
+   shows when the answer is sent. */
+static bool is_gone(const struct admin_connection *c)
+{
+    struct pollfd p = {.fd = (int)bufferevent_getfd(c->stream)};
+    return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR));
+}
+
 static void on_end(struct admin_connection *c)
 {
     c->ended = true;
@@ -419,7 +433,12 @@ static void on_end(struct admin_connection *c)
         break;
     case CONNECTION_WAITING:
     case CONNECTION_FLUSHING:
-        break; /* who has only ended its half still reads */
+        break; /* it may still read */
+    case CONNECTION_LATER:
+        if (is_gone(c)) {
+            admin_connection_free(c);
+        }
+        break;
     case CONNECTION_STREAM:
         if (c->events.media != ADMIN_EVENTS) {
             break; /* the same: who is gone does not take the lines either */
@@ -442,6 +461,14 @@ static void on_event(struct bufferevent *stream, short what, void *arg)
     } /* else CONNECTED: the handshake is done */
 }
 
+static void answer_too_long(struct admin_connection *c)
+{
+    const struct admin_later later = c->later;
+    c->later = (struct admin_later){0};
+    break_off(c, 503, "too_long", NULL, NULL, "it took too long, and was given up");
+    later.gone(later.arg);
+}
+
 static void on_late(struct admin_connection *c)
 {
     switch (c->state) {
@@ -458,6 +485,9 @@ static void on_late(struct admin_connection *c)
         break;
     case CONNECTION_WAITING:
         answer_error(c, &c->error);
+        break;
+    case CONNECTION_LATER:
+        answer_too_long(c);
         break;
     case CONNECTION_STREAM:
         if (c->events.media == ADMIN_EVENTS && unsent(c) == 0) {

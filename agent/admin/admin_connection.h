@@ -14,6 +14,7 @@
 
 #include "admin_answer.h"
 #include "admin_chunked.h"
+#include "admin_later.h"
 #include "admin_server.h"
 #include "admin_stream.h"
 
@@ -41,10 +42,17 @@ struct admin_stream {
     bool chunked;
 };
 
+struct admin_later {
+    struct admin_connection *connection;
+    void (*gone)(void *arg);
+    void *arg;
+};
+
 enum admin_connection_state {
     CONNECTION_HEAD,     /* waits for a request, or for the rest of its head */
     CONNECTION_BODY,     /* for the rest of its body */
     CONNECTION_WAITING,  /* a refusal that is to be answered later */
+    CONNECTION_LATER,    /* its handler works on */
     CONNECTION_FLUSHING, /* the answer is on its way */
     CONNECTION_STREAM,
     CONNECTION_LINGERING, /* all is sent; reads on, so that the answer is not lost to a reset */
@@ -78,6 +86,7 @@ struct admin_connection {
     size_t body_most;
     struct admin_answer answer;
     struct admin_stream events; /* the connection is STREAM */
+    struct admin_later later;   /* it is LATER */
 };
 
 /* Takes the socket over. Closes it, and nothing else, when there is no memory. ssl NULL: plain. */

@@ -85,10 +85,19 @@ static json_t *error_answer(const char *text)
                   json_pack("{s:s}", "$ref", "#/components/schemas/Error"));
 }
 
+static json_t *schema_of(enum admin_media media)
+{
+    return json_pack("{s:s}", "type", media == ADMIN_JSON ? "object" : "string");
+}
+
 static json_t *good_answer(const struct admin_route *route, const char *text)
 {
-    return answer(text, admin_media_name(route->answers),
-                  json_pack("{s:s}", "type", route->answers == ADMIN_JSON ? "object" : "string"));
+    json_t *body = answer(text, admin_media_name(route->answers), schema_of(route->answers));
+    if (route->offers != ADMIN_JSON) {
+        json_object_set_new(json_object_get(body, "content"), admin_media_name(route->offers),
+                            json_pack("{s:o}", "schema", schema_of(route->offers)));
+    }
+    return body;
 }
 
 static json_t *answers(const struct admin_route *route)

@@ -46,8 +46,8 @@ struct admin_parameter_info {
 struct admin_request;
 struct admin_answer;
 
-/* Answers (admin_answer.h) or begins a stream (admin_stream.h) before it returns. The request and
-   the answer are gone then; a stream stays. */
+/* Answers (admin_answer.h), or begins a stream (admin_stream.h) or an answer that comes later
+   (admin_later.h), before it returns. The request and the answer are gone then. */
 typedef void admin_handler_fn(void *arg, struct admin_request *request,
                               struct admin_answer *answer);
 
@@ -60,8 +60,9 @@ struct admin_route {
     enum admin_body body;
     size_t body_most; /* bytes; 0: ADMIN_BODY_MOST */
     enum admin_media answers;
-    bool changes;                                  /* understands If-Match, dryRun and a reason */
-    bool creates;                                  /* may answer 201 */
+    enum admin_media offers; /* besides, to who asks for it; ADMIN_JSON: nothing else */
+    bool changes;            /* understands If-Match, dryRun and a reason */
+    bool creates;            /* may answer 201 */
     const struct admin_parameter_info *parameters; /* NULL: none */
 };
 

@@ -23,6 +23,7 @@ static const struct admin_limits standard = {
     .body_ms = 30000,
     .idle_ms = 60000,
     .answer_ms = 30000,
+    .later_ms = 600000,
     .linger_ms = 1000,
 };
 
@@ -55,6 +56,7 @@ static void complete(struct admin_limits *l)
     l->body_ms = l->body_ms ? l->body_ms : standard.body_ms;
     l->idle_ms = l->idle_ms ? l->idle_ms : standard.idle_ms;
     l->answer_ms = l->answer_ms ? l->answer_ms : standard.answer_ms;
+    l->later_ms = l->later_ms ? l->later_ms : standard.later_ms;
     l->linger_ms = l->linger_ms ? l->linger_ms : standard.linger_ms;
 }
 
@@ -77,7 +79,8 @@ struct admin_server *admin_server_new(struct event_base *base, const struct admi
         s->run = (uint32_t)admin_wall_ms(); /* early in the system's life */
     }
     s->routes = admin_routes_new();
-    s->tokens = s->routes ? admin_tokens_new(options->tokens, fault) : NULL;
+    s->works = admin_works_new(base);
+    s->tokens = s->routes && s->works ? admin_tokens_new(options->tokens, fault) : NULL;
     s->auth.tokens = s->tokens;
     if (!s->tokens) {
         admin_server_free(s);
@@ -104,6 +107,7 @@ void admin_server_free(struct admin_server *s)
     }
     admin_tls_free(s->tls);
     admin_tokens_free(s->tokens);
+    admin_works_free(s->works);
     admin_routes_free(s->routes);
     free(s);
 }
@@ -136,6 +140,11 @@ const struct admin_routes *admin_server_routes(const struct admin_server *s)
 struct admin_tokens *admin_server_tokens(struct admin_server *s)
 {
     return s->tokens;
+}
+
+struct admin_works *admin_server_works(struct admin_server *s)
+{
+    return s->works;
 }
 
 void admin_server_stats(const struct admin_server *s, struct admin_server_stats *out)

@@ -27,6 +27,7 @@ struct admin_limits {
     int64_t body_ms;             /* for the body: 30 s */
     int64_t idle_ms;             /* between two requests: 60 s */
     int64_t answer_ms;           /* to take the answer, or some of a stream: 30 s */
+    int64_t later_ms;            /* for an answer that comes later: 10 min; then 503 */
     int64_t linger_ms;           /* 1 s */
 };
 
@@ -79,6 +80,7 @@ void admin_server_stats(const struct admin_server *s, struct admin_server_stats 
 
 const struct admin_routes *admin_server_routes(const struct admin_server *s);
 struct admin_tokens *admin_server_tokens(struct admin_server *s);
+struct admin_works *admin_server_works(struct admin_server *s); /* admin_work.h */
 
 /* Makes the resources of a refusal told, also of those that handlers decide (limits of tokens). */
 void admin_server_refused(struct admin_server *s, const struct admin_refusal *refusal);

@@ -5,6 +5,7 @@
 #define FFSHM_AGENT_ADMIN_SERVER_STATE_H
 
 #include "admin_connection.h"
+#include "admin_work.h"
 
 struct ssl_ctx_st;
 
@@ -22,6 +23,7 @@ struct admin_server {
     struct admin_limits limits; /* without zeros */
     struct admin_routes *routes;
     struct admin_tokens *tokens;
+    struct admin_works *works;
     struct admin_auth auth;
     struct ssl_ctx_st *tls; /* NULL: none */
     struct admin_listener *listeners;

@@ -12,8 +12,9 @@
 
 #include "admin_answer.h"
 
-#define ADMIN_STREAM_QUEUE (256u << 10) /* bytes that may wait for one client */
-#define ADMIN_STREAM_CALM_MS 15000      /* without an event, a comment tells that it still lives */
+#define ADMIN_STREAM_QUEUE                                                                         \
+    (256u << 10)                   /* bytes that may wait for one client; or one that is longer */
+#define ADMIN_STREAM_CALM_MS 15000 /* without an event, a comment tells that it still lives */
 
 struct admin_stream;
 

@@ -38,7 +38,7 @@ static void add_number(struct sha256 *h, int64_t number)
     add_text(h, digits);
 }
 
-static void hash_of(const struct storage_audit *e, uint8_t hash[STORAGE_AUDIT_HASH])
+void audit_hash(const struct storage_audit *e, uint8_t hash[STORAGE_AUDIT_HASH])
 {
     static const char format[] = "ffshm audit 1"; /* with its NUL */
     struct sha256 h;
@@ -83,7 +83,7 @@ int audit_append(struct storage *s, struct storage_audit *entry, struct fault *f
     }
     entry->number = newest + 1;
     memcpy(entry->previous, head.hash, sizeof entry->previous);
-    hash_of(entry, entry->hash);
+    audit_hash(entry, entry->hash);
     const int result = storage_audit_add(s, entry, fault);
     if (result > 0) {
         fault_set(fault, "", verify_it, "audit entry %" PRId64 " is there already", entry->number);
@@ -97,7 +97,8 @@ struct verification {
     const struct audit_checkpoint *from;
     const struct audit_checkpoint *known;
     size_t most;
-    bool began; /* `from` was found to be what it was, or there is none */
+    size_t bytes; /* of texts, so far */
+    bool began;   /* `from` was found to be what it was, or there is none */
     struct audit_result *result;
 };
 
@@ -124,7 +125,7 @@ static int look_at(struct audit_result *result, const struct storage_audit *e)
     if (e->malformed) {
         return wrong(result, e->number, "it is not of the form that was written");
     }
-    hash_of(e, hash);
+    audit_hash(e, hash);
     return equal(hash, e->hash) ? 0
                                 : wrong(result, e->number, "its content or its hash was changed");
 }
@@ -155,11 +156,16 @@ static int verify_from(struct verification *v, const struct storage_audit *e)
     return look_at(v->result, e) != 0 || compare(v->result, e, v->from) != 0;
 }
 
+static size_t length_of(const char *text)
+{
+    return text ? strlen(text) : 0;
+}
+
 static int verify_next(struct verification *v, const struct storage_audit *e)
 {
     struct audit_result *result = v->result;
     const int64_t expected = result->head.number + 1;
-    if (v->most > 0 && result->entries == v->most) {
+    if (v->most > 0 && (result->entries == v->most || v->bytes >= AUDIT_PIECE_BYTES)) {
         result->more = true;
         return 1;
     }
@@ -177,6 +183,7 @@ static int verify_next(struct verification *v, const struct storage_audit *e)
     if (compare(result, e, v->known) != 0) {
         return 1;
     }
+    v->bytes += length_of(e->before) + length_of(e->after);
     result->entries++;
     result->head.number = e->number;
     memcpy(result->head.hash, e->hash, sizeof e->hash);
@@ -213,7 +220,7 @@ int audit_verify(struct storage *s, const struct audit_checkpoint *from,
                  struct fault *fault)
 {
     const struct audit_checkpoint *start = from && from->number > 0 ? from : NULL;
-    struct verification v = {start, known, most, start == NULL, result};
+    struct verification v = {start, known, most, 0, start == NULL, result};
     *result = (struct audit_result){.entries = 0};
     if (start) {
         result->head = *start;

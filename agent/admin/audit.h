@@ -30,6 +30,9 @@
 #include "../catalog/fault.h"
 #include "../storage/storage_admin.h"
 
+/* The hash of an entry, of all its other members. */
+void audit_hash(const struct storage_audit *entry, uint8_t hash[STORAGE_AUDIT_HASH]);
+
 /* Adds an entry behind the newest; fills in its number, previous and hash. It belongs into the
    transaction of the change that it tells of. 0, or -1 and *fault. */
 int audit_append(struct storage *s, struct storage_audit *entry, struct fault *fault);
@@ -45,14 +48,17 @@ int audit_checkpoint(struct storage *s, struct audit_checkpoint *checkpoint, str
 struct audit_result {
     uint64_t entries;             /* found right */
     struct audit_checkpoint head; /* the last of them, or where it began */
-    bool more;                    /* `most` were verified, and there are others */
+    bool more;                    /* enough were verified for once, and there are others */
     int64_t bad;                  /* number of the first that is not right; 0: none */
     char why[160];                /* what is wrong with it; "" */
 };
+#define AUDIT_PIECE_BYTES 32768 /* of texts */
+
 /* Verifies all entries, or those behind `from` (which is verified to be what it was, too; NULL:
    from the first). known: what somebody kept, NULL if nobody did: the entry of its number must have
-   its hash, and must be there. most: how many entries at once, 0 for all; to go on, give the head
-   as `from`. 0: *result says what was found; -1 and *fault: the file cannot be read. */
+   its hash, and must be there. most: how many entries at once, and no more after those that have
+   AUDIT_PIECE_BYTES; 0 for all; to go on, give the head as `from`. 0: *result says what was found;
+   -1 and *fault: the file cannot be read. */
 int audit_verify(struct storage *s, const struct audit_checkpoint *from,
                  const struct audit_checkpoint *known, size_t most, struct audit_result *result,
                  struct fault *fault);

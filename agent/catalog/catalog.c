@@ -23,9 +23,11 @@ struct entry {
     size_t length;
     struct model_item *items[CATALOG_LAYERS];
     struct hash128 contents[CATALOG_LAYERS];
-    struct override *override; /* NULL: none; else also where no layer has an item */
-    uint64_t seen;             /* the replacement that had it last */
-    uint32_t ending;           /* steps of a change that is ending */
+    struct override *override;    /* NULL: none; else also where no layer has an item */
+    const struct model_item *was; /* in force before; freed already if `tidied` has changed */
+    uint64_t was_tidied;
+    uint64_t seen;   /* the replacement that had it last */
+    uint32_t ending; /* steps of a change that is ending */
     bool changed;
     char key[]; /* NUL-terminated */
 };
@@ -49,6 +51,7 @@ struct catalog {
     struct entry **last_changed; /* where the next one goes */
     uint64_t replacements;
     struct model_item *waste; /* until catalog_tidy */
+    uint64_t tidied;          /* how often */
     bool changing;            /* between catalog_change_begin and its end */
     struct undo *undo;        /* newest first */
     struct undo *spare;       /* so that no step fails half way */
@@ -88,6 +91,7 @@ static void discard(struct catalog *c, struct model_item *item)
 
 void catalog_tidy(struct catalog *c)
 {
+    c->tidied++;
     while (c->waste != NULL) {
         struct model_item *next = c->waste->next;
         model_free(c->waste);
@@ -272,6 +276,8 @@ static void set_item(struct catalog *c, struct entry *entry, enum catalog_layer 
     entry->items[layer] = item;
     entry->contents[layer] = content;
     if (in_force(entry) != before) {
+        entry->was = before;
+        entry->was_tidied = c->tidied;
         mark_changed(c, entry);
     }
 }
@@ -355,6 +361,13 @@ const struct model_item *catalog_layer_get(const struct catalog *c, enum catalog
 {
     const struct entry *entry = find(c, kind, key, length);
     return entry == NULL ? NULL : entry->items[layer];
+}
+
+const struct model_item *catalog_was(const struct catalog *c, enum image_blob_kind kind,
+                                     const char *key, size_t length)
+{
+    const struct entry *entry = find(c, kind, key, length);
+    return entry == NULL || entry->was_tidied != c->tidied ? NULL : entry->was;
 }
 
 void catalog_changes(struct catalog *c, catalog_change_fn *fn, void *arg)

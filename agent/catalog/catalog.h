@@ -46,6 +46,11 @@ const struct model_item *catalog_layer_get(const struct catalog *c, enum catalog
                                            enum image_blob_kind kind, const char *key,
                                            size_t length);
 
+/* What was in force before, as long as catalog_tidy has not freed it; NULL: nothing, or nobody
+   knows any more. Within catalog_changes: of what is gone, where it came from. */
+const struct model_item *catalog_was(const struct catalog *c, enum image_blob_kind kind,
+                                     const char *key, size_t length);
+
 /* Hands out, once each, every {kind, key} whose item in force, or its override, may have changed
    since it was last handed out. item NULL: gone, or a tombstone. fn must not change the catalog,
    and item lives only until the layer that it is in changes. */

@@ -29,6 +29,7 @@ struct ctl {
 typedef int ctl_run_fn(struct ctl *ctl, int argc, char **argv);
 
 ctl_run_fn ctl_audit;
+ctl_run_fn ctl_backup;
 ctl_run_fn ctl_completion;
 ctl_run_fn ctl_eval;
 ctl_run_fn ctl_explain;
@@ -36,10 +37,13 @@ ctl_run_fn ctl_flags_state;
 ctl_run_fn ctl_kill;
 ctl_run_fn ctl_lint;
 ctl_run_fn ctl_overrides;
+ctl_run_fn ctl_readers;
 ctl_run_fn ctl_revive;
 ctl_run_fn ctl_snapshot;
 ctl_run_fn ctl_status;
 ctl_run_fn ctl_tokens;
+ctl_run_fn ctl_top;
+ctl_run_fn ctl_watch;
 ctl_run_fn ctl_whoami;
 
 /* Prints "ffctl eval: MESSAGE" to stderr and returns CTL_NEGATIVE. */

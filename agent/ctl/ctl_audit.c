@@ -1,89 +1,121 @@
 /*
- * ctl_audit.c - ffctl audit list | verify: who changed what, and whether the trail is whole.
+ * ctl_audit.c - ffctl audit list | export | verify: the command line; and who changed what.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "admin/audit_export.h"
 #include "catalog/spelling.h"
-#include "ctl.h"
+#include "ctl_audit.h"
 #include "ctl_client.h"
 #include "ctl_options.h"
 #include "ctl_output.h"
 #include "ctl_table.h"
 #include "ctl_when.h"
 
-enum {
-    OPTION_LIMIT = OPTIONS_OWN,
-    OPTION_AFTER,
-    OPTION_ACTOR,
-    OPTION_ACTION,
-    OPTION_TARGET,
-    OPTION_LAST,
-};
-#define FILTERS (OPTION_LAST - OPTION_LIMIT)
+#define OPTION(which) (OPTIONS_OWN + (which))
 
 /* clang-format off */
 static const struct ctl_option options[] = {
-    {"limit", required_argument, "COUNT", OPTION_LIMIT},
-    {"after", required_argument, "NUMBER", OPTION_AFTER},
-    {"actor", required_argument, "ACTOR", OPTION_ACTOR},
-    {"action", required_argument, "ACTION", OPTION_ACTION},
-    {"target", required_argument, "FLAG", OPTION_TARGET},
-    OPTIONS_WORDS("list|verify"),
+    {"limit", required_argument, "COUNT", OPTION(AUDIT_LIMIT)},
+    {"after", required_argument, "NUMBER", OPTION(AUDIT_AFTER)},
+    {"actor", required_argument, "ACTOR", OPTION(AUDIT_ACTOR)},
+    {"action", required_argument, "ACTION", OPTION(AUDIT_ACTION)},
+    {"target", required_argument, "FLAG", OPTION(AUDIT_TARGET)},
+    {"from", required_argument, "TIME", OPTION(AUDIT_FROM)},
+    {"to", required_argument, "TIME", OPTION(AUDIT_TO)},
+    {"output", required_argument, "FILE", OPTION(AUDIT_OUTPUT)},
+    {"checkpoint", required_argument, "NUMBER:HASH", OPTION(AUDIT_CHECKPOINT)},
+    {"file", required_argument, "FILE", OPTION(AUDIT_FILE)},
+    {"state", required_argument, "FILE", OPTION(AUDIT_STATE)},
+    OPTIONS_WORDS("list|export|verify"),
     OPTIONS_COMMON,
 };
 /* clang-format on */
 
-struct question {
-    const char *verb;
-    const char *filters[FILTERS]; /* in the order of options; NULL: not given */
+/* Which options go with it. */
+static const struct verb {
+    const char *name;
+    enum audit_option first, last;
+} verbs[] = {
+    {"list", AUDIT_LIMIT, AUDIT_TO},
+    {"export", AUDIT_AFTER, AUDIT_OUTPUT},
+    {"verify", AUDIT_CHECKPOINT, AUDIT_STATE},
 };
+#define VERBS (sizeof verbs / sizeof *verbs)
 
 static int help(void)
 {
     output_text(
-        "usage: ffctl audit [list] [--limit N] [--after N] [--actor ACTOR]\n"
-        "                   [--action ACTION] [--target TARGET]\n"
-        "       ffctl audit verify\n"
+        "usage: ffctl audit [list] [--limit N] [FILTER]...\n"
+        "       ffctl audit export [--output FILE] [FILTER]...\n"
+        "       ffctl audit verify [--checkpoint NUMBER:HASH] [--file EXPORT|--state FILE]\n"
         "\n"
-        "Tells who changed what, when and why, newest first.\n"
+        "Tells who changed what, when and why, newest first; and who was refused what.\n"
         "\n"
         "  list        the entries (JSON: with what was before and after, and their hashes)\n"
+        "  export      all of them, oldest first, a line of JSON each, with all that their\n"
+        "              hashes are of; the last line is a checkpoint: the newest entry's\n"
+        "              number and hash\n"
         "  verify      recomputes the chain of hashes: finds every entry that was edited,\n"
         "              removed or moved. Keep its head elsewhere: an entry that is gone\n"
-        "              from the end shows only against it\n"
+        "              from the end, or a whole new chain, shows only against it\n"
         "  --limit N   at most so many entries\n"
-        "  --after N   go on below entry N\n"
+        "  --output FILE\n"
+        "              write the export there, when it is whole; not to stdout\n"
+        "  --checkpoint NUMBER:HASH\n"
+        "              the entry of that number must be there, and have that hash\n"
+        "  --file EXPORT\n"
+        "              verify an export (- is stdin), without any agent\n"
+        "  --state FILE\n"
+        "              verify a backup, or a state file that no agent has open\n"
+        "  --dir DIR, --json, --text, -h, --help\n"
+        "\n"
+        "Filters\n"
+        "  --after N   go on behind entry N: of list, older ones; of export, newer ones\n"
         "  --actor ACTOR, --action ACTION, --target TARGET\n"
         "              only these\n"
-        "  --dir DIR, --json, --text, -h, --help\n"
+        "  --from TIME, --to TIME\n"
+        "              only from that time on, and before that one: 2026-03-01T09:30:00Z,\n"
+        "              or milliseconds since 1970\n"
         "\n"
         "Exit codes\n"
         "  0  answered; verify: the trail is whole\n"
-        "  1  verify: it is not; no agent, or it refuses\n"
+        "  1  verify, export: it is not; no agent, it refuses, or a file cannot be read\n"
         "  2  wrong usage\n"
         "\n"
         "Examples\n"
         "  ffctl audit --limit 20\n"
         "  ffctl audit --target new-checkout --json | jq '.items[].reason'\n"
+        "  ffctl audit export --output audit.ndjson\n"
+        "  ffctl audit verify --file audit.ndjson --checkpoint 120:7d78...\n"
         "  ffctl audit verify\n");
     return CTL_OK;
 }
 
 /* ---- the command line ----------------------------------------------------------------------- */
 
-static int check_verb(const struct ctl *ctl, const char *verb)
+static const struct verb *find_verb(const char *name)
 {
-    struct spelling spelling = {.word = verb};
-    if (strcmp(verb, "list") == 0 || strcmp(verb, "verify") == 0) {
-        return CTL_OK;
+    for (size_t i = 0; i < VERBS; i++) {
+        if (strcmp(verbs[i].name, name) == 0) {
+            return &verbs[i];
+        }
     }
-    spelling_offer(&spelling, "list");
-    spelling_offer(&spelling, "verify");
-    return spelling.best ? ctl_usage(ctl, "unknown '%s'; did you mean '%s'?", verb, spelling.best)
-                         : ctl_usage(ctl, "unknown '%s': list or verify", verb);
+    return NULL;
+}
+
+static int check_verb(const struct ctl *ctl, const char *name)
+{
+    struct spelling spelling = {.word = name};
+    for (size_t i = 0; i < VERBS; i++) {
+        spelling_offer(&spelling, verbs[i].name);
+    }
+    return find_verb(name) ? CTL_OK
+           : spelling.best ? ctl_usage(ctl, "unknown '%s'; did you mean '%s'?", name, spelling.best)
+                           : ctl_usage(ctl, "unknown '%s': list, export or verify", name);
 }
 
 static bool is_number(const char *text)
@@ -93,7 +125,23 @@ static bool is_number(const char *text)
            strspn(text, "0") < length;
 }
 
-static int take(const struct ctl *ctl, struct question *q, int option)
+static int take_checkpoint(const struct ctl *ctl, struct audit_question *q)
+{
+    char number[20];
+    const size_t digits = strcspn(optarg, ":");
+    snprintf(number, sizeof number, "%.*s", digits < sizeof number ? (int)digits : 0, optarg);
+    if (!is_number(number) || optarg[digits] != ':' ||
+        audit_hash_parse(optarg + digits + 1, q->known.hash) != 0) {
+        return ctl_usage(ctl,
+                         "--checkpoint '%s': write NUMBER:HASH, as verify tells its head: 64 "
+                         "hexadecimal digits behind the colon",
+                         optarg);
+    }
+    q->known.number = strtoll(number, NULL, 10);
+    return CTL_OK;
+}
+
+static int take(const struct ctl *ctl, struct audit_question *q, int option)
 {
     if (option == OPTIONS_WORD) {
         if (q->verb) {
@@ -102,28 +150,52 @@ static int take(const struct ctl *ctl, struct question *q, int option)
         q->verb = optarg;
         return check_verb(ctl, optarg);
     }
-    if (option < OPTION_LIMIT || option >= OPTION_LAST) {
+    if (option < OPTION(0) || option >= OPTION(AUDIT_OPTIONS)) {
         return CTL_USAGE;
     }
-    const size_t at = (size_t)(option - OPTION_LIMIT);
-    q->filters[at] = optarg;
-    if (option <= OPTION_AFTER && !is_number(optarg)) {
+    const size_t at = (size_t)(option - OPTIONS_OWN);
+    q->options[at] = optarg;
+    if (at <= AUDIT_AFTER && !is_number(optarg)) {
         return ctl_usage(ctl, "--%s '%s': write a number from 1 on", options[at].name, optarg);
     }
-    return CTL_OK;
+    if (*optarg == '\0') {
+        return ctl_usage(ctl, "--%s needs a value", options[at].name);
+    }
+    return at == AUDIT_CHECKPOINT ? take_checkpoint(ctl, q) : CTL_OK;
+}
+
+/* Options of another verb would be passed over. */
+static int check_options(const struct ctl *ctl, const struct audit_question *q)
+{
+    const struct verb *verb = find_verb(q->verb ? q->verb : "list");
+    for (unsigned i = 0; i < AUDIT_OPTIONS; i++) {
+        if (!q->options[i] || (i >= verb->first && i <= verb->last)) {
+            continue;
+        }
+        for (size_t n = 0; n < VERBS; n++) {
+            if (i >= verbs[n].first && i <= verbs[n].last) {
+                return ctl_usage(ctl, "--%s goes with %s", options[i].name, verbs[n].name);
+            }
+        }
+    }
+    return q->options[AUDIT_FILE] && q->options[AUDIT_STATE]
+               ? ctl_usage(ctl, "--file and --state are of two different trails")
+               : CTL_OK;
 }
 
 /* ---- list ----------------------------------------------------------------------------------- */
 
-/* malloc'ed; NULL: no memory. */
-static char *list_path(const struct question *q)
+char *audit_path(const struct audit_question *q, const char *first)
 {
-    char *path = strdup("/audit");
-    char separator = '?';
-    for (size_t i = 0; i < FILTERS && path; i++) {
+    char *path = NULL;
+    if (asprintf(&path, "/audit%s%s", first ? "?" : "", first ? first : "") < 0) {
+        return NULL;
+    }
+    char separator = first ? '&' : '?';
+    for (unsigned i = 0; i <= AUDIT_TO && path; i++) {
         char *longer = NULL;
-        char *value = q->filters[i] ? client_segment(q->filters[i]) : NULL;
-        if (!q->filters[i]) {
+        char *value = q->options[i] ? client_segment(q->options[i]) : NULL;
+        if (!q->options[i]) {
             continue;
         }
         if (!value || asprintf(&longer, "%s%c%s=%s", path, separator, options[i].name, value) < 0) {
@@ -170,9 +242,9 @@ static void print_list(const struct ctl *ctl, const json_t *body)
     }
 }
 
-static int list(const struct ctl *ctl, const struct question *q)
+static int list(const struct ctl *ctl, const struct audit_question *q)
 {
-    char *path = list_path(q);
+    char *path = audit_path(q, NULL);
     if (!path) {
         return ctl_fail(ctl, "out of memory");
     }
@@ -181,60 +253,9 @@ static int list(const struct ctl *ctl, const struct question *q)
     return code;
 }
 
-/* ---- verify --------------------------------------------------------------------------------- */
-
-static void print_head(const json_t *head)
-{
-    const json_t *number = json_object_get(head, "number");
-    const char *hash = json_string_value(json_object_get(head, "hash"));
-    if (json_is_integer(number) && hash) {
-        printf("; head %" JSON_INTEGER_FORMAT " ", json_integer_value(number));
-        output_plain(hash, strlen(hash));
-    }
-}
-
-static void print_verdict(const struct ctl *ctl, const json_t *body)
-{
-    const json_t *bad = json_object_get(body, "bad");
-    const char *why = json_string_value(json_object_get(body, "why"));
-    const json_int_t entries = json_integer_value(json_object_get(body, "entries"));
-    output_colour(ctl, json_is_null(bad) ? "32" : "31");
-    output_text(json_is_null(bad) ? "OK" : "DAMAGED");
-    output_plainly(ctl);
-    if (json_is_integer(bad)) {
-        printf(" at entry %" JSON_INTEGER_FORMAT, json_integer_value(bad));
-    }
-    if (why) {
-        output_text(": ");
-        output_plain(why, strlen(why));
-    }
-    printf("%s %" JSON_INTEGER_FORMAT " entr%s", json_is_null(bad) ? ":" : ";", entries,
-           entries == 1 ? "y" : "ies");
-    print_head(json_object_get(body, "head"));
-    output_text("\n");
-}
-
-static int verify(const struct ctl *ctl)
-{
-    const struct client_request request = {.path = "/audit/verify"};
-    struct client_answer answer;
-    int code = client_ask(ctl, &request, &answer);
-    if (code == CTL_OK) {
-        if (ctl->json) {
-            client_print(&answer);
-        } else {
-            print_verdict(ctl, answer.json);
-        }
-        /* An answer that does not say so is no proof. */
-        code = json_is_null(json_object_get(answer.json, "bad")) ? CTL_OK : CTL_NEGATIVE;
-    }
-    client_free(&answer);
-    return code;
-}
-
 int ctl_audit(struct ctl *ctl, int argc, char **argv)
 {
-    struct question q = {0};
+    struct audit_question q = {0};
     int option;
     while ((option = options_next(ctl, argc, argv, options)) != OPTIONS_END) {
         if (option == OPTIONS_HELP) {
@@ -245,13 +266,12 @@ int ctl_audit(struct ctl *ctl, int argc, char **argv)
             return code;
         }
     }
+    const int code = check_options(ctl, &q);
+    if (code != CTL_OK) {
+        return code;
+    }
     if (!q.verb || strcmp(q.verb, "list") == 0) {
         return list(ctl, &q);
     }
-    for (size_t i = 0; i < FILTERS; i++) {
-        if (q.filters[i]) {
-            return ctl_usage(ctl, "--%s goes with list", options[i].name);
-        }
-    }
-    return verify(ctl);
+    return strcmp(q.verb, "export") == 0 ? audit_export_to(ctl, &q) : audit_verify_it(ctl, &q);
 }

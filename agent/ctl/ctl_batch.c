@@ -9,6 +9,7 @@
 
 #include "ctl_output.h"
 #include "ctl_type.h"
+#include "inspect/inspect_result.h"
 #include "json.h"
 
 #define READ_SIZE ((size_t)256 << 10)
@@ -28,6 +29,7 @@ enum line { LINE_END, LINE_OK, LINE_TOO_LONG, LINE_ERROR };
 
 struct batch {
     struct ffshm *store;
+    const struct ffshm_view *view; /* NULL: the current snapshot of each line's moment */
     struct reader reader;
     char *scratch; /* the context's decoded strings */
     size_t scratch_size;
@@ -209,17 +211,20 @@ static void answer(struct batch *b, const struct question *q, enum type type, co
     /* On an error the context is invalid, and the result says so. */
     (void)ffshm_context_parse(&who, q->context.text, q->context.length, b->scratch,
                               b->scratch_size);
-    struct ffshm_view view;
-    ffshm_pin(b->store, &view);
+    struct ffshm_view now = {NULL, NULL};
+    if (!b->view) {
+        ffshm_pin(b->store, &now);
+    }
     char number[TYPE_TEXT];
-    struct ffshm_result r = ask(&view, key, length, &who);
+    struct ffshm_result r = ask(b->view ? b->view : &now, key, length, &who);
     type_apply(type, &r, number);
     output_text("{\"flag\":");
     output_bytes(q->flag.text, q->flag.length);
     output_text(",");
-    output_result(&r, q->fallback.type == JSON_END ? NULL : q->fallback.text, q->fallback.length);
+    result_members(stdout, &r, q->fallback.type == JSON_END ? NULL : q->fallback.text,
+                   q->fallback.length);
     output_text("}\n");
-    ffshm_unpin(&view);
+    ffshm_unpin(&now);
 }
 
 static void take_line(struct batch *b, const char *line, size_t length)
@@ -306,9 +311,10 @@ static int run(const struct ctl *ctl, struct batch *b)
     }
 }
 
-int batch_run(const struct ctl *ctl, struct ffshm *store, const char *input)
+int batch_run(const struct ctl *ctl, struct ffshm *store, const struct ffshm_view *view,
+              const char *input)
 {
-    struct batch b = {.store = store, .reader = {.fd = STDIN_FILENO}};
+    struct batch b = {.store = store, .view = view, .reader = {.fd = STDIN_FILENO}};
     if (input) {
         b.reader.fd = open(input, O_RDONLY | O_CLOEXEC);
         if (b.reader.fd < 0) {

@@ -9,8 +9,10 @@
 
 #define BATCH_MAX_LINE (64u << 20) /* bytes; a longer line is malformed */
 
-/* Reads `input` (NULL: stdin) to its end. Every answer is out before the next read that may block,
+/* Reads `input` (NULL: stdin) to its end. Each line is answered by the view, or (NULL) by the
+   snapshot that is current then. Every answer is out before the next read that may block,
    so that a program can hold a conversation through two pipes. */
-int batch_run(const struct ctl *ctl, struct ffshm *store, const char *input);
+int batch_run(const struct ctl *ctl, struct ffshm *store, const struct ffshm_view *view,
+              const char *input);
 
 #endif

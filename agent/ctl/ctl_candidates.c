@@ -9,6 +9,7 @@
 #include "ctl_files.h"
 #include "ctl_output.h"
 #include "ctl_when.h"
+#include "ffshm.h"
 #include "hash.h"
 
 #define LONGEST 512   /* bytes of a candidate or of what it is; longer keys are not offered */

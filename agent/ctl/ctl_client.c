@@ -4,17 +4,16 @@
 #include "ctl_client.h"
 
 #include <ctype.h>
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/un.h>
 
 #include "admin/admin_route.h"
 #include "admin/admin_server.h"
 #include "catalog/document.h"
+#include "ctl_client_parts.h"
 #include "ctl_files.h"
 #include "ctl_output.h"
 #include "ffshm.h"
@@ -22,19 +21,6 @@
 #define CONNECT_S 5L
 #define TOTAL_S 60L
 #define LARGEST (64u << 20) /* bytes of an answer */
-
-/* One request under way. */
-struct asking {
-    const struct ctl *ctl;
-    const struct client_request *request;
-    struct client_answer *answer;
-    CURL *easy;
-    struct curl_slist *headers;
-    char *body;
-    char socket[sizeof(((struct sockaddr_un *)NULL)->sun_path)]; /* "": TCP */
-    const char *url;                                             /* FFSHM_URL; NULL: the socket */
-    char error[CURL_ERROR_SIZE];
-};
 
 static const char *variable(const char *name)
 {
@@ -83,6 +69,9 @@ static int add_headers(struct asking *a)
     if (code == CTL_OK && r->reason) {
         code = add_header(a, "X-Reason", r->reason);
     }
+    if (code == CTL_OK && r->last_event) {
+        code = add_header(a, "Last-Event-ID", r->last_event);
+    }
     return code == CTL_OK ? add_header(a, "Expect", "") : code;
 }
 
@@ -102,12 +91,15 @@ static bool is_safe(const char *url)
     return false;
 }
 
+/* --dir says which one is meant. */
+bool client_is_remote(const struct ctl *ctl)
+{
+    return variable("FFSHM_URL") && !ctl->dir;
+}
+
 static int choose_place(struct asking *a)
 {
-    a->url = variable("FFSHM_URL");
-    if (a->url && a->ctl->dir) {
-        a->url = NULL; /* --dir says which one is meant */
-    }
+    a->url = client_is_remote(a->ctl) ? variable("FFSHM_URL") : NULL;
     if (a->url) {
         return is_safe(a->url) ? CTL_OK
                                : ctl_usage(a->ctl,
@@ -143,7 +135,7 @@ static int set_url(struct asking *a)
     return code == CURLE_OK ? CTL_OK : ctl_fail(a->ctl, "out of memory");
 }
 
-static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg)
+size_t client_bytes(char *bytes, size_t size, size_t count, void *arg)
 {
     struct client_answer *answer = arg;
     const size_t length = size * count;
@@ -158,6 +150,20 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg)
     answer->length += length;
     grown[answer->length] = '\0';
     return length;
+}
+
+static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg)
+{
+    struct asking *a = arg;
+    const struct client_request *r = a->request;
+    const size_t length = size * count;
+    long status = 0;
+    curl_easy_getinfo(a->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (r->sink && status / 100 == 2) {
+        a->stopped = !r->sink(r->sink_arg, bytes, length);
+        return a->stopped ? 0 : length;
+    }
+    return client_bytes(bytes, size, count, a->answer);
 }
 
 static size_t on_header(char *line, size_t size, size_t count, void *arg)
@@ -193,9 +199,21 @@ static int set_body(struct asking *a)
     return CTL_OK;
 }
 
-static int prepare(struct asking *a)
+static void set_timeout(struct asking *a)
 {
-    int code = choose_place(a);
+    const long seconds = a->request->timeout_s ? a->request->timeout_s : TOTAL_S;
+    if (a->request->sink) { /* however long all of it is */
+        curl_easy_setopt(a->easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        curl_easy_setopt(a->easy, CURLOPT_LOW_SPEED_TIME, seconds);
+    } else {
+        curl_easy_setopt(a->easy, CURLOPT_TIMEOUT, seconds);
+    }
+}
+
+int client_prepare(struct asking *a)
+{
+    a->easy = curl_easy_init();
+    int code = a->easy ? choose_place(a) : ctl_fail(a->ctl, "out of memory");
     code = code == CTL_OK ? add_headers(a) : code;
     code = code == CTL_OK ? set_url(a) : code;
     code = code == CTL_OK ? set_body(a) : code;
@@ -215,20 +233,19 @@ static int prepare(struct asking *a)
     curl_easy_setopt(a->easy, CURLOPT_HTTPHEADER, a->headers);
     curl_easy_setopt(a->easy, CURLOPT_USERAGENT, "ffctl/" FFSHM_VERSION);
     curl_easy_setopt(a->easy, CURLOPT_WRITEFUNCTION, on_bytes);
-    curl_easy_setopt(a->easy, CURLOPT_WRITEDATA, a->answer);
+    curl_easy_setopt(a->easy, CURLOPT_WRITEDATA, a);
     curl_easy_setopt(a->easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(a->easy, CURLOPT_HEADERDATA, a->answer);
     curl_easy_setopt(a->easy, CURLOPT_ERRORBUFFER, a->error);
     curl_easy_setopt(a->easy, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
-    curl_easy_setopt(a->easy, CURLOPT_TIMEOUT,
-                     a->request->timeout_s ? a->request->timeout_s : TOTAL_S);
+    set_timeout(a);
     curl_easy_setopt(a->easy, CURLOPT_NOSIGNAL, 1L);
     return CTL_OK;
 }
 
 /* ---- the answer ----------------------------------------------------------------------------- */
 
-static int no_connection(const struct asking *a, CURLcode code)
+int client_no_answer(const struct asking *a, CURLcode code)
 {
     long error = 0;
     const char *why = a->error[0] ? a->error : curl_easy_strerror(code);
@@ -279,12 +296,8 @@ static void parse(struct client_answer *answer)
     }
 }
 
-static int perform(struct asking *a)
+int client_judge(struct asking *a)
 {
-    const CURLcode code = curl_easy_perform(a->easy);
-    if (code != CURLE_OK) {
-        return no_connection(a, code);
-    }
     curl_easy_getinfo(a->easy, CURLINFO_RESPONSE_CODE, &a->answer->status);
     parse(a->answer);
     return a->answer->status / 100 == 2 ? CTL_OK : refused(a);
@@ -295,18 +308,24 @@ int client_ask(const struct ctl *ctl, const struct client_request *request,
 {
     struct asking a = {.ctl = ctl, .request = request, .answer = answer};
     *answer = (struct client_answer){0};
-    a.easy = curl_easy_init();
-    if (!a.easy) {
-        return ctl_fail(ctl, "out of memory");
-    }
-    int code = prepare(&a);
+    int code = client_prepare(&a);
     if (code == CTL_OK) {
-        code = perform(&a);
+        const CURLcode result = curl_easy_perform(a.easy);
+        if (a.stopped) {
+            code = CTL_NEGATIVE;
+        } else {
+            code = result == CURLE_OK ? client_judge(&a) : client_no_answer(&a, result);
+        }
     }
-    curl_easy_cleanup(a.easy);
-    curl_slist_free_all(a.headers);
-    free(a.body);
+    client_done(&a);
     return code;
+}
+
+void client_done(struct asking *a)
+{
+    curl_easy_cleanup(a->easy);
+    curl_slist_free_all(a->headers);
+    free(a->body);
 }
 
 void client_free(struct client_answer *answer)

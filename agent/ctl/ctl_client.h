@@ -22,9 +22,14 @@ struct client_request {
     json_t *body;       /* borrowed; NULL: none */
     const char *media;  /* of the body; NULL: application/json */
     const char *if_match;
-    const char *reason; /* X-Reason */
+    const char *reason;     /* X-Reason */
+    const char *last_event; /* Last-Event-ID */
     bool dry_run;
     long timeout_s; /* 0: a minute */
+    /* Takes the body of a 2xx in pieces, instead of answer->text: false stops, and is for the sink
+       to report. timeout_s is how long nothing may come then. NULL: none. */
+    bool (*sink)(void *arg, const char *bytes, size_t length);
+    void *sink_arg;
 };
 
 struct client_answer {
@@ -42,12 +47,31 @@ int client_ask(const struct ctl *ctl, const struct client_request *request,
                struct client_answer *answer);
 void client_free(struct client_answer *answer);
 
+/* Is it another host's agent, maybe, that is asked? */
+bool client_is_remote(const struct ctl *ctl);
+
 /* The answer's body as it came, and a newline. */
 void client_print(const struct client_answer *answer);
 
 /* Gets the path and prints the answer: as it came, or by text. Returns as client_ask. */
 int client_show(const struct ctl *ctl, const char *path,
                 void (*text)(const struct ctl *ctl, const json_t *body));
+
+/* Follows a stream of server-sent events (ctl_follow.c). */
+struct client_follower {
+    /* An event of a name, its data in JSON (NULL: it is none). false: enough. */
+    bool (*event)(void *arg, const char *name, json_t *data);
+    void *arg;
+    const volatile int *stop; /* (sig_atomic_t is int) not 0: enough; a signal's handler sets it */
+    bool again;               /* it is a new attempt: what may be better soon is not reported */
+};
+enum client_end {
+    CLIENT_ENOUGH,  /* as the follower said */
+    CLIENT_LOST,    /* the connection could not be made, or has ended; try again */
+    CLIENT_REFUSED, /* reported: no agent (when it is no new attempt), or the agent's own error */
+};
+enum client_end client_follow(const struct ctl *ctl, const struct client_request *request,
+                              const struct client_follower *follower);
 
 /* One segment of a path, percent-encoded; malloc'ed, NULL: no memory. */
 char *client_segment(const char *text);

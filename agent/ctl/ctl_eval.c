@@ -8,8 +8,9 @@
 #include "ctl.h"
 #include "ctl_batch.h"
 #include "ctl_output.h"
-#include "ctl_overridden.h"
 #include "ctl_query.h"
+#include "inspect/inspect_overridden.h"
+#include "inspect/inspect_result.h"
 #include "json.h"
 
 static int help(void)
@@ -22,6 +23,7 @@ static int help(void)
     output_text(query_help_context);
     output_text(query_help_default);
     output_text(query_help_flags);
+    output_text(query_help_at);
     output_text(
         "  --type TYPE         bool, int, double or string: a value of another type is an ERROR;\n"
         "                      any (the default) or json: whatever it is\n"
@@ -52,6 +54,7 @@ static int help(void)
         "  ffctl eval new-checkout --key user-123 --attr country=US --default false\n"
         "  ffctl eval new-checkout --context '{\"kind\":\"org\",\"key\":\"o1\",\"plan\":\"pro\"}'\n"
         "  ffctl eval new-checkout --key user-123 --flags flags.yaml segments.yaml\n"
+        "  ffctl eval new-checkout --key user-123 --at 2026-03-01T09:30:00Z\n"
         "  ffctl eval --batch < questions.ndjson > answers.ndjson\n");
     return CTL_OK;
 }
@@ -82,20 +85,6 @@ static void print_raw(const struct ffshm_result *r, const char *fallback)
         output_bytes(r->json, r->json_length);
     }
     output_text("\n");
-}
-
-static void print_json(const char *flag, const struct ffshm_result *r, const char *fallback,
-                       const char *override)
-{
-    output_text("{\"flag\":");
-    output_quoted(flag);
-    output_text(",");
-    output_result(r, fallback, fallback ? strlen(fallback) : 0);
-    if (override) {
-        output_text(",\"override\":");
-        output_quoted(override);
-    }
-    output_text("}\n");
 }
 
 static void print_override(const struct ctl *ctl, const char *override)
@@ -148,9 +137,11 @@ static int evaluate_one(struct ctl *ctl, const struct query *q, struct ffshm *st
 {
     struct query_context who;
     int code = query_context(ctl, q, &who);
+    struct ffshm_view view = {NULL, NULL};
     if (code == CTL_OK) {
-        struct ffshm_view view;
-        ffshm_pin(store, &view);
+        code = query_pin(ctl, q, store, &view);
+    }
+    if (code == CTL_OK) {
         char number[TYPE_TEXT];
         struct ffshm_result r = ffshm_evaluate(&view, q->flag, &who.context);
         type_apply(q->type, &r, number);
@@ -158,7 +149,9 @@ static int evaluate_one(struct ctl *ctl, const struct query *q, struct ffshm *st
         if (q->raw) {
             print_raw(&r, q->fallback);
         } else if (ctl->json) {
-            print_json(q->flag, &r, q->fallback, override);
+            result_object(stdout, q->flag, &r, q->fallback, q->fallback ? strlen(q->fallback) : 0,
+                          override);
+            output_text("\n");
         } else {
             print_text(ctl, &r, q->fallback);
             if (override) {
@@ -169,15 +162,24 @@ static int evaluate_one(struct ctl *ctl, const struct query *q, struct ffshm *st
             query_report_unknown(ctl, &view, q->flag);
         }
         code = r.reason == FFSHM_REASON_ERROR ? CTL_NEGATIVE : CTL_OK;
-        ffshm_unpin(&view);
     }
+    ffshm_unpin(&view);
     query_context_free(&who);
     return code;
 }
 
 static int answer(struct ctl *ctl, const struct query *q, struct ffshm *store)
 {
-    return q->batch ? batch_run(ctl, store, q->input) : evaluate_one(ctl, q, store);
+    if (!q->batch || !q->at) {
+        return q->batch ? batch_run(ctl, store, NULL, q->input) : evaluate_one(ctl, q, store);
+    }
+    struct ffshm_view past;
+    int code = query_pin(ctl, q, store, &past);
+    if (code == CTL_OK) {
+        code = batch_run(ctl, store, &past, q->input);
+        ffshm_unpin(&past);
+    }
+    return code;
 }
 
 int ctl_eval(struct ctl *ctl, int argc, char **argv)

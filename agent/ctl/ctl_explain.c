@@ -8,8 +8,7 @@
 #include "ctl_narrate.h"
 #include "ctl_output.h"
 #include "ctl_query.h"
-#include "hash.h"
-#include "snapshot.h"
+#include "inspect/inspect_narrate.h"
 
 static int help(void)
 {
@@ -21,6 +20,7 @@ static int help(void)
     output_text(query_help_context);
     output_text(query_help_default);
     output_text(query_help_flags);
+    output_text(query_help_at);
     output_text(
         "  --dir DIR, --json, --text, -h, --help\n"
         "\n"
@@ -36,21 +36,6 @@ static int help(void)
         "  ffctl explain new-checkout --key user-123 --attr country=US\n"
         "  ffctl explain new-checkout --key user-123 --flags flags.yaml --json\n");
     return CTL_OK;
-}
-
-/* Tells the steps of what ffshm_evaluate has answered. */
-static void narrate(const struct ctl *ctl, const struct ffshm_view *view, const char *flag,
-                    const struct ffshm_context *who)
-{
-    const struct snapshot *const snapshot = view->snapshot;
-    const size_t length = strlen(flag);
-    const struct snapshot_blob where =
-        snapshot_find(snapshot, flag, length, hash_bytes(flag, length));
-    struct narrate n = {.narrator.step = ctl->json ? narrate_json : narrate_text, .ctl = ctl};
-    struct evaluation outcome;
-    if (where.blob) {
-        evaluate_narrated(snapshot, where, who, &outcome, &n.narrator);
-    }
 }
 
 static void print_end(const struct ffshm_result *r, const char *fallback)
@@ -69,36 +54,49 @@ static void print_end(const struct ffshm_result *r, const char *fallback)
     printf(", generation %s\n", output_generation(r->generation, generation));
 }
 
+static struct ffshm_result print_text(const struct ctl *ctl, const struct query *q,
+                                      const struct ffshm_view *view,
+                                      const struct ffshm_context *who)
+{
+    struct narrate_text n;
+    const struct ffshm_result r = ffshm_evaluate(view, q->flag, who);
+    narrate_text_begin(&n, ctl);
+    narrate(view, q->flag, who, &n.narrator);
+    print_end(&r, q->fallback);
+    return r;
+}
+
+static struct ffshm_result print_json(const struct query *q, const struct ffshm_view *view,
+                                      const struct ffshm_context *who)
+{
+    const struct narrate_question question = {
+        .flag = q->flag,
+        .who = who,
+        .fallback = q->fallback,
+        .fallback_length = q->fallback ? strlen(q->fallback) : 0,
+    };
+    const struct ffshm_result r = narrate_object(stdout, view, &question);
+    output_text("\n");
+    return r;
+}
+
 static int explain(struct ctl *ctl, const struct query *q, struct ffshm *store)
 {
     struct query_context who;
     int code = query_context(ctl, q, &who);
+    struct ffshm_view view = {NULL, NULL};
     if (code == CTL_OK) {
-        struct ffshm_view view;
-        ffshm_pin(store, &view);
-        const struct ffshm_result r = ffshm_evaluate(&view, q->flag, &who.context);
-        const bool evaluated = r.error == FFSHM_OK || r.error == FFSHM_MALFORMED_FLAG;
-        if (ctl->json) {
-            output_text("{\"flag\":");
-            output_quoted(q->flag);
-            output_text(",");
-            output_result(&r, q->fallback, q->fallback ? strlen(q->fallback) : 0);
-            output_text(",\"steps\":[");
-        }
-        if (evaluated) {
-            narrate(ctl, &view, q->flag, &who.context);
-        }
-        if (ctl->json) {
-            output_text("]}\n");
-        } else {
-            print_end(&r, q->fallback);
-        }
+        code = query_pin(ctl, q, store, &view);
+    }
+    if (code == CTL_OK) {
+        const struct ffshm_result r = ctl->json ? print_json(q, &view, &who.context)
+                                                : print_text(ctl, q, &view, &who.context);
         if (r.error == FFSHM_FLAG_NOT_FOUND) {
             query_report_unknown(ctl, &view, q->flag);
         }
         code = r.reason == FFSHM_REASON_ERROR ? CTL_NEGATIVE : CTL_OK;
-        ffshm_unpin(&view);
     }
+    ffshm_unpin(&view);
     query_context_free(&who);
     return code;
 }

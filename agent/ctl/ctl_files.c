@@ -12,6 +12,7 @@
 
 #include "ffshm.h"
 #include "image_verify.h"
+#include "inspect/inspect_at.h"
 
 #define PATH_SIZE 4096
 
@@ -116,21 +117,6 @@ int files_generations(const char *dir, uint64_t **generations, size_t *count, ch
     return 0;
 }
 
-/* Digits of one base and nothing else. */
-static bool parse_digits(const char *text, size_t length, int base, uint64_t *number)
-{
-    const char *const digits = base == 16 ? "0123456789abcdefABCDEF" : "0123456789";
-    if (length == 0 || length > 20 || strspn(text, digits) < length) {
-        return false;
-    }
-    char copy[24];
-    memcpy(copy, text, length);
-    copy[length] = '\0';
-    errno = 0;
-    *number = strtoull(copy, NULL, base);
-    return errno == 0;
-}
-
 uint64_t files_current(const char *dir, int *error, char why[FILES_WHY])
 {
     struct files_control control;
@@ -149,22 +135,7 @@ uint64_t files_current(const char *dir, int *error, char why[FILES_WHY])
 
 bool files_parse_generation(const char *text, uint64_t *generation)
 {
-    if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
-        return parse_digits(text + 2, strlen(text + 2), 16, generation);
-    }
-    const char *const dot = strchr(text, '.');
-    if (!dot) {
-        return parse_digits(text, strlen(text), 10, generation);
-    }
-    uint64_t incarnation;
-    uint64_t sequence;
-    if (!parse_digits(text, (size_t)(dot - text), 10, &incarnation) ||
-        !parse_digits(dot + 1, strlen(dot + 1), 10, &sequence) || incarnation > UINT32_MAX ||
-        sequence > UINT32_MAX) {
-        return false;
-    }
-    *generation = incarnation << 32 | sequence;
-    return true;
+    return at_parse_generation(text, generation);
 }
 
 /* Maps a whole file. Files of a store never shrink, so that the mapping stays readable. */

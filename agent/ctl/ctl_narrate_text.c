@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl_operand.h"
 #include "ctl_output.h"
+#include "inspect/inspect_operand.h"
 
 static void plain(const void *blob, struct image_string s)
 {
@@ -18,7 +18,7 @@ static void plain_kind(const void *blob, struct image_string kind)
     output_plain(text.text, text.length);
 }
 
-static void outcome(const struct narrate *n, bool good, const char *yes, const char *no)
+static void outcome(const struct narrate_text *n, bool good, const char *yes, const char *no)
 {
     output_colour(n->ctl, good ? "32" : "33");
     output_text(good ? yes : no);
@@ -32,7 +32,7 @@ static bool is_overridden(const struct explain_step *step)
            0;
 }
 
-static void text_flag(const struct narrate *n, const struct explain_step *step)
+static void text_flag(const struct narrate_text *n, const struct explain_step *step)
 {
     output_text("flag ");
     output_colour(n->ctl, "1");
@@ -48,7 +48,7 @@ static void text_flag(const struct narrate *n, const struct explain_step *step)
     }
 }
 
-static void text_prerequisite(const struct narrate *n, const struct explain_step *step)
+static void text_prerequisite(const struct narrate_text *n, const struct explain_step *step)
 {
     const struct image_prerequisite *const wanted = step->item;
     printf("prerequisite %d: ", step->index);
@@ -68,7 +68,7 @@ static void text_prerequisite(const struct narrate *n, const struct explain_step
     }
 }
 
-static void text_target(const struct narrate *n, const struct explain_step *step)
+static void text_target(const struct narrate_text *n, const struct explain_step *step)
 {
     const struct image_target *const target = step->item;
     if (step->kind == EXPLAIN_TARGET) {
@@ -85,7 +85,7 @@ static void text_target(const struct narrate *n, const struct explain_step *step
     outcome(n, step->matched, "yes", "no");
 }
 
-static void text_rule(const struct narrate *n, const struct explain_step *step,
+static void text_rule(const struct narrate_text *n, const struct explain_step *step,
                       struct image_string id, bool done)
 {
     printf("rule %d", step->index);
@@ -100,7 +100,7 @@ static void text_rule(const struct narrate *n, const struct explain_step *step,
     }
 }
 
-static void text_clause(const struct narrate *n, const struct explain_step *step)
+static void text_clause(const struct narrate_text *n, const struct explain_step *step)
 {
     const struct image_clause *const clause = step->item;
     output_text("clause: ");
@@ -114,7 +114,7 @@ static void text_clause(const struct narrate *n, const struct explain_step *step
         } else if (step->value.type == CONTEXT_MISSING) {
             output_text("(missing)");
         } else {
-            operand_value(&step->value);
+            operand_value(stdout, &step->value);
         }
         output_text(", ");
     }
@@ -122,7 +122,7 @@ static void text_clause(const struct narrate *n, const struct explain_step *step
     plain(step->blob, clause->op_name);
     if (clause->op != IMAGE_OP_EXISTS || clause->value_count > 0) {
         output_text(" ");
-        operand_values(step->blob, clause);
+        operand_values(stdout, step->blob, clause);
     }
     output_text(": ");
     outcome(n, step->matched, "yes", "no");
@@ -144,13 +144,13 @@ static void text_bucket(const struct explain_step *step)
         printf("\") begins %015" PRIx64, step->first60);
     }
     output_text(" -> ");
-    operand_float(step->bucket);
+    operand_float(stdout, step->bucket);
     if (step->note) {
         printf(" (%s)", step->note);
     }
     if (rollout->count == 0) {
         output_text(step->bucket < rollout->below ? ", below " : ", not below ");
-        operand_float(rollout->below);
+        operand_float(stdout, rollout->below);
     }
 }
 
@@ -158,7 +158,7 @@ static void text_weighted(const struct explain_step *step)
 {
     const struct image_weighted *const weighted = step->item;
     output_text("bucket ");
-    operand_float(step->bucket);
+    operand_float(stdout, step->bucket);
     printf(" takes share %d: ", step->index);
     if (weighted->variation >= 0) {
         printf("variation %d", weighted->variation);
@@ -166,11 +166,11 @@ static void text_weighted(const struct explain_step *step)
         output_text("no such variation");
     }
     printf(", weight %d of 100000, below ", weighted->weight);
-    operand_float(weighted->upper);
+    operand_float(stdout, weighted->upper);
     output_text(weighted->untracked ? ", untracked" : "");
 }
 
-static void text_serve(const struct narrate *n, const struct explain_step *step)
+static void text_serve(const struct narrate_text *n, const struct explain_step *step)
 {
     const struct evaluation *const e = step->result;
     if (e->value) {
@@ -190,7 +190,7 @@ static void text_serve(const struct narrate *n, const struct explain_step *step)
     printf(": %s", ffshm_reason_name(e->reason));
 }
 
-static void text_segment(const struct narrate *n, const struct explain_step *step)
+static void text_segment(const struct narrate_text *n, const struct explain_step *step)
 {
     output_text("segment ");
     output_plain(step->note, strlen(step->note));
@@ -207,7 +207,7 @@ static void text_segment(const struct narrate *n, const struct explain_step *ste
     }
 }
 
-static void text(const struct narrate *n, const struct explain_step *step)
+static void text(const struct narrate_text *n, const struct explain_step *step)
 {
     switch (step->kind) {
     case EXPLAIN_FLAG:
@@ -263,9 +263,9 @@ static void text(const struct narrate *n, const struct explain_step *step)
 }
 
 /* A flag's own line is the heading of its steps, so that every flag begun is one level more. */
-void narrate_text(struct narrator *self, const struct explain_step *step)
+static void on_step(struct narrator *self, const struct explain_step *step)
 {
-    struct narrate *const n = (struct narrate *)self;
+    struct narrate_text *const n = (struct narrate_text *)self;
     printf("%*s", (int)(2 * (step->depth + n->flags)), "");
     text(n, step);
     output_text("\n");
@@ -274,4 +274,9 @@ void narrate_text(struct narrator *self, const struct explain_step *step)
     } else if (step->kind == EXPLAIN_SERVE) {
         n->flags--;
     }
+}
+
+void narrate_text_begin(struct narrate_text *n, const struct ctl *ctl)
+{
+    *n = (struct narrate_text){.narrator.step = on_step, .ctl = ctl};
 }

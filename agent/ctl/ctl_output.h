@@ -1,5 +1,5 @@
 /*
- * ctl_output.h - writing to stdout: JSON strings, compact JSON, colour, sizes and ages.
+ * ctl_output.h - writing to stdout: JSON strings, colour, sizes and ages.
  *
  * Write errors are noticed once, at the end of main.
  */
@@ -10,7 +10,6 @@
 #include <stdint.h>
 
 #include "ctl.h"
-#include "ffshm.h"
 
 /* Bytes and text as they are. */
 void output_bytes(const char *bytes, size_t length);
@@ -24,15 +23,8 @@ void output_quoted(const char *text); /* NUL-terminated */
    terminal what it likes. */
 void output_plain(const char *text, size_t length);
 
-/* Valid JSON text without the white space between its tokens. */
-void output_compact(const char *json, size_t length);
-
 void output_signed(int64_t number);
 void output_unsigned(uint64_t number);
-
-/* The members of an evaluation's result, without braces: "value" (the fallback, JSON text, where
-   the result has none; NULL: null), "variation", "variant", "reason", "version", "generation". */
-void output_result(const struct ffshm_result *result, const char *fallback, size_t fallback_length);
 
 /* Starts and ends a colour ("31", "1;32"); nothing without a terminal. */
 void output_colour(const struct ctl *ctl, const char *code);

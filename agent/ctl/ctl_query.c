@@ -7,6 +7,7 @@
 #include "catalog/spelling.h"
 #include "ctl_files.h"
 #include "ctl_options.h"
+#include "ctl_past.h"
 #include "ctl_trouble.h"
 #include "json.h"
 
@@ -20,6 +21,7 @@ enum {
     OPTION_BATCH,
     OPTION_RAW,
     OPTION_TYPE,
+    OPTION_AT,
     OPTION_WITH_REASONS,
     OPTION_CLIENT_SIDE_ONLY,
     OPTION_DETAILS_ONLY_FOR_TRACKED,
@@ -42,11 +44,13 @@ static const struct ctl_option eval_options[] = {
     {"raw", no_argument, NULL, OPTION_RAW},
     {"type", required_argument, "bool|int|double|string|any|json", OPTION_TYPE},
     {"default", required_argument, "true|false|null", OPTION_DEFAULT},
+    {"at", required_argument, "GENERATION", OPTION_AT},
     OPTIONS_QUERY,
 };
 static const struct ctl_option explain_options[] = {
     OPTIONS_WORDS("FLAG"),
     {"default", required_argument, "true|false|null", OPTION_DEFAULT},
+    {"at", required_argument, "GENERATION", OPTION_AT},
     OPTIONS_QUERY,
 };
 static const struct ctl_option flags_state_options[] = {
@@ -85,6 +89,10 @@ const char query_help_context[] =
 const char query_help_default[] = "  --default JSON      the fallback value (default: null)\n";
 const char query_help_flags[] =
     "  --flags FILE...     compile these files in memory and evaluate without any agent\n";
+const char query_help_at[] =
+    "  --at WHEN           on the snapshot of then, if it is retained: a generation (3.5, as\n"
+    "                      `ffctl snapshot list` prints it) or a time (2026-03-01T09:30:00Z, or\n"
+    "                      milliseconds since 1970)\n";
 
 /* A JSON string. What is not UTF-8 stays, for ffshm_context_parse to refuse. */
 static void write_string(FILE *out, const char *text, size_t length)
@@ -203,6 +211,9 @@ static int take_option(struct ctl *ctl, struct query *q, int option, bool *after
         return q->type == TYPE_UNKNOWN
                    ? ctl_usage(ctl, "--type '%s': bool, int, double, string, any or json", optarg)
                    : CTL_OK;
+    case OPTION_AT:
+        q->at = optarg;
+        return past_check(ctl, optarg);
     case OPTION_WITH_REASONS:
         q->all_flags |= FFSHM_ALL_FLAGS_WITH_REASONS;
         return CTL_OK;
@@ -231,6 +242,9 @@ static int check_batch(const struct ctl *ctl, struct query *q)
 
 static int check(const struct ctl *ctl, struct query *q)
 {
+    if (q->at && q->file_count > 0) {
+        return ctl_usage(ctl, "--at asks for a published snapshot, --flags for none: choose one");
+    }
     if (q->batch) {
         return check_batch(ctl, q);
     }
@@ -337,6 +351,16 @@ static int open_store(struct ctl *ctl, const struct query *q, struct compiled *o
 static void close_store(struct compiled *store)
 {
     compile_free(store);
+}
+
+int query_pin(const struct ctl *ctl, const struct query *q, struct ffshm *store,
+              struct ffshm_view *view)
+{
+    if (q->at) {
+        return past_pin(ctl, q->at, store, view);
+    }
+    ffshm_pin(store, view);
+    return CTL_OK;
 }
 
 /* What may be written to a terminal as it is. */

@@ -26,6 +26,7 @@ struct query {
     bool batch;
     enum type type; /* --type */
     bool raw;
+    const char *at;     /* --at; NULL: now */
     unsigned all_flags; /* enum ffshm_all_flags, added up: the options of flags-state */
     const char *input;  /* --batch: file; NULL: stdin */
 };
@@ -34,6 +35,11 @@ struct query {
  * answer. */
 int query_run(struct ctl *ctl, int argc, char **argv, int (*help)(void),
               int (*answer)(struct ctl *ctl, const struct query *q, struct ffshm *store));
+
+/* Pins the snapshot that is asked for: the current one, or that of --at. CTL_OK, or reported and an
+   exit code; ffshm_unpin only after CTL_OK. */
+int query_pin(const struct ctl *ctl, const struct query *q, struct ffshm *store,
+              struct ffshm_view *view);
 
 /* Says on stderr that there is no such flag, and which one may be meant. */
 void query_report_unknown(const struct ctl *ctl, const struct ffshm_view *view, const char *flag);
@@ -54,5 +60,6 @@ void query_context_free(struct query_context *c);
 extern const char query_help_context[];
 extern const char query_help_default[];
 extern const char query_help_flags[];
+extern const char query_help_at[];
 
 #endif

@@ -12,9 +12,9 @@
 #include "ctl_files.h"
 #include "ctl_options.h"
 #include "ctl_output.h"
-#include "ctl_overridden.h"
 #include "ctl_trouble.h"
 #include "ffshm.h"
+#include "inspect/inspect_overridden.h"
 
 enum { OPTION_MAX_SILENCE = OPTIONS_OWN };
 

@@ -33,7 +33,7 @@ typedef int history_changed_fn(void *arg, enum storage_kind kind, const char *ke
                                const struct definition_state *to);
 #define HISTORY_GONE 2
 /* Of each such key; what is the same at both is left out. 0, -1 with *fault, HISTORY_GONE with
-   *fault (a version is not kept any more), or what fn returned other than 0. */
+ *fault (a version is not kept any more), or what fn returned other than 0. */
 int history_changed(const struct operations *o, const struct history_point *from,
                     const struct history_point *to, history_changed_fn *fn, void *arg,
                     struct fault *fault);

@@ -17,6 +17,7 @@ struct override_keeper {
     struct event *expiry;
     size_t count;     /* that are in force */
     int64_t tried_ms; /* when those that had expired were cleared, or were tried to be */
+    int64_t next_ms;  /* nothing expires before that; INT64_MAX: nothing does */
 };
 
 static int64_t now_ms(void)
@@ -100,6 +101,16 @@ static int keep(void *arg, struct storage *s, const char *digest, struct admin_e
 
 static void await_expiry(struct override_keeper *k);
 
+/* One that is gone, or ends later now, is found out when its time comes: looking for the earliest
+   means going over all flags, and a kill switch does not wait for that. */
+static void note_expiry(struct override_keeper *k, const struct override *override)
+{
+    if (override && override->expires_ms && override->expires_ms < k->next_ms) {
+        k->next_ms = override->expires_ms;
+        await_expiry(k);
+    }
+}
+
 static int run(struct override_keeper *k, struct edit *e, bool dry_run,
                struct operation_outcome *outcome, struct admin_error *error)
 {
@@ -110,7 +121,7 @@ static int run(struct override_keeper *k, struct edit *e, bool dry_run,
     }
     k->count += e->override && !e->before;
     k->count -= !e->override && e->before;
-    await_expiry(k);
+    note_expiry(k, e->override);
     LOG_EVENT(LOG_LEVEL_WARNING, "override-changed", log_text("action", e->change->action),
               log_text("flag", e->key), log_text("actor", e->change->actor),
               log_text("reason", e->change->reason ? e->change->reason : ""));
@@ -169,15 +180,27 @@ static void earliest(void *arg, const char *key, const struct override *override
 /* Until the next one expires, or the time comes to look whether the clock was set. */
 static void await_expiry(struct override_keeper *k)
 {
-    struct next next = {k->tried_ms, INT64_MAX};
-    pipeline_override_each(k->operations.pipeline, earliest, &next);
-    if (next.at_ms == INT64_MAX) {
+    if (k->next_ms == INT64_MAX) {
         event_del(k->expiry);
         return;
     }
     const int64_t now = now_ms();
-    const int64_t left = next.at_ms > now ? next.at_ms - now : 0;
+    const int64_t left = k->next_ms > now ? k->next_ms - now : 0;
     arm(k, left < LOOK_MOST_MS ? left : LOOK_MOST_MS);
+}
+
+static void at_once(struct override_keeper *k)
+{
+    k->next_ms = 0;
+    await_expiry(k);
+}
+
+static void look_for_expiry(struct override_keeper *k)
+{
+    struct next next = {k->tried_ms, INT64_MAX};
+    pipeline_override_each(k->operations.pipeline, earliest, &next);
+    k->next_ms = next.at_ms;
+    await_expiry(k);
 }
 
 struct due {
@@ -236,9 +259,9 @@ static void on_expiry(evutil_socket_t fd, short what, void *arg)
     }
     free(due.keys);
     if (more) {
-        arm(k, 0);
+        at_once(k);
     } else {
-        await_expiry(k);
+        look_for_expiry(k);
     }
 }
 
@@ -257,7 +280,7 @@ static int on_stored(void *arg, const struct storage_override *row)
     };
     struct fault fault = {0};
     if (row->expires_ms && row->expires_ms <= now_ms()) {
-        arm(k, 0); /* it is over; the trail is told when the loop runs */
+        at_once(k); /* it is over; the trail is told when the loop runs */
         return 0;
     }
     if (pipeline_override_load(k->operations.pipeline, row->flag, &o, &fault) == 0) {
@@ -279,7 +302,7 @@ void override_keeper_load(struct override_keeper *k)
         LOG_EVENT(LOG_LEVEL_WARNING, "overridden", log_number("flags", (int64_t)k->count));
     }
     if (!evtimer_pending(k->expiry, NULL)) {
-        await_expiry(k);
+        look_for_expiry(k);
     }
 }
 
@@ -293,6 +316,7 @@ struct override_keeper *override_keeper_new(struct event_base *base,
         return NULL;
     }
     k->operations = *operations;
+    k->next_ms = INT64_MAX;
     k->expiry = evtimer_new(base, on_expiry, k);
     if (!k->expiry) {
         free(k);

@@ -231,14 +231,39 @@ void publisher_digest(const struct publisher *p, uint64_t digest[2])
     }
 }
 
+static const struct image_blob *coming(const struct publisher *p, enum image_blob_kind kind,
+                                       const char *key, size_t length)
+{
+    const uint32_t slot = slots_find(p->live->slots, kind, key, length);
+    return slot < p->live->capacity && p->live->items[slot].kind == kind
+               ? live_coming(p->live, slot)
+               : NULL;
+}
+
 int64_t publisher_version(const struct publisher *p, enum image_blob_kind kind, const char *key,
                           size_t length)
 {
-    const uint32_t slot = slots_find(p->live->slots, kind, key, length);
-    const struct image_blob *const b = slot < p->live->capacity && p->live->items[slot].kind == kind
-                                           ? live_coming(p->live, slot)
-                                           : NULL;
+    const struct image_blob *const b = coming(p, kind, key, length);
     return b ? b->version : -1;
+}
+
+bool publisher_item(const struct publisher *p, enum image_blob_kind kind, const char *key,
+                    size_t length, struct publisher_item *out)
+{
+    const struct image_blob *const b = coming(p, kind, key, length);
+    if (!b) {
+        return false;
+    }
+    const void *const blob = b;
+    const struct image_flag *const flag = kind == IMAGE_FLAG ? blob : NULL;
+    const struct image_segment *const segment = blob;
+    const struct image_string from = flag ? flag->provenance : segment->provenance;
+    *out = (struct publisher_item){
+        .version = b->version,
+        .provenance = from.offset ? (const char *)b + from.offset : "",
+        .overridden = flag && (flag->flags & IMAGE_FLAG_OVERRIDDEN) != 0,
+    };
+    return true;
 }
 
 void publisher_each(struct publisher *p, publisher_each_fn *fn, void *arg)
@@ -499,6 +524,9 @@ void publisher_stats(const struct publisher *p, struct publisher_stats *out)
     *out = (struct publisher_stats){
         .generation = p->generation,
         .publishes = p->publishes,
+        .published_ms = p->generation ? atomic_load_explicit(&p->control.page->published_ms,
+                                                             memory_order_relaxed)
+                                      : 0,
         .failures = p->failures,
         .compactions = p->compactions,
         .bytes_written = p->bytes_written,
@@ -513,6 +541,16 @@ void publisher_stats(const struct publisher *p, struct publisher_stats *out)
     for (uint32_t i = 0; i < now->extent_count; i++) {
         out->extent_bytes += now->extents[i].ref.size;
     }
+}
+
+bool publisher_retains(const struct publisher *p, uint64_t generation)
+{
+    for (uint32_t i = 0; i < p->retention.head_count; i++) {
+        if (p->retention.heads[i].generation == generation) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void publisher_heartbeat(struct publisher *p, enum image_source_state state)

@@ -63,6 +63,15 @@ void publisher_digest(const struct publisher *p, uint64_t digest[2]);
 /* The version of a live item as the changes leave it; -1: there is none. */
 int64_t publisher_version(const struct publisher *p, enum image_blob_kind kind, const char *key,
                           size_t length);
+/* The same, with what else tells where it came from. false: there is none. */
+struct publisher_item {
+    int64_t version;
+    const char *provenance; /* where the definition came from; of an overridden one, who did that.
+                               Borrowed until anything is put, removed or published */
+    bool overridden;
+};
+bool publisher_item(const struct publisher *p, enum image_blob_kind kind, const char *key,
+                    size_t length, struct publisher_item *out);
 
 /* Calls fn for every live item as the changes leave it (also those adopted at start): who is no
    longer defined can then be removed. */
@@ -84,10 +93,14 @@ struct publisher_stats {
     uint64_t generation, publishes, failures, compactions;
     uint64_t bytes_written; /* by the last publish */
     uint64_t live_bytes, extent_bytes;
+    uint64_t published_ms; /* when `generation` was, of the wall clock; 0: nothing is published */
     uint32_t extents, flags, segments, slots, retained_heads;
     uint64_t digest[2];
 };
 void publisher_stats(const struct publisher *p, struct publisher_stats *out);
+
+/* Is this generation's head still there? */
+bool publisher_retains(const struct publisher *p, uint64_t generation);
 
 /* Once a second: heartbeat, and the state of the sources (enum image_source_state). */
 void publisher_heartbeat(struct publisher *p, enum image_source_state state);

@@ -344,7 +344,11 @@ static void copy_flag(void *arg, struct admin_request *request, struct admin_ans
             admin_request_members(request, members, &error) == 0
                 ? admin_request_string(request, "to", DEFINITION_KEY_MOST, true, &error)
                 : NULL;
-        if (to) {
+        struct fault fault = {0};
+        if (to && definition_check_key(to, &fault) != 0) {
+            snprintf(fault.member, sizeof fault.member, "to");
+            admin_answer_fault(answer, request, 422, "invalid_key", &fault);
+        } else if (to) {
             copy_to(d, &item, to, request, answer);
         } else {
             admin_answer_error(answer, &error);
@@ -417,7 +421,7 @@ static void disable_flag(void *arg, struct admin_request *request, struct admin_
     {                                                                                              \
         .method = (verb), .pattern = ADMIN_ROOT path, .least = ADMIN_ROLE_EDITOR,                  \
         .handler = (what), .summary = (told), .body = ADMIN_BODY_REQUIRED, .body_most = BODY_MOST, \
-        .changes = true                                                                            \
+        .changes = true, .creates = (verb) == ADMIN_PUT                                            \
     }
 
 static const struct admin_route routes[] = {

@@ -164,6 +164,10 @@ static void cancel(void *arg, struct admin_request *request, struct admin_answer
     struct routes_item item;
     if (take(r, request, answer, &item) == 0) {
         if (admin_request_members(request, members, &error) != 0 ||
+            (number == 0 &&
+             admin_error_set(&error, 404, "not_found", "number", "it is a number from 1 on",
+                             "there is no change \"%.32s\"",
+                             admin_request_value(request, "number")) != 0) ||
             schedule_keeper_cancel(r->keeper, item.key, number, &by, request->dry_run, &error) !=
                 0) {
             admin_answer_error(answer, &error);

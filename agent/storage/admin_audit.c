@@ -111,22 +111,20 @@ static int tell(struct storage *s, sqlite3_stmt *row, void *arg, struct fault *f
 
 /* ---- a list -------------------------------------------------------------------------------- */
 
-/* The clock may have been set back: a time is looked up in its index for the first and the last
-   number that it can be, and compared in each row (+: not by the index, which has another order).
+/* +: an actor or a target finds its rows by the index, a time does not: its order is another one.
  */
 static void compose(const struct storage_audit_query *q, char *sql, size_t capacity)
 {
     snprintf(sql, capacity,
-             "SELECT " AUDIT_COLUMNS " FROM audit WHERE number %s ?1%s%s%s%s%s"
+             "SELECT " AUDIT_COLUMNS " FROM audit WHERE number %s ?1%s%s%s%s%s%s"
              " ORDER BY number %s LIMIT ?2",
              q->backward ? "<=" : ">=", q->actor ? " AND actor = ?3" : "",
              q->action ? " AND action = ?4" : "", q->target ? " AND target = ?5" : "",
-             q->from_ms != 0 ? " AND +time_ms >= ?6"
-                               " AND number >= (SELECT min(number) FROM audit WHERE time_ms >= ?6)"
-                             : "",
-             q->to_ms != 0 ? " AND +time_ms < ?7"
-                             " AND number <= (SELECT max(number) FROM audit WHERE time_ms < ?7)"
-                           : "",
+             q->from_ms != 0 ? " AND +time_ms >= ?6" : "",
+             q->to_ms != 0 ? " AND +time_ms < ?7" : "",
+             q->until == 0 ? ""
+             : q->backward ? " AND number >= ?8"
+                           : " AND number <= ?8",
              q->backward ? "DESC" : "ASC");
 }
 
@@ -142,6 +140,7 @@ static int bind_query(sqlite3_stmt *list, const struct storage_audit_query *q)
     bound |= q->target ? bind_text(list, 5, q->target) : SQLITE_OK;
     bound |= q->from_ms != 0 ? sqlite3_bind_int64(list, 6, q->from_ms) : SQLITE_OK;
     bound |= q->to_ms != 0 ? sqlite3_bind_int64(list, 7, q->to_ms) : SQLITE_OK;
+    bound |= q->until != 0 ? sqlite3_bind_int64(list, 8, q->until) : SQLITE_OK;
     return bound;
 }
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "private_file.h"
@@ -42,15 +43,48 @@ static int refuse(struct fault *fault, const char *path, const char *what, int e
     return -1;
 }
 
+/* Bytes of the file path and suffix name; -1: it is not there. */
+static off_t size_of(const char *path, const char *suffix)
+{
+    char *name;
+    struct stat st;
+    if (asprintf(&name, "%s%s", path, suffix) < 0) {
+        return -1;
+    }
+    const bool there = lstat(name, &st) == 0;
+    free(name);
+    return there ? st.st_size : -1;
+}
+
+/* A log beside a file is SQLite's to bring into it: it must be that file's own. */
+static int check_name(const struct storage_backup *b, struct fault *fault)
+{
+    const char *source = b->source->path;
+    if (size_of(b->path, "") >= 0) {
+        return refuse(fault, b->path, "cannot make a backup", EEXIST);
+    }
+    if (size_of(b->path, "-wal") > 0 || size_of(b->path, "-journal") > 0) {
+        fault_set(fault, "", "move it away, or name another file",
+                  "cannot make a backup: beside it is a -wal or -journal of another file of that "
+                  "name");
+    } else if (strncmp(b->path, source, strlen(source)) == 0) {
+        fault_set(fault, "", "name another file",
+                  "cannot make a backup: its name begins with that of the state file");
+    } else {
+        return 0;
+    }
+    if (fault) {
+        snprintf(fault->file, sizeof fault->file, "%s", b->path);
+    }
+    return -1;
+}
+
 /* Step 1. The descriptor is closed at the end only: closing it would give up SQLite's lock. */
 static int make_copy(struct storage_backup *b, const char *path, struct fault *fault)
 {
     b->path = private_name(path, fault);
-    if (b->path == NULL) {
+    if (b->path == NULL || check_name(b, fault) != 0) {
         return -1;
-    }
-    if (access(b->path, F_OK) == 0) {
-        return refuse(fault, b->path, "cannot make a backup", EEXIST);
     }
     if (asprintf(&b->copy.path, "%s.XXXXXX", b->path) < 0) {
         b->copy.path = NULL;

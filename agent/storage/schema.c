@@ -149,8 +149,8 @@ const char *const schema_migrations[] = {
 
     /* 3: which audit entry tells of a version: what was in force at a generation is found by it,
        for a generation knows its entries, and clocks are set back. */
-    "ALTER TABLE definition_version ADD COLUMN audit INTEGER NOT NULL DEFAULT 0;"
-    "CREATE INDEX definition_audit ON definition_version (audit);",
+    ("ALTER TABLE definition_version ADD COLUMN audit INTEGER NOT NULL DEFAULT 0;"
+     "CREATE INDEX definition_audit ON definition_version (audit);"),
 };
 /* clang-format on */
 

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "private_file.h"
 #include "schema.h"
@@ -332,6 +333,15 @@ struct storage *storage_open(const char *path, struct fault *fault)
     return s;
 }
 
+static void tell_open(struct storage *s, struct fault *fault)
+{
+    if ((sqlite3_extended_errcode(s->db) & 0xff) == SQLITE_BUSY) {
+        fault_set(fault, "", "`ffctl backup FILE` copies it while the agent runs: look at the copy",
+                  "cannot be looked at: another process has the file open");
+        name_file(s, fault);
+    }
+}
+
 /* A log that a killed agent left is read, and stays; whoever made the file may have made it to
    harm. */
 static int inspect(struct storage *s, int *version, struct fault *fault)
@@ -351,6 +361,30 @@ static int inspect(struct storage *s, int *version, struct fault *fault)
     return *version == schema_version ? prepare_statements(s, fault) : 0;
 }
 
+/* SQLite makes a log where there is none, even to read, and this connection is not to tidy up. It
+   has the file for itself as long as it is open. */
+static void remove_log(const struct storage *s)
+{
+    char *log;
+    if (asprintf(&log, "%s-wal", s->path) >= 0) {
+        if (is_empty(log)) {
+            (void)unlink(log);
+        }
+        free(log);
+    }
+}
+
+static bool has_log(const char *path)
+{
+    char *log;
+    if (asprintf(&log, "%s-wal", path) < 0) {
+        return true;
+    }
+    const bool has = access(log, F_OK) == 0;
+    free(log);
+    return has;
+}
+
 struct storage *sqlite_inspect(const char *path, int *version, struct fault *fault)
 {
     char *absolute = realpath(path, NULL);
@@ -361,10 +395,15 @@ struct storage *sqlite_inspect(const char *path, int *version, struct fault *fau
         }
         return NULL;
     }
+    const bool had_log = has_log(absolute);
     struct storage *s = connect_to(absolute, fault);
     if (s && inspect(s, version, fault) != 0) {
+        tell_open(s, fault);
         storage_close(s);
         s = NULL;
+    }
+    if (s) {
+        s->leaves = !had_log;
     }
     return s;
 }
@@ -376,6 +415,9 @@ void storage_close(struct storage *s)
     }
     for (int i = 0; i < STATEMENTS; i++) {
         sqlite3_finalize(s->statements[i]);
+    }
+    if (s->leaves) {
+        remove_log(s);
     }
     sqlite3_close(s->db);
     free(s->path);
@@ -441,4 +483,25 @@ void storage_rollback(struct storage *s)
         sqlite3_reset(s->statements[S_ROLLBACK]);
     }
     end_durable(s);
+}
+
+bool storage_begun(const struct storage *s)
+{
+    return !sqlite3_get_autocommit(s->db);
+}
+
+/* The commits are in the log, or in the file already: SQLite has synchronised the file then. */
+int storage_sync(struct storage *s, struct fault *fault)
+{
+    sqlite3_file *log = NULL;
+    if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK ||
+        log == NULL || log->pMethods == NULL) {
+        return 0; /* nothing was written yet; or nothing is kept */
+    }
+    if (log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) != SQLITE_OK) {
+        fault_set(fault, "", "", "cannot be written to the disk");
+        name_file(s, fault);
+        return -1;
+    }
+    return 0;
 }

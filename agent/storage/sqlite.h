@@ -84,6 +84,7 @@ extern const char *const statement_sql[STATEMENTS]; /* statements.c */
 struct storage {
     sqlite3 *db;
     bool durable; /* between storage_begin_durable and its end */
+    bool leaves;  /* no log behind, for there was none: sqlite_inspect */
     char *path;   /* absolute, or ":memory:" */
     sqlite3_stmt *statements[STATEMENTS];
 };

@@ -9,6 +9,7 @@
 #ifndef FFSHM_AGENT_STORAGE_H
 #define FFSHM_AGENT_STORAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,10 @@ int storage_begin(struct storage *s, struct fault *fault);
 int storage_begin_durable(struct storage *s, struct fault *fault);
 int storage_commit(struct storage *s, struct fault *fault);
 void storage_rollback(struct storage *s);
+/* Is one open? */
+bool storage_begun(const struct storage *s);
+/* All that is committed so far a power failure keeps, too: waits for the disk. */
+int storage_sync(struct storage *s, struct fault *fault);
 
 /* ---- small texts by name ------------------------------------------------------------------- */
 

@@ -222,6 +222,7 @@ int storage_audit_add(struct storage *s, const struct storage_audit *entry, stru
 struct storage_audit_query {
     bool backward; /* newest first */
     int64_t after; /* a number: those behind it, in that direction; 0: from the end */
+    int64_t until; /* a number: not beyond it, in that direction; 0: to the end */
     size_t limit;
     const char *actor; /* exactly; NULL: any; as what follows */
     const char *action;
@@ -229,6 +230,8 @@ struct storage_audit_query {
     int64_t from_ms; /* and later; 0: any */
     int64_t to_ms;   /* earlier than that; 0: any */
 };
+/* A time is compared in each row, for the clock may have been set back: where there are many rows,
+   ask for some at a time (admin/audit_reader.h does). */
 int storage_audit_list(struct storage *s, const struct storage_audit_query *query,
                        storage_audit_fn *fn, void *arg, struct fault *fault);
 /* The newest one's; 0 and zeros: there is none. */
@@ -245,7 +248,8 @@ struct storage_generation {
     uint64_t generation; /* in that store */
     const char *digest;  /* 32 hexadecimal digits */
     int64_t published_ms;
-    int64_t first_audit, last_audit; /* the entries that it came of; 0: none */
+    int64_t first_audit; /* of the entries that it came of; 0: of none */
+    int64_t last_audit;  /* the newest entry then */
 };
 typedef int storage_generation_fn(void *arg, const struct storage_generation *generation);
 

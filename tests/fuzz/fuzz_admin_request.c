@@ -72,7 +72,7 @@ static void require_taken(struct admin_request *r, const char *body, size_t leng
     }
     FUZZ_REQUIRE(number >= 1 && number <= 9);
     if (admin_request_check_match(r, "v1", &error) != 0) {
-        FUZZ_REQUIRE(r->if_match[0] && strcmp(r->if_match, "*") != 0);
+        FUZZ_REQUIRE(r->must_be_new || (r->if_match[0] && strcmp(r->if_match, "*") != 0));
     }
     if (admin_request_body(r, body, length, &error) != 0) {
         require_error(&error);

@@ -24,11 +24,10 @@ start --state "$state"
 step "nothing yet"
 api /overrides
 answered 200 '{"items":[]}'
-api /audit
+api '/audit?action=flag.kill'
 answered 200 '{"items":[],"next":null}'
 api /audit/verify
-answered 200 '"entries":0,"bad":null'
-[ ! -e "$state" ] || fail "a state file was made, and there was nothing to keep"
+answered 200 '"bad":null'
 
 step "what cannot be is refused, and changes nothing"
 post /flags/gate/kill '{}'
@@ -52,7 +51,8 @@ answered 404 '"code":"not_overridden"'
 api /flags/gate/kill
 answered 405 'it understands'
 serves gate true FALLTHROUGH
-[ ! -e "$state" ] || fail "a state file was made, and nothing was changed"
+api '/audit?target=gate'
+answered 200 '{"items":[],"next":null}'
 
 step "a dry run tells what would be, and nothing is"
 post '/flags/gate/kill?dryRun=true' '{"comment": "wrong prices"}'
@@ -70,7 +70,7 @@ answered 200 '"digest":'
 api /overrides
 answered 200 '"flag":"gate"' '"exists":true' '"kind":"kill"'
 api /audit
-answered 200 '"number":1' '"action":"flag.kill"' '"target":"gate"' '"reason":"wrong prices"' \
+answered 200 '"action":"flag.kill"' '"target":"gate"' '"reason":"wrong prices"' \
     "\"authenticated\":\"unix uid $(id -u)" '"before":null' '"after":{"kind":"kill"'
 [ ${#digest} = 32 ] || fail "the dry run told no digest"
 
@@ -106,7 +106,7 @@ answered 403
 api /audit -H "Authorization: Bearer $token"
 answered 200 '"action":"token.create"'
 api /audit/verify -H "Authorization: Bearer $token"
-answered 403
+answered 200 '"bad":null'
 limited '{"name": "hands", "role": "editor", "limits": {"prefixes": ["shop"]}}'
 post /flags/gate/revive '{}' -H "Authorization: Bearer $token"
 answered 403

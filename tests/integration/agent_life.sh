@@ -101,7 +101,7 @@ grep -q event=start-failed "$work/out" || fail "it does not say why"
 step "wrong options end it with 2"
 expect_code 2 "$bin/ffagent" --dir "$store" --flag "$file"
 grep -q 'did you mean --flags' "$work/out" || fail "there is no suggestion"
-expect_code 2 "$bin/ffagent" --dir "$store"
+expect_code 2 "$bin/ffagent" --dir "$store" --state none
 expect_code 0 "$bin/ffagent" --help
 expect_code 0 "$bin/ffagent" --version
 

@@ -20,6 +20,7 @@ for variable in $(compgen -e); do
     esac
 done
 export FFSHM_CONFIG=/dev/null # this host's configuration file is none of the tests' business
+export FFSHM_STATE=$work/default-state/agent.db # nor is this user's state file
 
 clean_up() {
     local code=$? pid

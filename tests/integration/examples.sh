@@ -10,7 +10,7 @@ cleanup() {
     rm -rf "$work"
 }
 trap cleanup EXIT
-export FFSHM_DIR=$work/store
+export FFSHM_DIR=$work/store FFSHM_STATE=$work/agent.db
 bin=$FFSHM_BUILD_DIR
 
 # expect PROGRAM: what it prints is what this function reads.

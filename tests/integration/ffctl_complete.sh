@@ -65,6 +65,8 @@ offers kill color --for 3
 prints 30m
 offers kill color --reason ''
 prints ''
+offers top --sort r
+prints rate
 offers status ''
 prints $'--max-silence\n--dir\n--json\n--text\n--help'
 offers status -- ''
@@ -177,6 +179,8 @@ offers snapshot verify ''
 prints $'1.2\n1.1'
 offers snapshot dump 1.2
 prints 1.2
+offers explain color --at 1.
+prints $'1.2\n1.1'
 offers snapshot list ''
 says --keys
 offers snapshot nothing ''

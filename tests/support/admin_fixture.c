@@ -348,7 +348,7 @@ void admin_fixture_free(struct admin_fixture *f)
 static void turn(struct admin_fixture *f)
 {
     const struct timespec pause = {0, 200000};
-    assert_true(event_base_loop(f->base, EVLOOP_NONBLOCK) >= 0);
+    assert_true(event_base_loop(f->base, EVLOOP_ONCE | EVLOOP_NONBLOCK) >= 0);
     nanosleep(&pause, NULL);
 }
 

@@ -19,10 +19,14 @@ FLAG = {"variants": [{"key": "only", "value": True}], "default_variant": "only",
 SEGMENT = {"included": ["ann"], "tags": ["web"]}
 SCHEDULE = {"at": "2999-01-01T00:00:00Z", "set": {"enabled": False}}
 
+QUESTION = {"flag": "shop-cart", "context": {"kind": "user", "key": "ann"}}
+
 NEW = itertools.count()
 
 # Bodies with which a request is right, or what makes one; of other routes it is {}.
 BODIES = {
+    "POST /evaluate": QUESTION,
+    "POST /explain": QUESTION,
     "POST /flags/{key}/kill": {"comment": "a test"},
     "PUT /flags/{key}": FLAG,
     "PATCH /flags/{key}": {"description": "changed by a test"},
@@ -30,6 +34,7 @@ BODIES = {
     "POST /flags/{key}/schedule": SCHEDULE,
     "PUT /segments/{key}": SEGMENT,
     "PATCH /segments/{key}": {"description": "changed by a test"},
+    "POST /snapshots/{generation}/rollback": {"comment": "a test"},
     "POST /tokens": {"name": "made by a test", "role": "viewer"},
 }
 

@@ -136,12 +136,15 @@ def state(socket):
     return digest, get("/overrides"), tokens, changes
 
 
-def prepare(socket):
-    """Tokens and an override; names for the table."""
-    names = {}
+FLAG = '"variants": [{"key": "on", "value": true}], "default_variant": "on"'
 
-    def post(path, body):
-        answer = ask(socket, "POST", ROOT + path, body=body)
+
+def prepare(socket):
+    """Tokens, an override, a flag and a segment that are kept; names for the table."""
+    names = {"flag:on": FLAG}
+
+    def post(path, body, method="POST"):
+        answer = ask(socket, method, ROOT + path, body=body)
         assert answer.status in (200, 201), f"{path}: {answer}"
         return answer
 
@@ -158,6 +161,9 @@ def prepare(socket):
     post(f"/tokens/{names['id:revoked']}/revoke", {})
     post(f"/tokens/{names['id:rotated']}/rotate", {"overlapSeconds": 0})
     names["etag:shop"] = post("/flags/shop/kill", {"comment": "tests"}).headers["etag"].strip('"')
+    post("/flags/kept", f"{{{FLAG}}}".encode(), "PUT")
+    post("/segments/kept", {"included": ["ann"]}, "PUT")
+    post("/flags/needy", f'{{"prerequisites": [{{"flag": "kept", "variant": "on"}}], {FLAG}}}'.encode(), "PUT")
     time.sleep(1.1)  # one has expired
     return names
 
@@ -196,4 +202,5 @@ def main():
     return 1 if faults else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

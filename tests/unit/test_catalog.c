@@ -214,6 +214,46 @@ static void a_tombstone_hides_lower_layers(void **state)
     catalog_free(c);
 }
 
+static int64_t version_before(const struct catalog *c, const char *key)
+{
+    const struct model_item *item = catalog_was(c, IMAGE_FLAG, key, strlen(key));
+    return item == NULL ? -1 : item->version;
+}
+
+static void note_before(void *arg, enum image_blob_kind kind, const char *key, size_t length,
+                        const struct model_item *item)
+{
+    (void)kind, (void)length;
+    assert_null(item);
+    assert_int_equal(version_before(arg, key), 1);
+}
+
+static void what_was_in_force_is_known_until_it_is_tidied(void **state)
+{
+    (void)state;
+    struct catalog *c = catalog_new();
+    assert_int_equal(version_before(c, "a"), -1);
+    replace(c, CATALOG_FILE, 2, make("a", "{\"version\":1}"), make("b", "{\"version\":1}"));
+    assert_int_equal(version_before(c, "a"), -1);
+    expect_changes(c, "a=1 b=1 ");
+    replace(c, CATALOG_FILE, 0);
+    catalog_changes(c, note_before, c);
+    assert_int_equal(version_before(c, "a"), -1); /* nobody has it any more */
+    replace(c, CATALOG_FILE, 1, make("a", "{\"version\":2}"));
+    assert_int_equal(catalog_put(c, CATALOG_ADMIN, make("a", "{\"version\":3}")), 0);
+    assert_int_equal(version_before(c, "a"), 2);
+    catalog_tidy(c);
+    assert_int_equal(version_before(c, "a"), -1);
+    catalog_change_begin(c);
+    assert_int_equal(catalog_put(c, CATALOG_ADMIN, make("a", "{\"version\":4}")), 0);
+    assert_int_equal(version_before(c, "a"), 3);
+    catalog_change_undo(c);
+    assert_int_equal(version_of(c, "a"), 3);
+    assert_int_equal(catalog_remove(c, CATALOG_ADMIN, IMAGE_FLAG, "a", 1), 0);
+    assert_int_equal(version_before(c, "a"), 3);
+    catalog_free(c);
+}
+
 /* ---- overrides and changes ---- */
 
 static const struct override killed = {.kind = OVERRIDE_KILL, .reason = "r", .set_by = "ann"};
@@ -352,6 +392,7 @@ int main(void)
         cmocka_unit_test(the_topmost_layer_is_in_force),
         cmocka_unit_test(replacing_a_layer_leaves_the_others),
         cmocka_unit_test(a_tombstone_hides_lower_layers),
+        cmocka_unit_test(what_was_in_force_is_known_until_it_is_tidied),
         cmocka_unit_test(an_override_is_a_change_of_the_flag_that_it_changes),
         cmocka_unit_test(a_change_is_kept_or_undone_as_a_whole),
         cmocka_unit_test(changes_not_yet_handed_out_are_merged),

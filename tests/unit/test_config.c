@@ -305,6 +305,10 @@ static void help_and_version_ask_for_nothing_else(void **state)
     assert_int_equal(load(*state, "-V")->action, CONFIG_VERSION);
     assert_int_equal(load(*state, "--version -h")->action, CONFIG_HELP);
     assert_int_equal(load(*state, "--check-config --flags a --once")->action, CONFIG_CHECK);
+    assert_int_equal(load(*state, "--check-storage")->action, CONFIG_CHECK_STORAGE);
+    assert_null(load(*state, "--check-storage --state x")->checked);
+    assert_string_equal(load(*state, "--check-storage a.db")->checked, "a.db");
+    assert_string_equal(load(*state, "--check-storage=-a")->checked, "-a");
     assert_true(load(*state, "--once --flags a")->once);
 }
 

@@ -1043,7 +1043,8 @@ static void a_backup_is_a_file_that_an_agent_can_go_on_with(void **state)
     ok(f, storage_check(backup, NULL, NULL, &checked, &f->fault));
     assert_int_equal(checked.version, schema_version);
     assert_int_equal(checked.definitions, 20);
-    ok(f, storage_begin(f->s, &f->fault)); /* it goes on */
+    assert_int_equal(files_beside(backup), 1); /* a look leaves nothing behind */
+    ok(f, storage_begin(f->s, &f->fault));     /* it goes on */
     ok(f, change(f->s, 21, &f->fault));
     ok(f, storage_commit(f->s, &f->fault));
     close_it(f);
@@ -1080,6 +1081,18 @@ static void a_backup_replaces_nothing(void **state)
     assert_non_null(strstr(f->fault.cause, "File exists"));
     storage_backup_end(b);
     assert_int_equal(storage_backup(f->s, "/dev/null/x", &f->fault), -1);
+    /* What SQLite would take for a log of it. */
+    char log[176];
+    snprintf(log, sizeof log, "%s-wal", backup);
+    assert_int_equal(unlink(backup), 0);
+    copy_file(f->path, log);
+    assert_int_equal(storage_backup(f->s, backup, &f->fault), -1);
+    assert_non_null(strstr(f->fault.cause, "-wal or -journal of another file"));
+    assert_int_equal(unlink(log), 0);
+    snprintf(log, sizeof log, "%s-journal", f->path);
+    assert_int_equal(storage_backup(f->s, log, &f->fault), -1);
+    assert_non_null(strstr(f->fault.cause, "begins with that of the state file"));
+    copy_file("/dev/null", backup);
     char trailing[160];
     snprintf(trailing, sizeof trailing, "%s/kept/", f->dir);
     assert_int_equal(storage_backup(f->s, trailing, &f->fault), -1);

@@ -1,4 +1,4 @@
-#include "ctl_overridden.h"
+#include "inspect_overridden.h"
 
 #include <string.h>
 

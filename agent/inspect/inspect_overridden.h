@@ -1,8 +1,8 @@
 /*
- * ctl_overridden.h - the flags of a snapshot that a kill switch or a pin overrides.
+ * inspect_overridden.h - the flags of a snapshot that a kill switch or a pin overrides.
  */
-#ifndef FFSHM_CTL_OVERRIDDEN_H
-#define FFSHM_CTL_OVERRIDDEN_H
+#ifndef FFSHM_AGENT_INSPECT_OVERRIDDEN_H
+#define FFSHM_AGENT_INSPECT_OVERRIDDEN_H
 
 #include <stddef.h>
 

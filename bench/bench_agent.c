@@ -1,0 +1,146 @@
+#include "bench_agent.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench_flags.h"
+
+#define PATIENCE_MS 60000
+
+static _Noreturn void fail(const char *what)
+{
+    fprintf(stderr, "%s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+/* ---- files ---------------------------------------------------------------------------------- */
+
+static void write_flags(const char *path, unsigned count, unsigned changed, unsigned version)
+{
+    char text[BENCH_FLAG_BYTES];
+    FILE *f = fopen(path, "we");
+    if (!f) {
+        fail(path);
+    }
+    fprintf(f, "{\"flags\":{");
+    for (unsigned i = 0; i < count; i++) {
+        bench_flag(text, sizeof text, i, i == changed ? version : 1);
+        fprintf(f, "%s\n\"feature-%06u\":%s", i ? "," : "", i, text);
+    }
+    fprintf(f, "}}\n");
+    if (fclose(f) != 0) {
+        fail(path);
+    }
+}
+
+void bench_agent_prepare(struct bench_agent *a, unsigned count)
+{
+    *a = (struct bench_agent){.dir = "/dev/shm/ffbench.XXXXXX"};
+    if (!mkdtemp(a->dir)) {
+        fail(a->dir);
+    }
+    snprintf(a->store, sizeof a->store, "%s/store", a->dir);
+    snprintf(a->flags, sizeof a->flags, "%s/flags.json", a->dir);
+    snprintf(a->next, sizeof a->next, "%s/next.json", a->dir);
+    write_flags(a->flags, count, 0, 1);
+}
+
+void bench_agent_write(const struct bench_agent *a, unsigned count, unsigned changed,
+                       unsigned version)
+{
+    write_flags(a->next, count, changed, version);
+}
+
+void bench_agent_save(const struct bench_agent *a)
+{
+    if (rename(a->next, a->flags) != 0) {
+        fail(a->next);
+    }
+}
+
+/* ---- the agent ------------------------------------------------------------------------------ */
+
+void bench_agent_start(struct bench_agent *a, const char *state)
+{
+    a->pid = fork();
+    if (a->pid == 0) {
+        execl(FFAGENT_PATH, "ffagent", "--log-level", "ERROR", "--dir", a->store, "--flags",
+              a->flags, "--state", state, (char *)NULL);
+        fail(FFAGENT_PATH);
+    }
+    if (a->pid < 0) {
+        fail("fork");
+    }
+}
+
+bool bench_agent_stop(struct bench_agent *a)
+{
+    char command[128];
+    int status = 0;
+    const bool ended = kill(a->pid, SIGTERM) == 0 && waitpid(a->pid, &status, 0) == a->pid;
+    snprintf(command, sizeof command, "rm -rf '%s'", a->dir);
+    return system(command) == 0 && ended && status == 0;
+}
+
+/* ---- its API -------------------------------------------------------------------------------- */
+
+int bench_connect(const struct bench_agent *a)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/agent.sock", a->store);
+    for (unsigned waited = 0; waited < PATIENCE_MS; waited++) {
+        const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) == 0) {
+            return fd;
+        }
+        (void)close(fd);
+        usleep(1000);
+    }
+    fail(address.sun_path);
+}
+
+/* 0: more is wanted. */
+static unsigned whole_answer(const char *text, size_t length)
+{
+    unsigned status = 0;
+    size_t body = 0;
+    const char *end = strstr(text, "\r\n\r\n");
+    const char *told = end ? strcasestr(text, "\r\nContent-Length:") : NULL;
+    if (!told || sscanf(text, "HTTP/1.1 %u", &status) != 1 ||
+        sscanf(told, "%*[^:]:%zu", &body) != 1) {
+        return 0;
+    }
+    return length >= (size_t)(end - text) + 4 + body ? status : 0;
+}
+
+unsigned bench_post(int fd, const char *path, const char *body)
+{
+    char text[4096];
+    size_t got = 0;
+    unsigned status = 0;
+    const int length = snprintf(text, sizeof text,
+                                "POST %s HTTP/1.1\r\nHost: agent\r\nContent-Type: application/json"
+                                "\r\nContent-Length: %zu\r\n\r\n%s",
+                                path, strlen(body), body);
+    if (send(fd, text, (size_t)length, MSG_NOSIGNAL) != length) {
+        fail("send");
+    }
+    while (status == 0) {
+        const ssize_t more = recv(fd, text + got, sizeof text - 1 - got, 0);
+        if (more <= 0) {
+            fail("recv");
+        }
+        got += (size_t)more;
+        text[got] = '\0';
+        status = whole_answer(text, got);
+    }
+    return status;
+}

@@ -1,0 +1,39 @@
+/*
+ * bench_agent.h - a real ffagent for the benchmark programs, in a directory of its own, and a
+ * client of its HTTP API on one connection.
+ *
+ * What goes wrong is told on stderr and ends the program; the directories stay then.
+ */
+#ifndef FFSHM_BENCH_AGENT_H
+#define FFSHM_BENCH_AGENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct bench_agent {
+    char dir[64];   /* on tmpfs: the store and the flag file */
+    char store[80]; /* in it */
+    char flags[80]; /* the file, LaunchDarkly's format */
+    char next[80];  /* that is to take its place */
+    pid_t pid;
+};
+
+/* Makes the directory, and a file of `count` flags of bench_flag(): version 1. */
+void bench_agent_prepare(struct bench_agent *a, unsigned count);
+/* state: a file, or "none". */
+void bench_agent_start(struct bench_agent *a, const char *state);
+/* Ends it, and removes the directory. false: it had ended before, or badly. */
+bool bench_agent_stop(struct bench_agent *a);
+
+/* A file with one flag of another version, beside the file; then it takes its place. */
+void bench_agent_write(const struct bench_agent *a, unsigned count, unsigned changed,
+                       unsigned version);
+void bench_agent_save(const struct bench_agent *a);
+
+/* A connection to its unix socket. */
+int bench_connect(const struct bench_agent *a);
+/* One request with a JSON body; returns the status when the whole answer is there. */
+unsigned bench_post(int fd, const char *path, const char *body);
+
+#endif
