@@ -20,6 +20,7 @@ await_log 'event=(published|unchanged)'
 port=$(sed -n 's/.*event=admin-listening .* port=\([0-9]*\) .*/\1/p' "$log")
 export PYTHONDONTWRITEBYTECODE=1
 python3 "$FFSHM_SOURCE_DIR/tests/support/admin_openapi.py" "$socket"
-[ ! -e "$work/state/agent.db" ] || fail "something was changed"
+api /audit
+! grep -q '"authenticated":"unix' "$out" || fail "something was changed"
 python3 "$FFSHM_SOURCE_DIR/tests/support/admin_roles.py" "$socket" "$port"
 stop_agent

@@ -91,7 +91,7 @@ class Connection:
         return body
 
     def answer(self, method="GET", stream=False):
-        """The next answer; of a stream the head alone."""
+        """The next answer; of a stream that begins the head alone."""
         first, *lines = self._until(b"\r\n\r\n").decode("ascii").split("\r\n")
         begin = re.fullmatch(r"HTTP/1\.1 ([1-5]\d\d) [A-Z][A-Za-z ]+", first)
         assert begin, f"no status line: {first!r}"
@@ -102,7 +102,7 @@ class Connection:
             headers[name.lower()] = value
         status = int(begin[1])
         body = b""
-        if method != "HEAD" and status not in (204, 304) and status >= 200 and not stream:
+        if method != "HEAD" and status not in (204, 304) and status >= 200 and not (stream and status == 200):
             chunked = headers.get("transfer-encoding") == "chunked"
             body = self._chunks() if chunked else self._exactly(int(headers["content-length"]))
         return Answer(status, headers, body)
