@@ -66,6 +66,9 @@ static int add_headers(struct asking *a)
         snprintf(text, sizeof text, strcmp(r->if_match, "*") == 0 ? "%s" : "\"%s\"", r->if_match);
         code = add_header(a, "If-Match", text);
     }
+    if (code == CTL_OK && r->must_be_new) {
+        code = add_header(a, "If-None-Match", "*");
+    }
     if (code == CTL_OK && r->reason) {
         code = add_header(a, "X-Reason", r->reason);
     }
@@ -272,20 +275,26 @@ int client_no_answer(const struct asking *a, CURLcode code)
 }
 
 /* What the agent says is text of others: nothing in it is to command the terminal. */
-static int refused(const struct asking *a)
+int client_refused(const struct ctl *ctl, const struct client_answer *answer)
 {
-    const char *message = json_string_value(json_object_get(a->answer->json, "message"));
+    const char *message = json_string_value(json_object_get(answer->json, "message"));
     char shown[1024];
     snprintf(shown, sizeof shown, "%s", message ? message : "an answer that is no error of ours");
     for (char *c = shown; *c; c++) {
         *c = (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c;
     }
-    const json_t *line = json_object_get(json_object_get(a->answer->json, "details"), "line");
+    const json_t *line = json_object_get(json_object_get(answer->json, "details"), "line");
     if (json_is_integer(line)) {
-        return ctl_fail(a->ctl, "%s (%ld, line %" JSON_INTEGER_FORMAT ")", shown, a->answer->status,
+        return ctl_fail(ctl, "%s (%ld, line %" JSON_INTEGER_FORMAT ")", shown, answer->status,
                         json_integer_value(line));
     }
-    return ctl_fail(a->ctl, "%s (%ld)", shown, a->answer->status);
+    return ctl_fail(ctl, "%s (%ld)", shown, answer->status);
+}
+
+const char *client_code(const struct client_answer *answer)
+{
+    const char *code = json_string_value(json_object_get(answer->json, "code"));
+    return code ? code : "";
 }
 
 static void parse(struct client_answer *answer)
@@ -300,7 +309,10 @@ int client_judge(struct asking *a)
 {
     curl_easy_getinfo(a->easy, CURLINFO_RESPONSE_CODE, &a->answer->status);
     parse(a->answer);
-    return a->answer->status / 100 == 2 ? CTL_OK : refused(a);
+    if (a->answer->status / 100 == 2) {
+        return CTL_OK;
+    }
+    return a->request->quiet ? CTL_NEGATIVE : client_refused(a->ctl, a->answer);
 }
 
 int client_ask(const struct ctl *ctl, const struct client_request *request,
@@ -339,6 +351,14 @@ void client_print(const struct client_answer *answer)
 {
     output_bytes(answer->text ? answer->text : "", answer->length);
     output_text("\n");
+}
+
+void client_print_json(const json_t *value)
+{
+    char *text = document_dump(value, NULL);
+    output_text(text ? text : "");
+    output_text("\n");
+    free(text);
 }
 
 int client_show(const struct ctl *ctl, const char *path,
