@@ -30,6 +30,8 @@ static const struct ctl_command commands[] = {
     {"snapshot", ctl_snapshot, "list, verify or dump published snapshots"},
     {"top", ctl_top, "how often each flag is evaluated, and what it gives, live"},
     {"readers", ctl_readers, "the processes that map the snapshots, and which ones"},
+    {"flags", ctl_flags, "look at flags, make them, change them"},
+    {"rollout", ctl_rollout, "how many get which variant of a flag"},
     {"kill", ctl_kill, "turn a flag off for everybody, or serve one variant"},
     {"revive", ctl_revive, "end that: the flag is as it is defined"},
     {"overrides", ctl_overrides, "the flags that are killed or pinned, and why"},

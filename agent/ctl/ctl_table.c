@@ -22,9 +22,16 @@ static void widen(size_t widths[TABLE_COLUMNS], size_t column, const char *text)
 }
 
 /* The last column ends its line without white space. */
-static void print_cell(const char *text, size_t wide, bool last)
+static void print_cell(const struct ctl *ctl, const char *text, size_t wide, bool last,
+                       const char *colour)
 {
+    if (colour) {
+        output_colour(ctl, colour);
+    }
     output_plain(text, strlen(text));
+    if (colour) {
+        output_plainly(ctl);
+    }
     if (last) {
         output_text("\n");
         return;
@@ -42,6 +49,12 @@ static void fill(table_row_fn *row, const json_t *item, table_cells cells)
 
 void table_print(const struct ctl *ctl, const char *const *heads, size_t count, const json_t *items,
                  table_row_fn *row)
+{
+    table_print_coloured(ctl, heads, count, items, row, NULL);
+}
+
+void table_print_coloured(const struct ctl *ctl, const char *const *heads, size_t count,
+                          const json_t *items, table_row_fn *row, table_colour_fn *colour)
 {
     table_cells cells;
     size_t widths[TABLE_COLUMNS] = {0};
@@ -62,7 +75,7 @@ void table_print(const struct ctl *ctl, const char *const *heads, size_t count, 
     }
     output_colour(ctl, "1");
     for (size_t i = 0; i + 1 < count; i++) {
-        print_cell(heads[i], widths[i], false);
+        print_cell(ctl, heads[i], widths[i], false, NULL);
     }
     output_text(heads[count - 1]);
     output_plainly(ctl);
@@ -71,7 +84,7 @@ void table_print(const struct ctl *ctl, const char *const *heads, size_t count, 
     {
         fill(row, item, cells);
         for (size_t i = 0; i < count; i++) {
-            print_cell(cells[i], widths[i], i + 1 == count);
+            print_cell(ctl, cells[i], widths[i], i + 1 == count, colour ? colour(item, i) : NULL);
         }
     }
 }
