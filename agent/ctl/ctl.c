@@ -32,6 +32,8 @@ static const struct ctl_command commands[] = {
     {"readers", ctl_readers, "the processes that map the snapshots, and which ones"},
     {"flags", ctl_flags, "look at flags, make them, change them"},
     {"rollout", ctl_rollout, "how many get which variant of a flag"},
+    {"rules", ctl_rules, "who else gets what, by attributes"},
+    {"targets", ctl_targets, "who else gets what, by key"},
     {"kill", ctl_kill, "turn a flag off for everybody, or serve one variant"},
     {"revive", ctl_revive, "end that: the flag is as it is defined"},
     {"overrides", ctl_overrides, "the flags that are killed or pinned, and why"},

@@ -195,19 +195,17 @@ static const char *heir(const struct ctl *ctl, const json_t *definition, const j
 {
     const json_t *variants = json_object_get(definition, "variants");
     const char *preset = json_string_value(json_object_get(definition, "default_variant"));
-    const char *only = NULL;
-    size_t without = 0;
+    const char *other = NULL;
     if (rest == 0 || (preset && !json_object_get(shares, preset))) {
         return "";
     }
     for (size_t i = 0; i < json_array_size(variants); i++) {
         if (!json_object_get(shares, key_at(variants, i))) {
-            only = key_at(variants, i);
-            without++;
+            other = key_at(variants, i);
         }
     }
-    if (without == 1) {
-        return only;
+    if (json_array_size(variants) == 2 && other) {
+        return other;
     }
     char all[LISTED];
     list_variants(variants, all);

@@ -48,8 +48,9 @@ int definition_shares_add(const struct ctl *ctl, struct definition_shares *s, co
 void definition_shares_free(struct definition_shares *s);
 
 /* {variant: percent} of what the shares say, and of what is left over: it goes to the default
-   variant, as far as that has no share, or else to the only variant without one. Those that are in
-   `before` (NULL: nothing) come first, in the order that they have there. NULL: reported. */
+   variant by itself, where that has no share, or else, of two variants, to the other one. Those
+   that are in `before` (NULL: nothing) come first, in the order that they have there. NULL:
+   reported. */
 json_t *definition_divide(const struct ctl *ctl, const json_t *definition,
                           const struct definition_shares *s, const json_t *before);
 

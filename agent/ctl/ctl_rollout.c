@@ -48,7 +48,7 @@ static int help(void)
         "Sets how many get which variant, of those whom no target and no rule takes. Who is\n"
         "among them is a matter of their key and the flag's: the same ones everywhere and\n"
         "always, and whoever has a variant at 10 % has it at 20 %, too. What is left over\n"
-        "goes to the default variant, or to the only other one. PERCENT alone is for boolean\n"
+        "goes to the default variant; of two, to the other one. PERCENT alone is for boolean\n"
         "flags: so many get true.\n"
         "\n"
         "  --rule RULE of those whom this rule takes (its name, or its place, from 0). PERCENT\n"

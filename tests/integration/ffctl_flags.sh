@@ -235,7 +235,9 @@ ctl 0 flags get three --yaml
 says '{key: a, value: a}' '{key: b, value: b, percentage: 20}' 'bucket_by: team' 'kind: org'
 ctl 1 rollout three a=20
 complains '80 % are left over: which variant gets them? There are a, b, c'
-ctl 0 rollout three a=20 b=30
+ctl 1 rollout three a=20 b=30
+complains '50 % are left over'
+ctl 0 rollout three a=20 b=30 c=50
 says '"path":"/variants/2/percentage","before":30,"after":50'
 ctl 2 rollout three 10
 complains 'which variant is meant?'
@@ -244,11 +246,11 @@ complains 'more than three decimals' '(422'
 
 step "somebody else is faster: nothing is lost"
 for ((i = 0; i < 10; i++)); do
-    "$bin/ffctl" rollout three a=$((i * 2)) b=30 >/dev/null 2>"$work/race" || touch "$work/lost"
+    "$bin/ffctl" rollout three c=$((i * 2)) b=30 >/dev/null 2>"$work/race" || touch "$work/lost"
 done &
 racer=$!
 for ((i = 0; i < 10; i++)); do
-    "$bin/ffctl" rollout three a=$((i * 2)) b=40 >/dev/null
+    "$bin/ffctl" rollout three c=$((i * 2)) b=40 >/dev/null
 done
 wait $racer
 [ ! -e "$work/lost" ] || fail "a change was lost: $(cat "$work/race")"
