@@ -34,6 +34,7 @@ static const struct ctl_command commands[] = {
     {"rollout", ctl_rollout, "how many get which variant of a flag"},
     {"rules", ctl_rules, "who else gets what, by attributes"},
     {"targets", ctl_targets, "who else gets what, by key"},
+    {"segments", ctl_segments, "sets of contexts that rules can name"},
     {"kill", ctl_kill, "turn a flag off for everybody, or serve one variant"},
     {"revive", ctl_revive, "end that: the flag is as it is defined"},
     {"overrides", ctl_overrides, "the flags that are killed or pinned, and why"},

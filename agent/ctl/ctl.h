@@ -42,6 +42,7 @@ ctl_run_fn ctl_readers;
 ctl_run_fn ctl_revive;
 ctl_run_fn ctl_rollout;
 ctl_run_fn ctl_rules;
+ctl_run_fn ctl_segments;
 ctl_run_fn ctl_snapshot;
 ctl_run_fn ctl_status;
 ctl_run_fn ctl_targets;

@@ -11,12 +11,13 @@ ctl_run_fn flags_list;
 ctl_run_fn flags_get;
 ctl_run_fn flags_create;
 ctl_run_fn flags_copy;
+ctl_run_fn flags_edit;
 ctl_run_fn flags_life; /* enable, disable, archive, restore, delete: argv[0] says which */
 
 ctl_run_fn segments_list;
 ctl_run_fn segments_get;
 ctl_run_fn segments_create;
-ctl_run_fn segments_delete;
+ctl_run_fn segments_edit;
 
 /* Ends the help text of each. */
 #define FLAGS_HELP_END                                                                             \

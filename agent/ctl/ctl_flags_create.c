@@ -7,10 +7,11 @@
 #include <string.h>
 
 #include "catalog/value_text.h"
+#include "ctl_create.h"
+#include "ctl_definition.h"
 #include "ctl_flags.h"
 #include "ctl_options.h"
 #include "ctl_output.h"
-#include "ctl_text.h"
 
 enum {
     OPTION_FILE = OPTIONS_OWN,
@@ -49,11 +50,8 @@ static const struct ctl_option options[] = {
 
 /* What is asked for; strings are borrowed from the command line. */
 struct wish {
-    struct change change;
-    const char *key;
-    const char *file; /* NULL: made of options */
+    struct creation creation;
     bool boolean;
-    bool take_over;
     json_t *texts;    /* name, description, tags...; owned, as what follows */
     json_t *variants; /* a list, empty where none were given */
     json_t *served;   /* default_variant, fallback_variant */
@@ -122,30 +120,11 @@ static int add_variants(const struct ctl *ctl, struct wish *w, const char *list)
     return code;
 }
 
-static int put(const struct ctl *ctl, json_t *object, const char *member, json_t *value)
-{
-    return json_object_set_new(object, member, value) == 0
-               ? CTL_OK
-               : ctl_fail(ctl, "out of memory, or an option is not UTF-8");
-}
-
-static int add_tag(const struct ctl *ctl, struct wish *w)
-{
-    json_t *tags = json_object_get(w->texts, "tags");
-    if (!tags) {
-        tags = json_array();
-        json_object_set_new(w->texts, "tags", tags);
-    }
-    return json_array_append_new(tags, json_string(optarg)) == 0
-               ? CTL_OK
-               : ctl_fail(ctl, "out of memory, or --tag is not UTF-8");
-}
-
 static int take(const struct ctl *ctl, struct wish *w, int option)
 {
     switch (option) {
     case OPTION_FILE:
-        w->file = optarg;
+        w->creation.file = optarg;
         return CTL_OK;
     case OPTION_BOOLEAN:
         w->boolean = true;
@@ -155,26 +134,26 @@ static int take(const struct ctl *ctl, struct wish *w, int option)
     case OPTION_VARIANT:
         return add_variant(ctl, w, optarg, strlen(optarg));
     case OPTION_DEFAULT:
-        return put(ctl, w->served, "default_variant", json_string(optarg));
+        return create_put_text(ctl, w->served, "default_variant");
     case OPTION_FALLBACK:
-        return put(ctl, w->served, "fallback_variant", json_string(optarg));
+        return create_put_text(ctl, w->served, "fallback_variant");
     case OPTION_NAME:
-        return put(ctl, w->texts, "name", json_string(optarg));
+        return create_put_text(ctl, w->texts, "name");
     case OPTION_DESCRIPTION:
-        return put(ctl, w->texts, "description", json_string(optarg));
+        return create_put_text(ctl, w->texts, "description");
     case OPTION_OWNER:
-        return put(ctl, w->texts, "owner", json_string(optarg));
+        return create_put_text(ctl, w->texts, "owner");
     case OPTION_TAG:
-        return add_tag(ctl, w);
+        return create_add_text(ctl, w->texts, "tags");
     case OPTION_DISABLED:
-        return put(ctl, w->texts, "enabled", json_false());
+        return definition_put(ctl, w->texts, "enabled", json_false());
     case OPTION_PERMANENT:
-        return put(ctl, w->texts, "temporary", json_false());
+        return definition_put(ctl, w->texts, "temporary", json_false());
     case OPTION_TAKE_OVER:
-        w->take_over = true;
+        w->creation.take_over = true;
         return CTL_OK;
     case OPTIONS_WORD:
-        return flags_take_key(ctl, &w->key);
+        return flags_take_key(ctl, &w->creation.key);
     default:
         return CTL_USAGE;
     }
@@ -186,7 +165,7 @@ static int check(const struct ctl *ctl, const struct wish *w)
 {
     const bool variants = json_array_size(w->variants) > 0;
     const bool served = json_object_size(w->served) > 0;
-    if (w->file && (w->boolean || variants || served || json_object_size(w->texts) > 0)) {
+    if (w->creation.file && (w->boolean || variants || served || json_object_size(w->texts) > 0)) {
         return ctl_usage(ctl, "--file has the whole definition: nothing else goes with it");
     }
     if (w->boolean && variants) {
@@ -222,67 +201,12 @@ static json_t *made_of_options(const struct wish *w)
     return definition;
 }
 
-/* ---- asking --------------------------------------------------------------------------------- */
-
-/* Nobody shall change what a file or LaunchDarkly serves by mistake: is the key in use there? */
-static int check_elsewhere(const struct ctl *ctl, const struct wish *w)
-{
-    char *path = kept_path(ctl, KEPT_FLAG, w->key, "");
-    const struct client_request request = {.path = path, .quiet = true};
-    struct client_answer answer = {0};
-    int code = path ? client_ask(ctl, &request, &answer) : CTL_NEGATIVE;
-    const char *source = json_string_value(json_object_get(answer.json, "source"));
-    if (answer.status == 404) {
-        code = CTL_OK;
-    } else if (code != CTL_OK && answer.status != 0) {
-        client_refused(ctl, &answer);
-    } else if (code == CTL_OK && source && strcmp(source, "admin") != 0) {
-        code =
-            ctl_fail(ctl, "there is a flag '%s' from %s: with --take-over this one takes its place",
-                     w->key, source);
-    }
-    client_free(&answer);
-    free(path);
-    return code;
-}
-
-static int create(const struct ctl *ctl, const struct wish *w, json_t *definition,
-                  const struct text *text, const char *prefix)
-{
-    const struct kept_edit edit = {.kind = KEPT_FLAG, .key = w->key, .words = {.done = "created"}};
-    struct client_answer answer = {0};
-    int code = w->take_over ? CTL_OK : check_elsewhere(ctl, w);
-    if (code == CTL_OK) {
-        code = kept_put(ctl, &w->change, &edit, definition, NULL, &answer);
-        if (code == CTL_OK) {
-            kept_tell(ctl, &w->change, &edit, &answer, false);
-        } else if (answer.status != 0 && text) {
-            text_refused(ctl, text, prefix, &answer);
-        } else if (answer.status != 0) {
-            client_refused(ctl, &answer);
-        }
-    }
-    client_free(&answer);
-    return code;
-}
-
-static int create_of_file(const struct ctl *ctl, const struct wish *w)
-{
-    struct text text;
-    char prefix[TEXT_PREFIX];
-    int code = text_load(ctl, w->file, &text);
-    json_t *definition =
-        code == CTL_OK ? text_definition(ctl, &text, KEPT_FLAG, w->key, prefix) : NULL;
-    code = definition ? create(ctl, w, definition, &text, prefix) : CTL_NEGATIVE;
-    text_free(&text);
-    return code;
-}
+/* ---- the whole ------------------------------------------------------------------------------ */
 
 static int create_of_options(const struct ctl *ctl, const struct wish *w)
 {
     json_t *definition = made_of_options(w);
-    const int code =
-        definition ? create(ctl, w, definition, NULL, "") : ctl_fail(ctl, "out of memory");
+    const int code = create_definition(ctl, &w->creation, definition);
     json_decref(definition);
     return code;
 }
@@ -290,7 +214,7 @@ static int create_of_options(const struct ctl *ctl, const struct wish *w)
 static int run(struct ctl *ctl, int argc, char **argv, struct wish *w)
 {
     int option;
-    while ((option = change_next(ctl, &w->change, argc, argv, options)) != OPTIONS_END) {
+    while ((option = change_next(ctl, &w->creation.change, argc, argv, options)) != OPTIONS_END) {
         if (option == OPTIONS_HELP) {
             return help();
         }
@@ -299,17 +223,20 @@ static int run(struct ctl *ctl, int argc, char **argv, struct wish *w)
             return code;
         }
     }
-    int code = flags_need_key(ctl, KEPT_FLAG, w->key);
+    int code = flags_need_key(ctl, KEPT_FLAG, w->creation.key);
     code = code == CTL_OK ? check(ctl, w) : code;
     if (code != CTL_OK) {
         return code;
     }
-    return w->file ? create_of_file(ctl, w) : create_of_options(ctl, w);
+    return w->creation.file ? create_of_file(ctl, &w->creation) : create_of_options(ctl, w);
 }
 
 int flags_create(struct ctl *ctl, int argc, char **argv)
 {
-    struct wish w = {.texts = json_object(), .variants = json_array(), .served = json_object()};
+    struct wish w = {.creation = {.kind = KEPT_FLAG},
+                     .texts = json_object(),
+                     .variants = json_array(),
+                     .served = json_object()};
     const int code = w.texts && w.variants && w.served ? run(ctl, argc, argv, &w)
                                                        : ctl_fail(ctl, "out of memory");
     json_decref(w.texts);

@@ -129,12 +129,9 @@ void kept_tell(const struct ctl *ctl, const struct change *change, const struct 
         client_print(answer);
         return;
     }
-    json_t *body = json_copy(answer->json);
-    if (!differences) {
-        json_object_del(body, "diff");
-    }
-    change_tell(ctl, change, body, &edit->words);
-    json_decref(body);
+    struct change_words words = edit->words;
+    words.brief = !differences;
+    change_tell(ctl, change, answer->json, &words);
 }
 
 /* ---- the way there and back ----------------------------------------------------------------- */

@@ -21,7 +21,7 @@ static void widen(size_t widths[TABLE_COLUMNS], size_t column, const char *text)
     widths[column] = wanted > widths[column] ? wanted : widths[column];
 }
 
-/* The last column ends its line without white space. */
+/* The last cell ends its line without white space. */
 static void print_cell(const struct ctl *ctl, const char *text, size_t wide, bool last,
                        const char *colour)
 {
@@ -45,6 +45,15 @@ static void fill(table_row_fn *row, const json_t *item, table_cells cells)
         cells[i][0] = '\0';
     }
     row(item, cells);
+}
+
+/* That has something in it. */
+static size_t last_cell(table_cells cells, size_t count)
+{
+    while (count > 1 && cells[count - 1][0] == '\0') {
+        count--;
+    }
+    return count - 1;
 }
 
 void table_print(const struct ctl *ctl, const char *const *heads, size_t count, const json_t *items,
@@ -83,8 +92,9 @@ void table_print_coloured(const struct ctl *ctl, const char *const *heads, size_
     json_array_foreach((json_t *)items, at, item)
     {
         fill(row, item, cells);
-        for (size_t i = 0; i < count; i++) {
-            print_cell(ctl, cells[i], widths[i], i + 1 == count, colour ? colour(item, i) : NULL);
+        const size_t last = last_cell(cells, count);
+        for (size_t i = 0; i <= last; i++) {
+            print_cell(ctl, cells[i], widths[i], i == last, colour ? colour(item, i) : NULL);
         }
     }
 }
