@@ -176,9 +176,12 @@ static void tell_affected(const json_t *affected, const char *key)
 void change_tell(const struct ctl *ctl, const struct change *change, const json_t *body,
                  const void *arg)
 {
+    const struct change_words *words = arg;
     const char *key = key_of(body);
-    tell_done(ctl, change, key, arg);
+    tell_done(ctl, change, key, words);
     tell_outcome(change, body);
     tell_affected(json_object_get(body, "affected"), key);
-    differences_print(ctl, json_object_get(body, "diff"));
+    if (!words->brief) {
+        differences_print(ctl, json_object_get(body, "diff"));
+    }
 }

@@ -91,6 +91,7 @@ int change_perform(const struct ctl *ctl, const struct change *change,
 struct change_words {
     const char *done;   /* "deleted", "killed until 2026-03-01T09:30:00Z" */
     const char *colour; /* as for output_colour; NULL: green */
+    bool brief;         /* without the differences, which were told before */
 };
 
 /* A change_print_fn for what the API answers to every change, with a struct change_words:

@@ -21,6 +21,7 @@
 #define CONNECT_S 5L
 #define TOTAL_S 60L
 #define LARGEST (64u << 20) /* bytes of an answer */
+#define PAGE 1000           /* items of a list that are asked for at once */
 
 static const char *variable(const char *name)
 {
@@ -345,6 +346,55 @@ void client_free(struct client_answer *answer)
     json_decref(answer->json);
     free(answer->text);
     *answer = (struct client_answer){0};
+}
+
+/* The path of the page behind `after` (NULL: the first); malloc'ed, NULL: no memory. */
+static char *page_path(const char *path, const char *after)
+{
+    char *whole = NULL;
+    char *segment = client_segment(after ? after : "");
+    if (segment && asprintf(&whole, "%s%climit=%d%s%s", path, strchr(path, '?') ? '&' : '?', PAGE,
+                            after ? "&after=" : "", segment) < 0) {
+        whole = NULL;
+    }
+    free(segment);
+    return whole;
+}
+
+/* Puts a page's items into all. *after: where the next one begins, owned; NULL: it was the last. */
+static int ask_page(const struct ctl *ctl, const char *path, json_t **after, json_t *all)
+{
+    struct client_answer page;
+    char *whole = page_path(path, json_string_value(*after));
+    json_decref(*after);
+    *after = NULL;
+    if (!whole) {
+        return ctl_fail(ctl, "out of memory");
+    }
+    const struct client_request request = {.path = whole};
+    int code = client_ask(ctl, &request, &page);
+    free(whole);
+    if (code == CTL_OK && json_array_extend(all, json_object_get(page.json, "items")) != 0) {
+        code = ctl_fail(ctl, "the agent's answer is no list");
+    } else if (code == CTL_OK && json_is_string(json_object_get(page.json, "next"))) {
+        *after = json_incref(json_object_get(page.json, "next"));
+    }
+    client_free(&page);
+    return code;
+}
+
+int client_list(const struct ctl *ctl, const char *path, json_t **list)
+{
+    json_t *all = json_array();
+    json_t *after = NULL;
+    int code;
+    do {
+        code = ask_page(ctl, path, &after, all);
+    } while (code == CTL_OK && after);
+    *list = code == CTL_OK ? json_pack("{s:O, s:n}", "items", all, "next") : NULL;
+    json_decref(after);
+    json_decref(all);
+    return code;
 }
 
 void client_print(const struct client_answer *answer)

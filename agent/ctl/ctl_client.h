@@ -57,6 +57,10 @@ const char *client_code(const struct client_answer *answer);
 /* Reports it. Returns CTL_NEGATIVE. */
 int client_refused(const struct ctl *ctl, const struct client_answer *answer);
 
+/* Asks for a list, page by page: *list is {"items", "next": null} with all items, owned; NULL where
+   that failed. path may have a query. Returns as client_ask. */
+int client_list(const struct ctl *ctl, const char *path, json_t **list);
+
 /* The answer's body as it came, and a newline. */
 void client_print(const struct client_answer *answer);
 /* The same of JSON that was not sent so. */

@@ -25,7 +25,7 @@ of_kind words
 offers e
 prints $'eval\nexplain'
 offers --json --dir /nowhere f
-prints flags-state
+prints $'flags-state\nflags'
 offers -- st
 prints status
 offers -V st
