@@ -15,6 +15,7 @@
 #include "routes/routes_definitions.h"
 #include "routes/routes_evaluate.h"
 #include "routes/routes_history.h"
+#include "routes/routes_import.h"
 #include "routes/routes_overrides.h"
 #include "routes/routes_rates.h"
 #include "routes/routes_schedules.h"
@@ -197,6 +198,8 @@ static int add_routes(struct admin_api *api)
                        routes_definitions_add(&api->definitions, server) == 0 &&
                        routes_schedules_add(&api->schedules, server) == 0 &&
                        routes_history_add(&api->definitions, server) == 0 &&
+                       routes_import_add(&api->definitions, server) == 0 &&
+                       routes_export_add(&api->definitions, server) == 0 &&
                        routes_snapshots_add(&api->snapshots, server) == 0 &&
                        routes_changes_add(api->changes, server) == 0 &&
                        routes_evaluate_add(&api->store, server) == 0 &&

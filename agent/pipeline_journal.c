@@ -155,6 +155,11 @@ static struct journal *journal_of(struct pipeline *p)
     return p->journal;
 }
 
+static json_t *tags_of(const struct model_item *item)
+{
+    return json_object_get(json_object_get(item ? item->json : NULL, "ffshm"), "tags");
+}
+
 /* The provenance of an overridden item tells of the override. */
 static const char *source_now(const struct pipeline *p, const struct model_item *item)
 {
@@ -178,7 +183,7 @@ bool pipeline_journal_put(struct pipeline *p, const struct model_item *item, str
         journal_note(j, &(struct journal_item){
                             .key = key,
                             .source = source_now(p, item),
-                            .tags = item->kind == IMAGE_FLAG ? item->as.flag.tags : NULL,
+                            .tags = tags_of(item),
                             .before = was.version,
                             .after = publisher_version(p->publisher, item->kind, key, length),
                             .kind = item->kind,
@@ -210,11 +215,10 @@ bool pipeline_journal_remove(struct pipeline *p, enum image_blob_kind kind, cons
     struct publisher_item was;
     if (j && publisher_item(p->publisher, kind, key, length, &was)) {
         const struct model_item *const definition = catalog_was(p->catalog, kind, key, length);
-        const bool is_flag = definition && kind == IMAGE_FLAG && !definition->deleted;
         journal_note(j, &(struct journal_item){
                             .key = key,
                             .source = source_before(definition, &was),
-                            .tags = is_flag ? definition->as.flag.tags : NULL,
+                            .tags = tags_of(definition),
                             .before = was.version,
                             .kind = kind,
                             .change = JOURNAL_REMOVED,

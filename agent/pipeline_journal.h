@@ -25,7 +25,7 @@ struct journal_item {
     const char *key;
     const char *source; /* the definition's provenance; of a removed item what it was; "": not
                            known */
-    json_t *tags;       /* of a flag, likewise; NULL: none, or not known */
+    json_t *tags;       /* likewise; NULL: none, or not known */
     int64_t before;     /* versions; 0 where it was not there, or is not there any more */
     int64_t after;
     enum image_blob_kind kind;

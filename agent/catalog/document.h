@@ -34,4 +34,8 @@ const char *document_type_name(const json_t *value);
    NULL: no memory. */
 char *document_dump(const json_t *value, size_t *length);
 
+/* An object as YAML for people, members in their order; document_parse reads it back equal. What
+   cannot be written so is written as JSON, which is YAML, too. As document_dump. */
+char *document_dump_yaml(const json_t *value, size_t *length);
+
 #endif

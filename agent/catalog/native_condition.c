@@ -3,60 +3,50 @@
 #include <string.h>
 
 #include "native_lowering.h"
+#include "native_operator.h"
 #include "semver.h"
 #include "timestamp.h"
 
-enum operand {
-    OPERAND_SCALAR,
-    OPERAND_SCALARS,
-    OPERAND_TEXTS, /* one, or a list of which one must hold */
-    OPERAND_NUMBER,
-    OPERAND_INSTANT,
-    OPERAND_VERSION,
-    OPERAND_NONE,
-    OPERAND_SEGMENTS
+const struct native_operator native_operators[] = {
+    {"equals", "in", false, NATIVE_SCALAR},
+    {"not_equals", "in", true, NATIVE_SCALAR},
+    {"in", "in", false, NATIVE_SCALARS},
+    {"not_in", "in", true, NATIVE_SCALARS},
+    {"contains", "contains", false, NATIVE_TEXTS},
+    {"not_contains", "contains", true, NATIVE_TEXTS},
+    {"starts_with", "startsWith", false, NATIVE_TEXTS},
+    {"not_starts_with", "startsWith", true, NATIVE_TEXTS},
+    {"ends_with", "endsWith", false, NATIVE_TEXTS},
+    {"not_ends_with", "endsWith", true, NATIVE_TEXTS},
+    {"matches", "matches", false, NATIVE_PATTERNS},
+    {"not_matches", "matches", true, NATIVE_PATTERNS},
+    {"greater_than", "greaterThan", false, NATIVE_NUMBER},
+    {"greater_than_or_equal", "greaterThanOrEqual", false, NATIVE_NUMBER},
+    {"less_than", "lessThan", false, NATIVE_NUMBER},
+    {"less_than_or_equal", "lessThanOrEqual", false, NATIVE_NUMBER},
+    {"before", "before", false, NATIVE_INSTANT},
+    {"after", "after", false, NATIVE_INSTANT},
+    {"semver_equal", "semVerEqual", false, NATIVE_VERSION},
+    {"semver_greater_than", "semVerGreaterThan", false, NATIVE_VERSION},
+    {"semver_less_than", "semVerLessThan", false, NATIVE_VERSION},
+    {"exists", "exists", false, NATIVE_NONE},
+    {"not_exists", "exists", true, NATIVE_NONE},
+    {"in_segment", "segmentMatch", false, NATIVE_SEGMENTS},
+    {"not_in_segment", "segmentMatch", true, NATIVE_SEGMENTS},
+    {NULL, NULL, false, NATIVE_NONE},
 };
 
-struct operator_row {
-    const char *op;
-    bool negate;
-    enum operand operand;
-};
+const struct native_operator *native_operator_of(const char *name)
+{
+    const struct native_operator *o = native_operators;
+    while (o->name != NULL && strcmp(o->name, name) != 0) {
+        o++;
+    }
+    return o->name != NULL ? o : NULL;
+}
 
-#define OPERATORS(X)                                                                               \
-    X("equals", "in", false, OPERAND_SCALAR)                                                       \
-    X("not_equals", "in", true, OPERAND_SCALAR)                                                    \
-    X("in", "in", false, OPERAND_SCALARS)                                                          \
-    X("not_in", "in", true, OPERAND_SCALARS)                                                       \
-    X("contains", "contains", false, OPERAND_TEXTS)                                                \
-    X("not_contains", "contains", true, OPERAND_TEXTS)                                             \
-    X("starts_with", "startsWith", false, OPERAND_TEXTS)                                           \
-    X("not_starts_with", "startsWith", true, OPERAND_TEXTS)                                        \
-    X("ends_with", "endsWith", false, OPERAND_TEXTS)                                               \
-    X("not_ends_with", "endsWith", true, OPERAND_TEXTS)                                            \
-    X("matches", "matches", false, OPERAND_TEXTS)                                                  \
-    X("not_matches", "matches", true, OPERAND_TEXTS)                                               \
-    X("greater_than", "greaterThan", false, OPERAND_NUMBER)                                        \
-    X("greater_than_or_equal", "greaterThanOrEqual", false, OPERAND_NUMBER)                        \
-    X("less_than", "lessThan", false, OPERAND_NUMBER)                                              \
-    X("less_than_or_equal", "lessThanOrEqual", false, OPERAND_NUMBER)                              \
-    X("before", "before", false, OPERAND_INSTANT)                                                  \
-    X("after", "after", false, OPERAND_INSTANT)                                                    \
-    X("semver_equal", "semVerEqual", false, OPERAND_VERSION)                                       \
-    X("semver_greater_than", "semVerGreaterThan", false, OPERAND_VERSION)                          \
-    X("semver_less_than", "semVerLessThan", false, OPERAND_VERSION)                                \
-    X("exists", "exists", false, OPERAND_NONE)                                                     \
-    X("not_exists", "exists", true, OPERAND_NONE)                                                  \
-    X("in_segment", "segmentMatch", false, OPERAND_SEGMENTS)                                       \
-    X("not_in_segment", "segmentMatch", true, OPERAND_SEGMENTS)
-
-#define NAME(name, op, negate, operand) name,
-#define ROW(name, op, negate, operand) {op, negate, operand},
-static const char *const operator_names[] = {OPERATORS(NAME) NULL};
-static const struct operator_row operator_rows[] = {OPERATORS(ROW)};
-
-static const struct operator_row *find_operator(struct native *n, const struct member *where,
-                                                const json_t *condition)
+static const struct native_operator *find_operator(struct native *n, const struct member *where,
+                                                   const json_t *condition)
 {
     const struct member at = {where, "operator", 0};
     const json_t *name = native_text(n, where, condition, "operator");
@@ -65,13 +55,16 @@ static const struct operator_row *find_operator(struct native *n, const struct m
         return NULL;
     }
     const char *text = json_string_value(name);
-    for (size_t i = 0; operator_names[i] != NULL; i++) {
-        if (strcmp(operator_names[i], text) == 0) {
-            return &operator_rows[i];
-        }
+    const char *names[sizeof native_operators / sizeof *native_operators];
+    const struct native_operator *known = native_operator_of(text);
+    if (known != NULL) {
+        return known;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        names[i] = native_operators[i].name;
     }
     char hint[96] = "docs/definitions.md lists them";
-    const char *nearest = native_nearest(text, operator_names);
+    const char *nearest = native_nearest(text, names);
     if (nearest != NULL) {
         (void)snprintf(hint, sizeof hint, "did you mean %s?", nearest);
     }
@@ -173,11 +166,11 @@ static json_t *read_one_or_list(struct native *n, const struct member *at, json_
 }
 
 static json_t *read_operand(struct native *n, const struct member *where, const json_t *condition,
-                            enum operand operand)
+                            enum native_operand operand)
 {
     const struct member at = {where, "value", 0};
     json_t *value = native_member(condition, "value");
-    if (operand == OPERAND_NONE) {
+    if (operand == NATIVE_NONE) {
         if (value != NULL) {
             (void)native_fault(n, &at, "remove it", "exists and not_exists take no value");
             return NULL;
@@ -189,17 +182,18 @@ static json_t *read_operand(struct native *n, const struct member *where, const 
         return NULL;
     }
     switch (operand) {
-    case OPERAND_SCALAR:
+    case NATIVE_SCALAR:
         return read_scalar(n, &at, value);
-    case OPERAND_SCALARS:
+    case NATIVE_SCALARS:
         return read_scalars(n, &at, value);
-    case OPERAND_TEXTS:
+    case NATIVE_TEXTS:
+    case NATIVE_PATTERNS:
         return read_one_or_list(n, &at, value, check_text);
-    case OPERAND_NUMBER:
+    case NATIVE_NUMBER:
         return check_one(n, &at, value, check_number);
-    case OPERAND_INSTANT:
+    case NATIVE_INSTANT:
         return check_one(n, &at, value, check_instant);
-    case OPERAND_VERSION:
+    case NATIVE_VERSION:
         return check_one(n, &at, value, check_version);
     default:
         return read_one_or_list(n, &at, value, native_is_name);
@@ -254,7 +248,7 @@ static json_t *lower_condition(struct native *n, const struct member *where,
     if (!native_object(n, where, condition, members)) {
         return NULL;
     }
-    const struct operator_row *row = find_operator(n, where, condition);
+    const struct native_operator *row = find_operator(n, where, condition);
     json_t *values = row == NULL ? NULL : read_operand(n, where, condition, row->operand);
     json_t *clause = json_object();
     if (values == NULL || clause == NULL) {
@@ -262,7 +256,7 @@ static json_t *lower_condition(struct native *n, const struct member *where,
         json_decref(values);
         return clause;
     }
-    if (row->operand == OPERAND_SEGMENTS) {
+    if (row->operand == NATIVE_SEGMENTS) {
         segments_only(n, where, condition);
         if (segment != NULL) {
             refer_segments(n, where, segment, values);

@@ -142,23 +142,89 @@ static const char *member(const json_t *item, const char *name)
     return text ? text : "";
 }
 
-/* Of the agent, where it answers and this user may know. */
-static void tokens(struct ctl *ctl)
+/* Of the agent, where it answers and this user may know. Returns how many items there were. */
+static size_t each_item(struct ctl *ctl, const char *path,
+                        void (*offer)(struct completion *c, const json_t *item))
 {
-    const struct client_request request = {.path = "/tokens", .timeout_s = PATIENCE_S};
+    const struct client_request request = {.path = path, .timeout_s = PATIENCE_S, .quiet = true};
     struct client_answer answer;
-    if (client_ask(ctl, &request, &answer) == CTL_OK) {
-        size_t i;
-        const json_t *item;
-        json_array_foreach(json_object_get(answer.json, "items"), i, item)
-        {
-            char about[LONGEST];
-            snprintf(about, sizeof about, "%s, %s, %s", member(item, "name"), member(item, "role"),
-                     member(item, "state"));
-            complete_offer(ctl->completing, member(item, "id"), about);
+    size_t count = 0;
+    if (path && client_ask(ctl, &request, &answer) == CTL_OK) {
+        const json_t *items = json_object_get(answer.json, "items");
+        for (; count < json_array_size(items); count++) {
+            offer(ctl->completing, json_array_get(items, count));
         }
     }
-    client_free(&answer);
+    if (path) {
+        client_free(&answer);
+    }
+    return count;
+}
+
+static void offer_token(struct completion *c, const json_t *item)
+{
+    char about[LONGEST];
+    snprintf(about, sizeof about, "%s, %s, %s", member(item, "name"), member(item, "role"),
+             member(item, "state"));
+    complete_offer(c, member(item, "id"), about);
+}
+
+static void tokens(struct ctl *ctl)
+{
+    each_item(ctl, "/tokens", offer_token);
+}
+
+static void offer_number(struct completion *c, const json_t *number, const char *about)
+{
+    char text[OUTPUT_SHORT];
+    snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, json_integer_value(number));
+    complete_offer(c, text, about);
+}
+
+static void offer_scheduled(struct completion *c, const json_t *item)
+{
+    char *set = json_dumps(json_object_get(item, "set"), JSON_COMPACT);
+    char about[LONGEST];
+    if (strcmp(member(item, "state"), "pending") == 0) {
+        snprintf(about, sizeof about, "%s, %s", member(item, "at"), set ? set : "");
+        offer_number(c, json_object_get(item, "number"), about);
+    }
+    free(set);
+}
+
+static void offer_version(struct completion *c, const json_t *item)
+{
+    char when[WHEN_TEXT];
+    char about[LONGEST];
+    snprintf(about, sizeof about, "%s, %s%s%s",
+             when_text(json_integer_value(json_object_get(item, "changedMs")), when),
+             member(item, "changedBy"), *member(item, "reason") ? ": " : "",
+             member(item, "reason"));
+    offer_number(c, json_object_get(item, "version"), about);
+}
+
+/* before, the command's first word, after. As each_item. */
+static size_t each_of_key(struct ctl *ctl, const char *before, const char *after,
+                          void (*offer)(struct completion *c, const json_t *item))
+{
+    const struct completion *c = ctl->completing;
+    char *path = c->word_count > 0 ? client_path(before, c->words[0], after) : NULL;
+    const size_t count = each_item(ctl, path, offer);
+    free(path);
+    return count;
+}
+
+static void scheduled(struct ctl *ctl)
+{
+    each_of_key(ctl, "/flags/", "/schedule?limit=1000", offer_scheduled);
+}
+
+/* Of the flag, or of the segment where no flag of this key is kept. */
+static void versions(struct ctl *ctl)
+{
+    if (each_of_key(ctl, "/flags/", "/history", offer_version) == 0) {
+        each_of_key(ctl, "/segments/", "/history", offer_version);
+    }
 }
 
 static void names_of_files(struct ctl *ctl)
@@ -181,6 +247,8 @@ void candidates_offer(struct ctl *ctl, const char *kind)
         {"SEGMENT", segments},
         {"VARIANT", variants},
         {"GENERATION", generations},
+        {"VERSION", versions},
+        {"SCHEDULED", scheduled},
         {"TOKEN", tokens},
         {"FILE", names_of_files},
         {"DIR", names_of_directories},

@@ -1,6 +1,6 @@
 /*
  * ctl_candidates.h - what there is on this host to choose from: keys of flags and segments,
- * variants, generations, files, tokens.
+ * variants, generations, versions, dated changes, files, tokens.
  */
 #ifndef FFSHM_CTL_CANDIDATES_H
 #define FFSHM_CTL_CANDIDATES_H

@@ -58,12 +58,17 @@ int change_need_reason(const struct ctl *ctl, const struct change *change)
                            "--reason TEXT is needed: it is recorded, and told to whoever asks");
 }
 
+bool change_asks(const struct change *change)
+{
+    return !change->yes && !change->dry_run && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+}
+
 int change_confirm(const struct ctl *ctl, const struct change *change, const char *question, ...)
 {
     char text[QUESTION];
     char answer[16] = "";
     va_list arguments;
-    if (change->yes || change->dry_run || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
+    if (!change_asks(change)) {
         return CTL_OK;
     }
     va_start(arguments, question);
@@ -129,7 +134,10 @@ static void tell_outcome(const struct change *change, const json_t *body)
     const json_t *version = json_object_get(body, "version");
     const json_t *generation = json_object_get(body, "generation");
     char text[OUTPUT_SHORT];
-    if (json_is_false(json_object_get(body, "changed"))) {
+    if (json_is_false(json_object_get(body, "changed")) &&
+        json_array_size(json_object_get(body, "diff")) > 0) {
+        output_text("; nothing changes for programs");
+    } else if (json_is_false(json_object_get(body, "changed"))) {
         output_text(change->dry_run ? "; no change: it is so already"
                                     : "; no change: it was so already");
     }
@@ -168,9 +176,12 @@ static void tell_affected(const json_t *affected, const char *key)
 void change_tell(const struct ctl *ctl, const struct change *change, const json_t *body,
                  const void *arg)
 {
+    const struct change_words *words = arg;
     const char *key = key_of(body);
-    tell_done(ctl, change, key, arg);
+    tell_done(ctl, change, key, words);
     tell_outcome(change, body);
     tell_affected(json_object_get(body, "affected"), key);
-    differences_print(ctl, json_object_get(body, "diff"));
+    if (!words->brief) {
+        differences_print(ctl, json_object_get(body, "diff"));
+    }
 }

@@ -70,6 +70,9 @@ int change_next(struct ctl *ctl, struct change *change, int argc, char **argv,
 /* CTL_OK: there is a reason. Else reported, CTL_USAGE. */
 int change_need_reason(const struct ctl *ctl, const struct change *change);
 
+/* Whether change_confirm would ask. */
+bool change_asks(const struct change *change);
+
 /* Who sits at a terminal (stdin and stdout) is asked "QUESTION [y/N] ", unless --yes or --dry-run;
    a script has made up its mind. CTL_OK: go on. Else reported, CTL_NEGATIVE. */
 int change_confirm(const struct ctl *ctl, const struct change *change, const char *question, ...)
@@ -88,6 +91,7 @@ int change_perform(const struct ctl *ctl, const struct change *change,
 struct change_words {
     const char *done;   /* "deleted", "killed until 2026-03-01T09:30:00Z" */
     const char *colour; /* as for output_colour; NULL: green */
+    bool brief;         /* without the differences, which were told before */
 };
 
 /* A change_print_fn for what the API answers to every change, with a struct change_words:

@@ -21,6 +21,7 @@
 #define CONNECT_S 5L
 #define TOTAL_S 60L
 #define LARGEST (64u << 20) /* bytes of an answer */
+#define PAGE 1000           /* items of a list that are asked for at once */
 
 static const char *variable(const char *name)
 {
@@ -65,6 +66,9 @@ static int add_headers(struct asking *a)
     if (code == CTL_OK && r->if_match) {
         snprintf(text, sizeof text, strcmp(r->if_match, "*") == 0 ? "%s" : "\"%s\"", r->if_match);
         code = add_header(a, "If-Match", text);
+    }
+    if (code == CTL_OK && r->must_be_new) {
+        code = add_header(a, "If-None-Match", "*");
     }
     if (code == CTL_OK && r->reason) {
         code = add_header(a, "X-Reason", r->reason);
@@ -272,20 +276,26 @@ int client_no_answer(const struct asking *a, CURLcode code)
 }
 
 /* What the agent says is text of others: nothing in it is to command the terminal. */
-static int refused(const struct asking *a)
+int client_refused(const struct ctl *ctl, const struct client_answer *answer)
 {
-    const char *message = json_string_value(json_object_get(a->answer->json, "message"));
+    const char *message = json_string_value(json_object_get(answer->json, "message"));
     char shown[1024];
     snprintf(shown, sizeof shown, "%s", message ? message : "an answer that is no error of ours");
     for (char *c = shown; *c; c++) {
         *c = (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c;
     }
-    const json_t *line = json_object_get(json_object_get(a->answer->json, "details"), "line");
+    const json_t *line = json_object_get(json_object_get(answer->json, "details"), "line");
     if (json_is_integer(line)) {
-        return ctl_fail(a->ctl, "%s (%ld, line %" JSON_INTEGER_FORMAT ")", shown, a->answer->status,
+        return ctl_fail(ctl, "%s (%ld, line %" JSON_INTEGER_FORMAT ")", shown, answer->status,
                         json_integer_value(line));
     }
-    return ctl_fail(a->ctl, "%s (%ld)", shown, a->answer->status);
+    return ctl_fail(ctl, "%s (%ld)", shown, answer->status);
+}
+
+const char *client_code(const struct client_answer *answer)
+{
+    const char *code = json_string_value(json_object_get(answer->json, "code"));
+    return code ? code : "";
 }
 
 static void parse(struct client_answer *answer)
@@ -300,7 +310,10 @@ int client_judge(struct asking *a)
 {
     curl_easy_getinfo(a->easy, CURLINFO_RESPONSE_CODE, &a->answer->status);
     parse(a->answer);
-    return a->answer->status / 100 == 2 ? CTL_OK : refused(a);
+    if (a->answer->status / 100 == 2) {
+        return CTL_OK;
+    }
+    return a->request->quiet ? CTL_NEGATIVE : client_refused(a->ctl, a->answer);
 }
 
 int client_ask(const struct ctl *ctl, const struct client_request *request,
@@ -335,10 +348,67 @@ void client_free(struct client_answer *answer)
     *answer = (struct client_answer){0};
 }
 
+/* The path of the page behind `after` (NULL: the first); malloc'ed, NULL: no memory. */
+static char *page_path(const char *path, const char *after)
+{
+    char *whole = NULL;
+    char *segment = client_segment(after ? after : "");
+    if (segment && asprintf(&whole, "%s%climit=%d%s%s", path, strchr(path, '?') ? '&' : '?', PAGE,
+                            after ? "&after=" : "", segment) < 0) {
+        whole = NULL;
+    }
+    free(segment);
+    return whole;
+}
+
+/* Puts a page's items into all. *after: where the next one begins, owned; NULL: it was the last. */
+static int ask_page(const struct ctl *ctl, const char *path, json_t **after, json_t *all)
+{
+    struct client_answer page;
+    char *whole = page_path(path, json_string_value(*after));
+    json_decref(*after);
+    *after = NULL;
+    if (!whole) {
+        return ctl_fail(ctl, "out of memory");
+    }
+    const struct client_request request = {.path = whole};
+    int code = client_ask(ctl, &request, &page);
+    free(whole);
+    if (code == CTL_OK && json_array_extend(all, json_object_get(page.json, "items")) != 0) {
+        code = ctl_fail(ctl, "the agent's answer is no list");
+    } else if (code == CTL_OK && json_is_string(json_object_get(page.json, "next"))) {
+        *after = json_incref(json_object_get(page.json, "next"));
+    }
+    client_free(&page);
+    return code;
+}
+
+int client_list(const struct ctl *ctl, const char *path, json_t **list)
+{
+    json_t *all = json_array();
+    json_t *after = NULL;
+    int code;
+    do {
+        code = ask_page(ctl, path, &after, all);
+    } while (code == CTL_OK && after);
+    *list = code == CTL_OK ? json_pack("{s:O, s:n}", "items", all, "next") : NULL;
+    json_decref(after);
+    json_decref(all);
+    return code;
+}
+
 void client_print(const struct client_answer *answer)
 {
     output_bytes(answer->text ? answer->text : "", answer->length);
     output_text("\n");
+}
+
+void client_print_json(const json_t *value)
+{
+    char *text = document_dump(value, NULL);
+    output_text(text ? text : "");
+    output_text("\n");
+    free(text);
 }
 
 int client_show(const struct ctl *ctl, const char *path,

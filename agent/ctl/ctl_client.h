@@ -22,9 +22,11 @@ struct client_request {
     json_t *body;       /* borrowed; NULL: none */
     const char *media;  /* of the body; NULL: application/json */
     const char *if_match;
+    bool must_be_new;       /* If-None-Match: * */
     const char *reason;     /* X-Reason */
     const char *last_event; /* Last-Event-ID */
     bool dry_run;
+    bool quiet;     /* what the agent refuses is not reported: the caller does (client_refused) */
     long timeout_s; /* 0: a minute */
     /* Takes the body of a 2xx in pieces, instead of answer->text: false stops, and is for the sink
        to report. timeout_s is how long nothing may come then. NULL: none. */
@@ -50,8 +52,19 @@ void client_free(struct client_answer *answer);
 /* Is it another host's agent, maybe, that is asked? */
 bool client_is_remote(const struct ctl *ctl);
 
+/* What the agent says is wrong, as its code ("conflict"); "": it says nothing of the kind. */
+const char *client_code(const struct client_answer *answer);
+/* Reports it. Returns CTL_NEGATIVE. */
+int client_refused(const struct ctl *ctl, const struct client_answer *answer);
+
+/* Asks for a list, page by page: *list is {"items", "next": null} with all items, owned; NULL where
+   that failed. path may have a query. Returns as client_ask. */
+int client_list(const struct ctl *ctl, const char *path, json_t **list);
+
 /* The answer's body as it came, and a newline. */
 void client_print(const struct client_answer *answer);
+/* The same of JSON that was not sent so. */
+void client_print_json(const json_t *value);
 
 /* Gets the path and prints the answer: as it came, or by text. Returns as client_ask. */
 int client_show(const struct ctl *ctl, const char *path,

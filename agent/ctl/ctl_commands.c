@@ -83,6 +83,26 @@ int commands_below(struct ctl *ctl, int argc, char **argv, const struct ctl_comm
     }
 }
 
+static bool is_command(const char *word, const struct ctl_command *commands)
+{
+    for (const struct ctl_command *c = commands; c->name; c++) {
+        if (strcmp(word, c->name) == 0) {
+            return true;
+        }
+    }
+    return strcmp(word, "help") == 0;
+}
+
+void commands_turn(int argc, char **argv, const struct ctl_command *commands)
+{
+    if (argc > 2 && argv[1][0] != '-' && !is_command(argv[1], commands) &&
+        is_command(argv[2], commands)) {
+        char *flag = argv[1];
+        argv[1] = argv[2];
+        argv[2] = flag;
+    }
+}
+
 void commands_print(const struct ctl_command *commands)
 {
     int width = NAME_WIDTH;

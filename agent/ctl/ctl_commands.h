@@ -24,6 +24,9 @@ int commands_run(struct ctl *ctl, int argc, char **argv, const struct ctl_comman
 int commands_below(struct ctl *ctl, int argc, char **argv, const struct ctl_command *commands,
                    int (*help)(void));
 
+/* "rules FLAG list" is "rules list FLAG", where FLAG is not itself a command's name. */
+void commands_turn(int argc, char **argv, const struct ctl_command *commands);
+
 /* Names and summaries, a line each, for a help text. */
 void commands_print(const struct ctl_command *commands);
 

@@ -1,5 +1,6 @@
 #include "ctl_differences.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,13 +26,11 @@ static void print_value(const struct ctl *ctl, const json_t *value, const char *
     free(text);
 }
 
-static void print_one(const struct ctl *ctl, const json_t *item)
+static void print_line(const struct ctl *ctl, const char *path, const json_t *before,
+                       const json_t *after)
 {
-    const char *path = json_string_value(json_object_get(item, "path"));
-    const json_t *before = json_object_get(item, "before");
-    const json_t *after = json_object_get(item, "after");
-    output_text("  ");
-    output_plain(path && *path ? path : "/", path && *path ? strlen(path) : 1);
+    output_text("  /");
+    output_plain(path, strlen(path));
     output_text(!before ? ": + " : !after ? ": - " : ": ");
     if (before) {
         print_value(ctl, before, "31");
@@ -43,6 +42,31 @@ static void print_one(const struct ctl *ctl, const json_t *item)
         print_value(ctl, after, "32");
     }
     output_text("\n");
+}
+
+/* All of it has come or gone: a line for each member. */
+static void print_members(const struct ctl *ctl, const json_t *whole, bool come)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)whole, name, value)
+    {
+        print_line(ctl, name, come ? NULL : value, come ? value : NULL);
+    }
+}
+
+static void print_one(const struct ctl *ctl, const json_t *item)
+{
+    const char *path = json_string_value(json_object_get(item, "path"));
+    const json_t *before = json_object_get(item, "before");
+    const json_t *after = json_object_get(item, "after");
+    const json_t *whole = before ? before : after;
+    path = path && *path == '/' ? path + 1 : "";
+    if (!*path && (!before || !after) && json_is_object(whole)) {
+        print_members(ctl, whole, after != NULL);
+    } else {
+        print_line(ctl, path, before, after);
+    }
 }
 
 void differences_print(const struct ctl *ctl, const json_t *diff)

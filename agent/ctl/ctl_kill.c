@@ -39,40 +39,40 @@ struct wish {
     struct change change;
 };
 
-static int kill_help(void)
+static int kill_help(const struct ctl *ctl)
 {
-    output_text(
-        "usage: ffctl kill FLAG --reason TEXT [--variant KEY] [--for DURATION] [--dry-run]\n"
-        "                  [--yes]\n"
-        "\n"
-        "Turns a flag off for everybody on this host, wherever its definition comes\n"
-        "from, until it is revived: it serves what it serves while it is off. The next\n"
-        "evaluation in every process sees it. Another kill of the flag replaces this one.\n"
-        "A key that no flag has is accepted: the override waits for the flag. The reason\n"
-        "is told wherever the flag is explained.\n"
-        "\n"
-        "  --variant KEY\n"
-        "              serve this variant to everybody instead\n"
-        "  --for DURATION\n"
-        "              it ends by itself after 90s, 30m, 2h, 7d, 1h30m\n" CHANGE_HELP
-        "  --dir DIR, --json, --text, -h, --help\n"
-        "\n"
-        "Exit codes\n"
-        "  0  done: every process sees it\n"
-        "  1  refused, not confirmed, or no agent\n"
-        "  2  wrong usage\n"
-        "\n"
-        "Examples\n"
-        "  ffctl kill new-checkout --reason 'wrong prices'\n"
-        "  ffctl kill new-checkout --reason 'load test' --variant old --for 30m\n"
-        "  ffctl kill new-checkout --reason 'wrong prices' --dry-run\n");
+    printf("usage: ffctl %s FLAG --reason TEXT [--variant KEY] [--for DURATION]\n"
+           "                  [--dry-run] [--yes]\n",
+           ctl->command);
+    output_text("\n"
+                "Turns a flag off for everybody on this host, wherever its definition comes\n"
+                "from, until it is revived: it serves what it serves while it is off. The next\n"
+                "evaluation in every process sees it. Another kill of the flag replaces this one.\n"
+                "A key that no flag has is accepted: the override waits for the flag. The reason\n"
+                "is told wherever the flag is explained.\n"
+                "\n"
+                "  --variant KEY\n"
+                "              serve this variant to everybody instead\n"
+                "  --for DURATION\n"
+                "              it ends by itself after 90s, 30m, 2h, 7d, 1h30m\n" CHANGE_HELP
+                "  --dir DIR, --json, --text, -h, --help\n"
+                "\n"
+                "Exit codes\n"
+                "  0  done: every process sees it\n"
+                "  1  refused, not confirmed, or no agent\n"
+                "  2  wrong usage\n"
+                "\n"
+                "Examples\n"
+                "  ffctl kill new-checkout --reason 'wrong prices'\n"
+                "  ffctl kill new-checkout --reason 'load test' --variant old --for 30m\n"
+                "  ffctl kill new-checkout --reason 'wrong prices' --dry-run\n");
     return CTL_OK;
 }
 
-static int revive_help(void)
+static int revive_help(const struct ctl *ctl)
 {
-    output_text("usage: ffctl revive FLAG [--reason TEXT] [--dry-run] [--yes]\n"
-                "\n"
+    printf("usage: ffctl %s FLAG [--reason TEXT] [--dry-run] [--yes]\n", ctl->command);
+    output_text("\n"
                 "Ends the override of a flag that was killed or pinned: it serves again what its\n"
                 "definition says, as that is now.\n"
                 "\n" CHANGE_HELP "  --dir DIR, --json, --text, -h, --help\n"
@@ -209,7 +209,7 @@ int ctl_kill(struct ctl *ctl, int argc, char **argv)
     bool asked_help = false;
     int code = read_options(ctl, argc, argv, kill_options, &w, &asked_help);
     if (code != CTL_OK || asked_help) {
-        return asked_help ? kill_help() : code;
+        return asked_help ? kill_help(ctl) : code;
     }
     code = change_need_reason(ctl, &w.change);
     code = code == CTL_OK ? confirm(ctl, &w) : code;
@@ -240,7 +240,7 @@ int ctl_revive(struct ctl *ctl, int argc, char **argv)
     bool asked_help = false;
     int code = read_options(ctl, argc, argv, revive_options, &w, &asked_help);
     if (code != CTL_OK || asked_help) {
-        return asked_help ? revive_help() : code;
+        return asked_help ? revive_help(ctl) : code;
     }
     code = change_confirm(ctl, &w.change, "Revive %s for everybody on this host?", w.flag);
     return code == CTL_OK ? post(ctl, &w, "/revive", NULL, &words) : code;

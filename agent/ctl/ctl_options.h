@@ -37,10 +37,10 @@ struct ctl_option {
  *     "FLAG"                                           "bool|int|double"
  *     "list|verify GENERATION|dump GENERATION"         "ld FILE...|native FILE..."
  *
- * FLAG, SEGMENT, VARIANT (of the flag that is the command's first word), GENERATION, TOKEN, FILE
- * and DIR are completed (ctl_candidates.c has them all), other words in capitals (TEXT, KEY) are
- * not; everything else stands for itself. "..." after the last one: any number; after the value of
- * an option: the words after it are its, too. NULL: nothing.
+ * FLAG, SEGMENT, VARIANT, VERSION and SCHEDULED (of the flag that is the command's first word),
+ * GENERATION, TOKEN, FILE and DIR are completed (ctl_candidates.c has them all), other words in
+ * capitals (TEXT, KEY) are not; everything else stands for itself. "..." after the last one: any
+ * number; after the value of an option: the words after it are its, too. NULL: nothing.
  */
 
 /* A command's words, in its option table. */

@@ -2,18 +2,17 @@
 
 #include <stdlib.h>
 
+#include "ctl_moment.h"
 #include "ctl_output.h"
 #include "ctl_when.h"
-#include "inspect/inspect_at.h"
 
 int past_check(const struct ctl *ctl, const char *text)
 {
     struct at at;
-    return at_parse(text, &at)
+    const char *why;
+    return moment_point(text, when_now(), &at, &why)
                ? CTL_OK
-               : ctl_usage(ctl,
-                           "--at '%s': write a generation (3.5) or a time (2026-03-01T09:30:00Z)",
-                           text);
+               : ctl_usage(ctl, "--at '%s' is no generation (as 3.5) and %s", text, why);
 }
 
 int past_pin(const struct ctl *ctl, const char *text, struct ffshm *store, struct ffshm_view *view)
@@ -26,8 +25,10 @@ int past_pin(const struct ctl *ctl, const char *text, struct ffshm *store, struc
         return ctl_fail(ctl, "out of memory");
     }
     const size_t count = store_retained(store, retained, AT_RETAINED);
-    const bool found =
-        at_parse(text, &at) && at_find(&at, retained, count, NULL, when_now(), &generation, why);
+    const char *wrong;
+    const int64_t now = when_now();
+    const bool found = moment_point(text, now, &at, &wrong) &&
+                       at_find(&at, retained, count, NULL, now, &generation, why);
     free(retained);
     if (!found) {
         return ctl_fail(ctl, "%s", why);

@@ -91,8 +91,9 @@ const char query_help_flags[] =
     "  --flags FILE...     compile these files in memory and evaluate without any agent\n";
 const char query_help_at[] =
     "  --at WHEN           on the snapshot of then, if it is retained: a generation (3.5, as\n"
-    "                      `ffctl snapshot list` prints it) or a time (2026-03-01T09:30:00Z, or\n"
-    "                      milliseconds since 1970)\n";
+    "                      `ffctl snapshot list` prints it) or a time (2026-03-01T09:30:00Z,\n"
+    "                      '2026-03-01 09:30' by this host's zone, '2h ago', or milliseconds\n"
+    "                      since 1970)\n";
 
 /* A JSON string. What is not UTF-8 stays, for ffshm_context_parse to refuse. */
 static void write_string(FILE *out, const char *text, size_t length)

@@ -13,26 +13,30 @@
 #include "ctl_files.h"
 #include "ctl_options.h"
 #include "ctl_output.h"
+#include "ctl_snapshot_all.h"
 #include "ffshm.h"
 
-enum { OPTION_KEYS = OPTIONS_OWN };
+enum { OPTION_KEYS = OPTIONS_OWN, OPTION_ALL };
 
 static const struct ctl_option options[] = {
     OPTIONS_WORDS("list|verify GENERATION|dump GENERATION"),
     {"keys", no_argument, NULL, OPTION_KEYS},
+    {"all", no_argument, NULL, OPTION_ALL},
     OPTIONS_COMMON,
 };
 
 static int help(void)
 {
     output_text(
-        "usage: ffctl snapshot list\n"
+        "usage: ffctl snapshot list [--all]\n"
         "       ffctl snapshot verify [GENERATION]\n"
         "       ffctl snapshot dump [GENERATION] [--keys]\n"
         "\n"
         "Looks at the snapshots that the agent keeps in the store's directory.\n"
         "\n"
         "  list      every retained generation; * marks the current one\n"
+        "  --all     every generation that the agent has recorded, which is what diff and\n"
+        "            rollback take: when it was published, and the audit entries that it came of\n"
         "  verify    checks a generation's files as every reader does, and says OK or what\n"
         "            is wrong\n"
         "  dump      every flag and segment, by kind and key (JSON: one object a line)\n"
@@ -50,6 +54,7 @@ static int help(void)
         "\n"
         "Examples\n"
         "  ffctl snapshot list\n"
+        "  ffctl snapshot list --all\n"
         "  ffctl snapshot verify\n"
         "  ffctl snapshot dump 3.5 --json | jq .key\n"
         "  diff <(ffctl snapshot dump 3.5) <(ffctl snapshot dump 3.6)\n");
@@ -205,6 +210,7 @@ struct request {
     const char *action;
     const char *generation; /* NULL: the current one */
     bool keys;
+    bool all;
 };
 
 static int look(const struct ctl *ctl, const struct request *r, const char *dir)
@@ -271,6 +277,8 @@ int ctl_snapshot(struct ctl *ctl, int argc, char **argv)
         }
         if (option == OPTION_KEYS) {
             r.keys = true;
+        } else if (option == OPTION_ALL) {
+            r.all = true;
         } else if (option != OPTIONS_WORD) {
             return CTL_USAGE;
         } else if (r.action[0] == '\0') {
@@ -289,8 +297,10 @@ int ctl_snapshot(struct ctl *ctl, int argc, char **argv)
         return ctl_usage(ctl, "--keys goes with dump");
     }
     if (strcmp(r.action, "list") != 0) {
-        return look(ctl, &r, files_dir(ctl->dir));
+        return r.all ? ctl_usage(ctl, "--all goes with list") : look(ctl, &r, files_dir(ctl->dir));
     }
-    return r.generation ? ctl_usage(ctl, "list takes no generation")
-                        : list(ctl, files_dir(ctl->dir));
+    if (r.generation) {
+        return ctl_usage(ctl, "list takes no generation");
+    }
+    return r.all ? snapshot_list_all(ctl) : list(ctl, files_dir(ctl->dir));
 }

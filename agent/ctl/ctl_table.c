@@ -21,10 +21,17 @@ static void widen(size_t widths[TABLE_COLUMNS], size_t column, const char *text)
     widths[column] = wanted > widths[column] ? wanted : widths[column];
 }
 
-/* The last column ends its line without white space. */
-static void print_cell(const char *text, size_t wide, bool last)
+/* The last cell ends its line without white space. */
+static void print_cell(const struct ctl *ctl, const char *text, size_t wide, bool last,
+                       const char *colour)
 {
+    if (colour) {
+        output_colour(ctl, colour);
+    }
     output_plain(text, strlen(text));
+    if (colour) {
+        output_plainly(ctl);
+    }
     if (last) {
         output_text("\n");
         return;
@@ -40,8 +47,23 @@ static void fill(table_row_fn *row, const json_t *item, table_cells cells)
     row(item, cells);
 }
 
+/* That has something in it. */
+static size_t last_cell(table_cells cells, size_t count)
+{
+    while (count > 1 && cells[count - 1][0] == '\0') {
+        count--;
+    }
+    return count - 1;
+}
+
 void table_print(const struct ctl *ctl, const char *const *heads, size_t count, const json_t *items,
                  table_row_fn *row)
+{
+    table_print_coloured(ctl, heads, count, items, row, NULL);
+}
+
+void table_print_coloured(const struct ctl *ctl, const char *const *heads, size_t count,
+                          const json_t *items, table_row_fn *row, table_colour_fn *colour)
 {
     table_cells cells;
     size_t widths[TABLE_COLUMNS] = {0};
@@ -62,7 +84,7 @@ void table_print(const struct ctl *ctl, const char *const *heads, size_t count, 
     }
     output_colour(ctl, "1");
     for (size_t i = 0; i + 1 < count; i++) {
-        print_cell(heads[i], widths[i], false);
+        print_cell(ctl, heads[i], widths[i], false, NULL);
     }
     output_text(heads[count - 1]);
     output_plainly(ctl);
@@ -70,8 +92,9 @@ void table_print(const struct ctl *ctl, const char *const *heads, size_t count, 
     json_array_foreach((json_t *)items, at, item)
     {
         fill(row, item, cells);
-        for (size_t i = 0; i < count; i++) {
-            print_cell(cells[i], widths[i], i + 1 == count);
+        const size_t last = last_cell(cells, count);
+        for (size_t i = 0; i <= last; i++) {
+            print_cell(ctl, cells[i], widths[i], i == last, colour ? colour(item, i) : NULL);
         }
     }
 }

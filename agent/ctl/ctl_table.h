@@ -22,6 +22,11 @@ typedef void table_row_fn(const json_t *item, table_cells cells);
 void table_print(const struct ctl *ctl, const char *const *heads, size_t count, const json_t *items,
                  table_row_fn *row);
 
+/* The colour of an item's cell, as for output_colour; NULL: none. */
+typedef const char *table_colour_fn(const json_t *item, size_t column);
+void table_print_coloured(const struct ctl *ctl, const char *const *heads, size_t count,
+                          const json_t *items, table_row_fn *row, table_colour_fn *colour);
+
 /* A member's text into a cell: "" for what is no text. */
 void table_text(char cell[TABLE_CELL], const json_t *item, const char *member);
 

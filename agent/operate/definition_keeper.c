@@ -51,6 +51,7 @@ struct running {
     const struct definition_change *change;
     struct prepared *prepared;
     json_t *affected;
+    size_t at; /* the edit that is looked at */
 };
 
 static int not_read(struct admin_error *error, const struct fault *fault)
@@ -135,35 +136,56 @@ static int take_away(const struct definition_edit *e, struct pipeline *pipeline,
     return 0;
 }
 
-static int check(const struct running *r, const struct definition_edit *e,
-                 struct pipeline *pipeline, struct admin_error *error)
+/* What an edit names. */
+static int check_names(const struct running *r, const struct definition_edit *e,
+                       struct pipeline *pipeline, struct admin_error *error)
 {
     struct fault fault = {0};
-    const enum image_blob_kind kind = definition_item_kind(e->kind);
-    if (e->came == STORAGE_PUT && !r->change->lenient &&
-        references_check(pipeline, kind, e->key, &fault) != 0) {
-        return invalid(error, &fault);
-    }
-    if (references_check_users(pipeline, kind, e->key, &fault) != 0) {
+    return e->came == STORAGE_PUT && !r->change->lenient &&
+                   references_check(pipeline, definition_item_kind(e->kind), e->key, &fault) != 0
+               ? invalid(error, &fault)
+               : 0;
+}
+
+/* What others need of what was changed. */
+static int check_users(struct running *r, const struct references_item *items,
+                       struct pipeline *pipeline, struct admin_error *error)
+{
+    struct fault fault = {0};
+    const int64_t at = references_find_needed(pipeline, items, r->change->count);
+    if (at >= 0 && references_check_users(pipeline, items[at].kind, items[at].key, &fault) != 0) {
+        r->at = (size_t)at;
         *error = (struct admin_error){409, "in_use", fault};
         return -1;
     }
     return 0;
 }
 
-static int tell_affected(struct running *r, struct pipeline *pipeline, struct admin_error *error)
+static int no_memory(struct admin_error *error)
+{
+    return admin_error_set(error, 503, "no_memory", NULL, "try again", "out of memory");
+}
+
+/* Checks what was applied, and finds out whom it affects. */
+static int check(struct running *r, struct pipeline *pipeline, struct admin_error *error)
 {
     const size_t count = r->change->count;
+    int result = 0;
     struct references_item *items = calloc(count + 1, sizeof *items);
-    for (size_t i = 0; items && i < count; i++) {
+    for (size_t i = 0; items && i < count && result == 0; i++) {
         const struct definition_edit *e = &r->change->edits[i];
         items[i] = (struct references_item){definition_item_kind(e->kind), e->key};
+        r->at = i;
+        result = check_names(r, e, pipeline, error);
     }
-    r->affected = items ? references_affected(pipeline, items, count) : NULL;
+    if (items && result == 0) {
+        result = check_users(r, items, pipeline, error);
+    }
+    if (items && result == 0) {
+        r->affected = references_affected(pipeline, items, count);
+    }
     free(items);
-    return r->affected
-               ? 0
-               : admin_error_set(error, 503, "no_memory", NULL, "try again", "out of memory");
+    return result == 0 && !r->affected ? no_memory(error) : result;
 }
 
 static int apply(void *arg, struct pipeline *pipeline, struct admin_error *error)
@@ -171,17 +193,13 @@ static int apply(void *arg, struct pipeline *pipeline, struct admin_error *error
     struct running *r = arg;
     const struct definition_edit *edits = r->change->edits;
     for (size_t i = 0; i < r->change->count; i++) {
+        r->at = i;
         if (edits[i].came == STORAGE_PUT ? make_item(r, i, pipeline, error) != 0
                                          : take_away(&edits[i], pipeline, error) != 0) {
             return -1;
         }
     }
-    for (size_t i = 0; i < r->change->count; i++) {
-        if (check(r, &edits[i], pipeline, error) != 0) {
-            return -1;
-        }
-    }
-    return tell_affected(r, pipeline, error);
+    return check(r, pipeline, error);
 }
 
 /* ---- keeping it ----------------------------------------------------------------------------- */
@@ -344,16 +362,15 @@ int definition_keeper_change(struct definition_keeper *k, const struct definitio
         return admin_error_set(error, 422, "invalid", NULL, "make several changes of it",
                                "1 to %u definitions can be changed at once", DEFINITION_EDITS_MOST);
     }
-    struct running r = {k, change, calloc(change->count, sizeof *r.prepared), NULL};
-    const int result =
-        r.prepared ? run(&r, dry_run, outcome, error)
-                   : admin_error_set(error, 503, "no_memory", NULL, "try again", "out of memory");
+    struct running r = {k, change, calloc(change->count, sizeof *r.prepared), NULL, 0};
+    const int result = r.prepared ? run(&r, dry_run, outcome, error) : no_memory(error);
     for (size_t i = 0; r.prepared && i < change->count; i++) {
         definition_state_free(&r.prepared[i].before);
         json_decref(r.prepared[i].pending);
     }
     free(r.prepared);
     outcome->affected = r.affected;
+    outcome->at = r.at;
     return result;
 }
 

@@ -53,6 +53,7 @@ struct definition_outcome {
     int64_t version;  /* of the first edit, then */
     bool same;        /* everything is as it was already, and nothing was done */
     json_t *affected; /* keys of flags (references_affected), owned */
+    size_t at;        /* of what is refused: the edit at fault, if it is of one */
 };
 
 /* As operation_run. The outcome is the caller's to free (json_decref of affected) in any case. */

@@ -79,13 +79,34 @@ static void compare_objects(json_t *found, const struct step *at, json_t *before
     }
 }
 
+/* How many elements are the same at their end, behind the first `from`. */
+static size_t same_end(const json_t *before, const json_t *after, size_t from)
+{
+    const size_t a = json_array_size(before);
+    const size_t b = json_array_size(after);
+    size_t count = 0;
+    while (
+        count + from < a && count + from < b &&
+        json_equal(json_array_get(before, a - 1 - count), json_array_get(after, b - 1 - count))) {
+        count++;
+    }
+    return count;
+}
+
+/* What was put in or taken out in the middle is told, and not that all behind it has moved. */
 static void compare_arrays(json_t *found, const struct step *at, json_t *before, json_t *after)
 {
     const size_t a = json_array_size(before);
     const size_t b = json_array_size(after);
-    for (size_t i = 0; i < a || i < b; i++) {
-        compare(found, &(struct step){at, NULL, i}, json_array_get(before, i),
-                json_array_get(after, i));
+    size_t from = 0;
+    while (a != b && from < a && from < b &&
+           json_equal(json_array_get(before, from), json_array_get(after, from))) {
+        from++;
+    }
+    const size_t end = a != b ? same_end(before, after, from) : 0;
+    for (size_t i = from; i + end < a || i + end < b; i++) {
+        compare(found, &(struct step){at, NULL, i}, i + end < a ? json_array_get(before, i) : NULL,
+                i + end < b ? json_array_get(after, i) : NULL);
     }
 }
 

@@ -147,14 +147,20 @@ struct users {
     size_t count;
 };
 
+/* A variant that is named, and that the flag has not. */
+static bool lacks_variant(const struct model_item *now, const struct model_reference *r)
+{
+    return now && r->prerequisite && r->prerequisite->variant.text &&
+           links_variation(&now->as.flag, r->prerequisite->variant) < 0;
+}
+
 static void check_user(void *arg, const struct model_reference *r)
 {
     struct users *u = arg;
     if (r->kind != u->kind || r->length != u->length || memcmp(r->key, u->key, r->length) != 0) {
         return;
     }
-    const bool lacks = u->now && r->prerequisite && r->prerequisite->variant.text &&
-                       links_variation(&u->now->as.flag, r->prerequisite->variant) < 0;
+    const bool lacks = lacks_variant(u->now, r);
     if (u->now && !lacks) {
         return;
     }
@@ -194,6 +200,44 @@ int references_check_users(const struct pipeline *p, enum image_blob_kind kind, 
                   others);
     }
     return -1;
+}
+
+/* Many items at once: key -> place, of each kind. */
+struct needed {
+    const struct pipeline *p;
+    json_t *flags;
+    json_t *segments;
+    int64_t found;
+};
+
+static void look_up(void *arg, const struct model_reference *r)
+{
+    struct needed *n = arg;
+    const json_t *place =
+        json_object_get(r->kind == IMAGE_SEGMENT ? n->segments : n->flags, r->key);
+    if (place && n->found < 0) {
+        const struct model_item *now = pipeline_in_force(n->p, r->kind, r->key);
+        n->found = !now || lacks_variant(now, r) ? json_integer_value(place) : -1;
+    }
+}
+
+static void look_up_all(void *arg, const struct model_item *item)
+{
+    model_references(item, look_up, arg);
+}
+
+int64_t references_find_needed(const struct pipeline *p, const struct references_item *items,
+                               size_t count)
+{
+    struct needed n = {p, json_object(), json_object(), -1};
+    for (size_t i = 0; i < count; i++) {
+        json_object_set_new_nocheck(items[i].kind == IMAGE_SEGMENT ? n.segments : n.flags,
+                                    items[i].key, json_integer((json_int_t)i));
+    }
+    pipeline_in_force_each(p, look_up_all, &n);
+    json_decref(n.flags);
+    json_decref(n.segments);
+    return n.found;
 }
 
 /* ---- who is affected ------------------------------------------------------------------------ */

@@ -18,15 +18,20 @@
 int references_check(const struct pipeline *p, enum image_blob_kind kind, const char *key,
                      struct fault *fault);
 
+struct references_item {
+    enum image_blob_kind kind;
+    const char *key;
+};
+/* Which of many is named by others who do not find there what they need? One look for all of them.
+   Its place, or -1: none. references_check_users tells who needs what. */
+int64_t references_find_needed(const struct pipeline *p, const struct references_item *items,
+                               size_t count);
+
 /* Of what others name of this item, which may be gone, or have other variants now. 0, or -1 with
  *fault: who needs what. */
 int references_check_users(const struct pipeline *p, enum image_blob_kind kind, const char *key,
                            struct fault *fault);
 
-struct references_item {
-    enum image_blob_kind kind;
-    const char *key;
-};
 /* The flags that may evaluate to something else when these change: what are flags of them, and all
    that refer to them, at whatever distance; keys, in the order in which they were found. A new
    array, NULL: no memory. */

@@ -12,6 +12,7 @@
 #include "../log.h"
 #include "../pipeline_journal.h"
 #include "../storage/storage_admin.h"
+#include "routes_common.h"
 
 #define QUEUE 64u      /* publishes that are told with the next turn of the loop */
 #define ITEM_BYTES 96u /* of an item's JSON, besides its key and its source */
@@ -56,25 +57,6 @@ static json_t *describe_generation(uint64_t generation, const uint64_t digest[2]
                      published_ms ? json_integer((json_int_t)published_ms) : json_null());
 }
 
-static bool may_see(const struct admin_actor *actor, const struct journal_item *item)
-{
-    const char **tags = NULL;
-    size_t count = 0;
-    if (!actor->limits) {
-        return true;
-    }
-    tags = calloc(json_array_size(item->tags) + 1, sizeof *tags);
-    for (size_t i = 0; tags && i < json_array_size(item->tags); i++) {
-        const char *tag = json_string_value(json_array_get(item->tags, i));
-        if (tag) {
-            tags[count++] = tag;
-        }
-    }
-    const bool may = tags && admin_actor_may(actor, item->key, tags, count);
-    free(tags);
-    return may;
-}
-
 /* What the actor may see of it, and whether an operator's change is among that. NULL: no memory. */
 static json_t *describe_items(const struct journal *j, const struct admin_actor *actor,
                               size_t *more, bool *by_operator)
@@ -85,7 +67,7 @@ static json_t *describe_items(const struct journal *j, const struct admin_actor 
     *by_operator = false;
     for (size_t i = 0; i < j->count && items; i++) {
         const struct journal_item *item = j->items[i];
-        if (!may_see(actor, item)) {
+        if (!routes_actor_may(actor, item->key, item->tags)) {
             continue;
         }
         *by_operator = *by_operator || item->by_operator;

@@ -26,16 +26,21 @@ static const char **texts_of(const json_t *tags, size_t *count)
     return texts;
 }
 
-bool routes_may(const struct admin_request *request, const char *key, const json_t *tags)
+bool routes_actor_may(const struct admin_actor *actor, const char *key, const json_t *tags)
 {
     size_t count;
-    if (!request->actor->limits) {
+    if (!actor->limits) {
         return true;
     }
     const char **texts = texts_of(tags, &count);
-    const bool may = admin_actor_may(request->actor, key, texts, count);
+    const bool may = admin_actor_may(actor, key, texts, count);
     free(texts);
     return may;
+}
+
+bool routes_may(const struct admin_request *request, const char *key, const json_t *tags)
+{
+    return routes_actor_may(request->actor, key, tags);
 }
 
 bool routes_allowed(const char *key, const json_t *tags, const struct admin_request *request,

@@ -10,8 +10,9 @@
 /* The tags of an item in force; NULL: none. */
 const json_t *routes_tags(const struct model_item *item);
 
-/* May who asks touch this key with these tags (a list of strings, NULL: none)? routes_allowed
-   answers if not. */
+/* May the actor (who asks) touch this key with these tags (a list of strings, NULL: none)?
+   routes_allowed answers if not. */
+bool routes_actor_may(const struct admin_actor *actor, const char *key, const json_t *tags);
 bool routes_may(const struct admin_request *request, const char *key, const json_t *tags);
 bool routes_allowed(const char *key, const json_t *tags, const struct admin_request *request,
                     struct admin_answer *answer);

@@ -1,5 +1,7 @@
 #include "routes_history.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -304,22 +306,41 @@ static void answer_rolled_back(const struct history_point *to, size_t changed, j
     admin_answer_json(answer, 200, body);
 }
 
-static void roll_back_to(struct routes_definitions *d, const struct history_point *to,
-                         struct admin_request *request, struct admin_answer *answer)
+/* Generation and newest audit entry: not every change of a definition makes a generation. */
+static const char *etag_of(const struct history_point *p, char etag[ADMIN_ETAG_MOST])
+{
+    char generation[LOG_GENERATION];
+    snprintf(etag, ADMIN_ETAG_MOST, "%s-%" PRId64, log_generation(p->generation, generation),
+             p->audit);
+    return etag;
+}
+
+/* If-Match is a dry run's entity tag, or the generation alone. */
+static int check_race(const struct history_point *now, const struct admin_request *request,
+                      struct admin_error *error)
+{
+    char generation[LOG_GENERATION];
+    char etag[ADMIN_ETAG_MOST];
+    return strcmp(request->if_match, log_generation(now->generation, generation)) == 0
+               ? 0
+               : admin_request_check_match(request, etag_of(now, etag), error);
+}
+
+static void roll_back_to(struct routes_definitions *d, const struct history_point *now,
+                         const struct history_point *to, struct admin_request *request,
+                         struct admin_answer *answer)
 {
     const struct admin_change by = admin_request_change(request, "rollback");
     struct definition_outcome outcome = {0};
-    struct history_point now;
     struct admin_error error = {0};
-    struct fault fault = {0};
+    char etag[ADMIN_ETAG_MOST];
     size_t changed = 0;
-    if (history_now(&d->operations, &now, &fault) != 0) {
-        routes_answer_storage(answer, &fault);
-        return;
-    }
-    json_t *different = compare(d, request, &now, to, &error);
+    json_t *different = compare(d, request, now, to, &error);
     if (different && history_roll_back(&d->operations, d->keeper, to, &by, request->dry_run,
                                        &changed, &outcome, &error) == 0) {
+        if (request->dry_run) {
+            admin_answer_etag(answer, etag_of(now, etag));
+        }
         answer_rolled_back(to, changed, different, &outcome, request, answer);
     } else {
         admin_answer_error(answer, &error);
@@ -333,20 +354,20 @@ static void roll_back(void *arg, struct admin_request *request, struct admin_ans
     static const char *const members[] = {NULL};
     struct routes_definitions *d = arg;
     struct admin_error error = {0};
+    struct fault fault = {0};
+    struct history_point now;
     struct history_point to = {0};
-    char etag[ADMIN_ETAG_MOST];
-    struct publisher_stats stats;
     if (!admin_answer_unlimited(answer, request)) {
         return;
     }
-    publisher_stats(d->operations.publisher, &stats);
-    log_generation(stats.generation, etag);
-    if (admin_request_members(request, members, &error) != 0 ||
-        admin_request_check_match(request, etag, &error) != 0 ||
-        routes_need_reason(request, "it is rolled back", &error) != 0) {
+    if (history_now(&d->operations, &now, &fault) != 0) {
+        routes_answer_storage(answer, &fault);
+    } else if (admin_request_members(request, members, &error) != 0 ||
+               check_race(&now, request, &error) != 0 ||
+               routes_need_reason(request, "it is rolled back", &error) != 0) {
         admin_answer_error(answer, &error);
     } else if (point_of(d, request, "generation", &to, answer) == 0) {
-        roll_back_to(d, &to, request, answer);
+        roll_back_to(d, &now, &to, request, answer);
     }
 }
 
@@ -363,7 +384,7 @@ static const struct admin_route routes[] = {
      .handler = roll_back,
      .summary = "Make what operators had in force then (a generation or a time) be in force again, "
                 "as a new generation; kill switches stay; a reason is required. If-Match: the "
-                "generation that is published, as 3.5",
+                "ETag of a dry run, or the generation that is published, as 3.5",
      .body = ADMIN_BODY_OPTIONAL,
      .body_most = 64u << 10,
      .changes = true},

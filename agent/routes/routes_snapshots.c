@@ -1,10 +1,9 @@
 #include "routes_snapshots.h"
 
-#include <stdio.h>
-
 #include "../admin/admin_answer.h"
 #include "../log.h"
 #include "../storage/storage_admin.h"
+#include "routes_common.h"
 
 #define LIMIT 100
 #define LIMIT_MOST 1000
@@ -37,13 +36,6 @@ static int on_generation(void *arg, const struct storage_generation *g)
     return json_array_append_new(l->items, item);
 }
 
-static void answer_fault(struct admin_answer *answer, const struct fault *fault)
-{
-    char text[400];
-    fault_text(fault, text, sizeof text);
-    admin_answer_refuse(answer, 503, "storage_failed", "the snapshots cannot be read: %s", text);
-}
-
 static void list(void *arg, struct admin_request *request, struct admin_answer *answer)
 {
     const struct routes_snapshots *r = arg;
@@ -64,7 +56,7 @@ static void list(void *arg, struct admin_request *request, struct admin_answer *
     if (!l.items ||
         (s && storage_generation_list(s, before, (size_t)limit + 1, on_generation, &l, &fault))) {
         json_decref(l.items);
-        answer_fault(answer, &fault);
+        routes_answer_storage(answer, &fault);
         return;
     }
     json_t *next = json_null();

@@ -49,7 +49,19 @@ static void check_fault(const struct fault *fault)
     FUZZ_REQUIRE((fault->line == 0) == (fault->column == 0));
 }
 
-/* A document written as JSON reads back as itself. */
+static void check_written(json_t *document, char *(*write)(const json_t *, size_t *))
+{
+    struct fault fault = {0};
+    size_t length;
+    char *written = write(document, &length);
+    FUZZ_REQUIRE(written);
+    json_t *again = document_parse(written, length, "fuzz", &fault);
+    FUZZ_REQUIRE(again && same(document, again));
+    json_decref(again);
+    free(written);
+}
+
+/* A document written as JSON, or as YAML, reads back as itself. */
 static void check_document(const char *text, size_t length)
 {
     struct fault fault = {0};
@@ -59,13 +71,8 @@ static void check_document(const char *text, size_t length)
         return;
     }
     if (json_is_object(document)) {
-        size_t dumped_length;
-        char *dumped = document_dump(document, &dumped_length);
-        FUZZ_REQUIRE(dumped);
-        json_t *again = document_parse(dumped, dumped_length, "fuzz", &fault);
-        FUZZ_REQUIRE(again && same(document, again));
-        json_decref(again);
-        free(dumped);
+        check_written(document, document_dump);
+        check_written(document, document_dump_yaml);
     }
     json_decref(document);
 }

@@ -90,7 +90,7 @@ api /flags/sale/schedule
 answered 200 '"state":"cancelled"'
 
 step "made at its time, once, as its author's"
-send POST /flags/sale/schedule "{\"at\": \"$(in_ms 700)\", \"set\": {\"enabled\": false}, \"comment\": \"sold out\"}"
+send POST /flags/sale/schedule "{\"at\": \"$(in_ms 2500)\", \"set\": {\"enabled\": false}, \"comment\": \"sold out\"}"
 answered 201
 serves sale true FALLTHROUGH
 await_served sale false

@@ -58,6 +58,12 @@ says "generation $(name "${generations[0]}")" '"red"'
 ctl 0 eval color --key u1 --raw
 prints blue
 
+step "a time as people write it, too"
+ctl 1 eval color --key u1 --at '2001-02-03 04:05'
+complains 'what was in force at 2001-02-0' 'is not retained'
+ctl 1 explain color --key u1 --at 'in 1d'
+complains 'is still to come; retained are '
+
 step "what is not there is said, with what is"
 ctl 1 eval color --key u1 --at "$before"
 complains 'what was in force at ' 'is not retained; retained are ' \
@@ -71,7 +77,7 @@ complains 'generation 99.1 is not retained'
 
 step "what cannot be meant is wrong usage"
 ctl 2 eval color --key u1 --at yesterday
-complains "--at 'yesterday': write a generation (3.5) or a time"
+complains "--at 'yesterday' is no generation (as 3.5) and is no time: write"
 ctl 2 explain color --key u1 --at ''
 ctl 2 explain color --key u1 --at 3.5 --flags "$file"
 complains '--at asks for a published snapshot'

@@ -38,38 +38,6 @@ PYTHON
 python3 "$work/pretend.py" "$answer" "$request" "$store/agent.sock" &
 pids+=($!)
 
-# Runs a command as at a terminal, and types LINE when it is asked. Ends as it does.
-cat >"$work/terminal.py" <<'PYTHON'
-import os, pty, sys
-pid, terminal = pty.fork()
-if pid == 0:
-    os.execv(sys.argv[2], sys.argv[2:])
-told = b""
-while True:
-    try:
-        more = os.read(terminal, 4096)
-    except OSError:
-        more = b""
-    if not more:
-        break
-    asked = told.count(b"[y/N]")
-    told += more
-    if told.count(b"[y/N]") > asked:
-        os.write(terminal, sys.argv[1].encode() + b"\n")
-os.write(1, told)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-PYTHON
-
-# at_terminal CODE LINE ARGUMENT...: as ctl, there; its output and its messages are in $out.
-at_terminal() {
-    local code=0
-    NO_COLOR=1 python3 "$work/terminal.py" "$2" "$bin/ffctl" "${@:3}" >"$out" 2>"$err" || code=$?
-    [ $code = "$1" ] || {
-        cat "$out" "$err"
-        fail "ffctl ${*:3} at a terminal ended with $code, not $1"
-    }
-}
-
 # answers STATUS: the pretender does from now on, with stdin's text.
 answers() {
     rm -f "$request"
@@ -92,14 +60,6 @@ asked() {
 
 not_asked() {
     [ ! -e "$request" ] || fail "the agent is asked: $(cat "$request")"
-}
-
-# silent_on TEXT: the output does not have it.
-silent_on() {
-    ! grep -qF -e "$1" "$out" || {
-        cat "$out"
-        fail "the output says: $1"
-    }
 }
 
 for ((attempt = 0; attempt < patience_ms / 20; attempt++)); do

@@ -25,7 +25,7 @@ of_kind words
 offers e
 prints $'eval\nexplain'
 offers --json --dir /nowhere f
-prints flags-state
+prints $'flags-state\nflags'
 offers -- st
 prints status
 offers -V st
@@ -187,6 +187,52 @@ offers snapshot nothing ''
 says --keys
 offers snapshot v
 prints verify
+
+offers rollback ''
+prints $'1.2\n1.1'
+offers diff 1.1 --text 1.
+prints $'1.2\n1.1'
+offers diff 1.1 1.2 ''
+says --json
+
+step "versions and dated changes, of the agent"
+ask() {
+    curl -sS --fail --max-time 20 --unix-socket "$store/agent.sock" -X "$1" -o "$out" \
+        -H 'Content-Type: application/json' -d "$3" "http://agent/api/v1$2"
+}
+one='"variants": [{"key": "on", "value": true}], "default_variant": "on"'
+ask PUT /flags/kept "{$one}"
+ask PATCH /flags/kept '{"enabled": false, "comment": "stop"}'
+ask PUT /segments/crew '{"included": ["u1"]}'
+ask POST /flags/kept/schedule '{"at": "2999-01-01T00:00:00Z", "set": {"enabled": true}}'
+ask POST /flags/kept/schedule '{"at": "2999-01-02T00:00:00Z", "set": {"enabled": false}}'
+ask DELETE /flags/kept/schedule/1 '{}'
+offers history ke
+prints kept
+offers history kept ''
+prints $'2\n1'
+ctl 0 __complete history kept 2
+says $'2\t20' ': stop'
+offers history kept --restore ''
+prints $'2\n1'
+offers history --segment ''
+says crew payers
+offers history --segment crew ''
+prints 1
+offers history crew --segment --restore ''
+prints 1
+offers history nowhere ''
+says --diff
+offers schedule ''
+prints $'list\nadd\ncancel'
+offers schedule add ke
+prints kept
+offers schedule cancel kept ''
+prints 2
+ctl 0 __complete schedule cancel kept 2
+prints $'words\n2\t2999-01-02T00:00:00Z, {"enabled":false}'
+offers schedule cancel nowhere ''
+says --reason
 
 step "a damaged store has nothing to offer"
 cp -r "$store" "$work/damaged"

@@ -26,14 +26,6 @@ serves() {
     says "\"reason\":{\"kind\":\"$3\""
 }
 
-# silent_on TEXT: the output does not have it.
-silent_on() {
-    ! grep -qF -e "$1" "$out" || {
-        cat "$out"
-        fail "the output says: $1"
-    }
-}
-
 generation() {
     status generation
 }

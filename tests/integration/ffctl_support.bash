@@ -17,6 +17,20 @@ ctl() {
     }
 }
 
+# at_terminal CODE ANSWERS ARGUMENT...: as ctl, there; its output and its messages are in $out.
+# ANSWERS: what is typed when it asks back, | between one and the next.
+at_terminal() {
+    local code=0
+    NO_COLOR=${NO_COLOR-1} python3 "$FFSHM_SOURCE_DIR/tests/support/terminal.py" "$2" "$bin/ffctl" \
+        "${@:3}" >"$out" 2>"$err" || code=$?
+    tr -d '\r' <"$out" >"$out.lines"
+    mv "$out.lines" "$out"
+    [ $code = "$1" ] || {
+        cat "$out" "$err"
+        fail "ffctl ${*:3} at a terminal ended with $code, not $1"
+    }
+}
+
 # says TEXT...: the output has each of the texts in it.
 says() {
     local text
@@ -39,12 +53,33 @@ complains() {
     done
 }
 
+# silent_on TEXT...: the output has none of them.
+silent_on() {
+    local text
+    for text in "$@"; do
+        ! grep -qF -e "$text" "$out" || {
+            cat "$out"
+            fail "the output says: $text"
+        }
+    done
+}
+
 # prints TEXT: the output is this and nothing else.
 prints() {
     [ "$(cat "$out")" = "$1" ] || {
         cat "$out" "$err"
         fail "the output is not: $1"
     }
+}
+
+# await_agent: until it answers on its socket, and there is a snapshot.
+await_agent() {
+    local attempt
+    for ((attempt = 0; attempt < patience_ms / 20; attempt++)); do
+        "$bin/ffctl" whoami >/dev/null 2>&1 && "$bin/ffctl" status >/dev/null && return
+        sleep 0.02
+    done
+    fail "the agent does not answer"
 }
 
 # A LaunchDarkly-format file with a bit of everything, to stdout.

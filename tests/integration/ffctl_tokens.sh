@@ -25,14 +25,6 @@ with() {
     unset FFSHM_TOKEN
 }
 
-# silent_on TEXT: the output does not have it.
-silent_on() {
-    ! grep -qF -e "$1" "$out" || {
-        cat "$out"
-        fail "the output says: $1"
-    }
-}
-
 # id_of NAME: of the active token of that name.
 id_of() {
     "$bin/ffctl" tokens list --text | awk -v name="$1" '$2 == name && / active / { print $1 }'

@@ -35,6 +35,8 @@ BODIES = {
     "PUT /segments/{key}": SEGMENT,
     "PATCH /segments/{key}": {"description": "changed by a test"},
     "POST /snapshots/{generation}/rollback": {"comment": "a test"},
+    # No limited token may touch this one.
+    "POST /import": {"flags": {"gate": {"variants": [{"key": "a", "value": 1}], "default_variant": "a"}}},
     "POST /tokens": {"name": "made by a test", "role": "viewer"},
 }
 

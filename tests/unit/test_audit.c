@@ -140,6 +140,32 @@ static void it_is_verified_in_pieces_too(void **state)
     assert_false(result.more);
 }
 
+/* However many entries a piece may have: large ones take as long as many. */
+static void a_piece_of_large_documents_has_fewer_entries(void **state)
+{
+    struct fixture *f = *state;
+    char large[20000];
+    struct audit_result result = {.more = true};
+    int pieces = 0;
+    memset(large, '#', sizeof large);
+    large[sizeof large - 1] = '\0';
+    open_it(f);
+    for (int i = 0; i < 10; i++) {
+        struct storage_audit e = entry_of(i);
+        e.after = large;
+        ok(f, audit_append(f->s, &e, &f->fault));
+    }
+    for (; result.more; pieces++) {
+        const struct audit_checkpoint from = result.head;
+        ok(f, audit_verify(f->s, &from, NULL, 1000, &result, &f->fault));
+        assert_int_equal(result.bad, 0);
+        assert_true(result.entries <= 2);
+    }
+    assert_int_equal(result.head.number, 10);
+    assert_int_equal(pieces, 5);
+    verifies(f, 10);
+}
+
 /* ---- rows changed, removed, inserted, moved ------------------------------------------------ */
 
 /* After sql the entry of that number is the first that is wrong, and why has that text in it. */
@@ -552,6 +578,7 @@ int main(void)
         T(entries_that_differ_have_different_hashes),
         T(an_entry_is_part_of_its_transaction),
         T(it_is_verified_in_pieces_too),
+        T(a_piece_of_large_documents_has_fewer_entries),
         T(every_member_of_every_entry_counts),
         T(a_removed_entry_is_found),
         T(a_moved_entry_is_found),

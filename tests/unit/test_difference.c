@@ -51,6 +51,12 @@ static void places_are_json_pointers(void **state)
     differ("{\"a/b\":{\"~\":[1,2]}}", "{\"a/b\":{\"~\":[1,3,4]}}",
            "[{\"path\":\"/a~1b/~0/1\",\"before\":2,\"after\":3},"
            "{\"path\":\"/a~1b/~0/2\",\"after\":4}]");
+    differ("[1,2,3]", "[0,1,2,3]", "[{\"path\":\"/0\",\"after\":0}]");
+    differ("[1,2,3]", "[1,3]", "[{\"path\":\"/1\",\"before\":2}]");
+    differ("[1,1,1]", "[1,1]", "[{\"path\":\"/2\",\"before\":1}]");
+    differ("[1,2,3]", "[1,5,6,3]",
+           "[{\"path\":\"/1\",\"before\":2,\"after\":5},{\"path\":\"/2\",\"after\":6}]");
+    differ("[]", "[1,2]", "[{\"path\":\"/0\",\"after\":1},{\"path\":\"/1\",\"after\":2}]");
     differ("{\"\":{}}", "{\"\":[]}", "[{\"path\":\"/\",\"before\":{},\"after\":[]}]");
     differ("null", NULL, "[{\"path\":\"\",\"before\":null}]");
     differ(NULL, "{\"a\":1}", "[{\"path\":\"\",\"after\":{\"a\":1}}]");

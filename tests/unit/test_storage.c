@@ -325,6 +325,26 @@ static void what_is_told_may_be_deleted_meanwhile(void **state)
     queue_is(f, STORAGE_SPOOL, "ld", "");
 }
 
+/* That the disk has it cannot be seen from here; that it goes on can. */
+static void what_is_committed_can_be_synchronised_at_any_time(void **state)
+{
+    struct fixture *f = *state;
+    open_it(f);
+    ok(f, storage_sync(f->s, &f->fault)); /* of nothing */
+    for (int i = 0; i < 3; i++) {
+        ok(f, storage_set(f->s, "name", i % 2 ? "odd" : "even", &f->fault));
+        ok(f, storage_sync(f->s, &f->fault));
+    }
+    ok(f, storage_begin(f->s, &f->fault));
+    ok(f, storage_sync(f->s, &f->fault));
+    storage_rollback(f->s);
+    close_it(f);
+    snprintf(f->path, sizeof f->path, ":memory:");
+    open_it(f);
+    ok(f, storage_set(f->s, "name", "text", &f->fault));
+    ok(f, storage_sync(f->s, &f->fault));
+}
+
 static void in_memory_nothing_is_kept(void **state)
 {
     struct fixture *f = *state;
@@ -981,6 +1001,7 @@ int main(void)
         T(numbers_are_never_used_again),
         T(a_load_stops_when_it_is_told_so),
         T(what_is_told_may_be_deleted_meanwhile),
+        T(what_is_committed_can_be_synchronised_at_any_time),
         T(in_memory_nothing_is_kept),
         T(a_transaction_is_kept_whole_or_not_at_all),
         T(transactions_do_not_nest),
