@@ -177,7 +177,9 @@ void admin_answer_fault(struct admin_answer *a, const struct admin_request *requ
                         unsigned status, const char *code, const struct fault *fault)
 {
     struct admin_error error = {status, code, *fault};
-    admin_request_locate(request, &error.fault);
+    if ((status == 400 || status == 422) && fault->member[0]) {
+        admin_request_locate(request, &error.fault); /* else it is not of the body */
+    }
     admin_answer_error(a, &error);
 }
 

@@ -80,7 +80,8 @@ struct telling {
     const struct routes_definitions *d;
     const struct admin_request *request;
     json_t *items;
-    json_t *told; /* "flag KEY": those that are in items */
+    json_t *told;      /* "flag KEY": those that are in items */
+    json_t *overrides; /* flag -> {"from", "to"} */
     size_t more;
     bool backward; /* from a later generation to an earlier one */
 };
@@ -168,23 +169,47 @@ static void on_source_item(struct telling *t, const json_t *one)
                        "afterVersion", last, "diff"));
 }
 
+/* One that came and went again is no difference: what counts is what was there first, and last. */
 static void on_override(struct telling *t, const struct storage_audit *e)
 {
-    json_t *before = e->before ? json_loads(e->before, JSON_DECODE_ANY, NULL) : NULL;
-    json_t *after = e->after ? json_loads(e->after, JSON_DECODE_ANY, NULL) : NULL;
-    json_t *from = t->backward ? after : before;
-    json_t *to = t->backward ? before : after;
-    if (routes_may(t->request, e->target, NULL)) {
-        put_item(t, "override", e->target,
-                 json_pack("{s:s, s:s, s:s, s:s, s:o}", "kind", "override", "key", e->target,
-                           "change",
-                           !from ? "added"
-                           : !to ? "removed"
-                                 : "changed",
-                           "source", "admin", "diff", difference(from, to)));
+    json_t *before = e->before ? json_loads(e->before, JSON_DECODE_ANY, NULL) : json_null();
+    json_t *after = e->after ? json_loads(e->after, JSON_DECODE_ANY, NULL) : json_null();
+    json_t *known = json_object_get(t->overrides, e->target);
+    if (!known) {
+        known = json_object();
+        json_object_set(known, "from", t->backward ? after : before);
+        json_object_set_new(t->overrides, e->target, known);
     }
+    json_object_set(known, "to", t->backward ? before : after);
     json_decref(before);
     json_decref(after);
+}
+
+static json_t *or_none(json_t *value)
+{
+    return json_is_null(value) ? NULL : value;
+}
+
+static void put_overrides(struct telling *t)
+{
+    const char *key;
+    json_t *one;
+    json_object_foreach(t->overrides, key, one)
+    {
+        json_t *from = or_none(json_object_get(one, "from"));
+        json_t *to = or_none(json_object_get(one, "to"));
+        json_t *different = difference(from, to);
+        if (json_array_size(different) > 0 && routes_may(t->request, key, NULL)) {
+            put_item(t, "override", key,
+                     json_pack("{s:s, s:s, s:s, s:s, s:O}", "kind", "override", "key", key,
+                               "change",
+                               !from ? "added"
+                               : !to ? "removed"
+                                     : "changed",
+                               "source", "admin", "diff", different));
+        }
+        json_decref(different);
+    }
 }
 
 static bool is_of_overrides(const char *action)
@@ -256,12 +281,15 @@ static json_t *compare(const struct routes_definitions *d, const struct admin_re
         .request = request,
         .items = json_array(),
         .told = json_object(),
+        .overrides = json_object(),
         .backward = from->audit > to->audit,
     };
     int result = history_changed(&d->operations, from, to, on_changed, &t, &fault);
     if (result == 0) {
         result = walk(&t, from, to, &fault);
     }
+    put_overrides(&t);
+    json_decref(t.overrides);
     json_decref(t.told);
     if (result != 0) {
         *error = result == HISTORY_GONE ? (struct admin_error){409, "not_kept_any_more", fault}

@@ -86,7 +86,7 @@ kill_agent
 await_line text.err 'ffctl watch: the agent is gone; waiting for it'
 start_agent --flags "$file"
 await_line text.err 'ffctl watch: the agent is back'
-await_line some.err 'the agent is back' # each tries again at its own time
+await_line some.err 'ffctl watch: the agent is back' # else it would not notice this one
 stop_agent
 await_line text.err 'the agent is gone' 2
 save color='"blue"' size=3
