@@ -125,6 +125,10 @@ static void answer_change(const struct routes_definitions *d, const struct route
                              e->came == STORAGE_DELETED, "affected", routes_affected(o->affected),
                              "diff", difference(item->state.body, e->body));
     put_shadows(d, e, body);
+    json_t *warnings = pipeline_change_warnings(d->operations.pipeline);
+    if (json_array_size(warnings) > 0) {
+        json_object_set(body, "warnings", warnings);
+    }
     routes_put_outcome(body, &o->operation, request->dry_run);
     if (!request->dry_run && routes_item_etag(d, e->kind, e->key, etag, &fault) == 0 && *etag) {
         admin_answer_etag(answer, etag);

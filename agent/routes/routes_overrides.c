@@ -108,8 +108,9 @@ static void change(const struct routes_overrides *o, const char *key, const stru
         admin_answer_error(answer, &error);
         return;
     }
-    json_t *body =
-        json_pack("{s:s, s:o}", "flag", key, "override", wanted ? describe(wanted) : json_null());
+    json_t *body = json_pack("{s:s, s:b, s:o}", "flag", key, "exists",
+                             pipeline_in_force(o->pipeline, IMAGE_FLAG, key) != NULL, "override",
+                             wanted ? describe(wanted) : json_null());
     if (request->dry_run) { /* it goes over all flags: not on the way of a kill */
         const struct references_item item = {IMAGE_FLAG, key};
         json_t *affected = references_affected(o->pipeline, &item, 1);

@@ -205,3 +205,17 @@ lacks '"key":"dep"'
 api /flags/dep -H "Authorization: Bearer $token"
 answered 403
 stop_agent
+
+step "what is doubtful is told to who makes it"
+start_agent --state "$state"
+await_socket
+send PUT /flags/doubt "{$onoff, \"targeting_rules\": [{\"conditions\": [], \"variant\": \"on\"}, {\"conditions\": [{\"attribute\": \"a\", \"operator\": \"in\", \"value\": [1]}], \"variant\": \"off\"}]}"
+answered 201 '"warnings":[{"kind":"flag","key":"doubt","member":"rules[1]","text":"is never reached'
+send PATCH /flags/doubt '{"description": "still"}'
+answered 200 '"warnings":[{'
+send POST /flags/nowhere/kill '{"comment": "r"}'
+answered 200 '"exists":false'
+api /status
+answered 200 '"ready":true'
+ctl 0 status --json
+says '"source":"valid"'
