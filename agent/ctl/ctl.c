@@ -35,6 +35,8 @@ static const struct ctl_command commands[] = {
     {"rules", ctl_rules, "who else gets what, by attributes"},
     {"targets", ctl_targets, "who else gets what, by key"},
     {"segments", ctl_segments, "sets of contexts that rules can name"},
+    {"import", ctl_import, "make the definitions of files the agent's own"},
+    {"export", ctl_export, "all that the agent keeps, as one file of definitions"},
     {"kill", ctl_kill, "turn a flag off for everybody, or serve one variant"},
     {"revive", ctl_revive, "end that: the flag is as it is defined"},
     {"overrides", ctl_overrides, "the flags that are killed or pinned, and why"},

@@ -78,10 +78,11 @@ json_t *kept_in_order(enum kept_kind kind, json_t *definition)
                                           "bucket_by",
                                           "kind",
                                           "seed",
+                                          "salt",
                                           "schedule",
                                           NULL};
     static const char *const of_segment[] = {"name",     "description", "tags",  "owner", "kind",
-                                             "included", "excluded",    "rules", NULL};
+                                             "included", "excluded",    "rules", "salt",  NULL};
     json_t *ordered = json_object();
     for (const char *const *name = kind == KEPT_FLAG ? of_flag : of_segment; *name; name++) {
         json_t *value = json_object_get(definition, *name);

@@ -23,7 +23,7 @@ offers ''
 says eval kill overrides whoami
 of_kind words
 offers e
-prints $'eval\nexplain'
+prints $'eval\nexplain\nexport'
 offers --json --dir /nowhere f
 prints $'flags-state\nflags'
 offers -- st
