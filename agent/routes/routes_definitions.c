@@ -188,7 +188,8 @@ static void write_body(struct routes_definitions *d, const struct routes_item *i
     if (definition_check_key(item->key, &fault) != 0) {
         const struct admin_error error = {422, "invalid_key", fault};
         admin_answer_error(answer, &error);
-    } else if (routes_allowed(item->key, json_object_get(body, "tags"), request, answer)) {
+    } else if (routes_allowed(item->key, json_object_get(body, "tags"), request, answer) &&
+               routes_schedule_allowed(item->key, schedule, request, answer)) {
         change(d, item, &e, request, answer);
     }
 }
