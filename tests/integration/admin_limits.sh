@@ -50,3 +50,18 @@ own POST /flags/mine/schedule "{$at, \"set\": {\"enabled\": false, \"tags\": [\"
 answered 201
 api /schedules
 lacks bank
+
+step "of what a flag was, it sees what was its own"
+send PUT /flags/handed "{$onoff, \"tags\": [\"bank\"], \"description\": \"a secret\"}" -H 'X-Reason: a secret, too'
+answered 201
+from=$(sed -n 's/.*"generationText":"\([^"]*\)".*/\1/p' "$out")
+send PUT /flags/handed "{$onoff, \"tags\": [\"shop\"]}"
+answered 200
+to=$(sed -n 's/.*"generationText":"\([^"]*\)".*/\1/p' "$out")
+own GET /flags/handed/history ''
+answered 200 '"version":2' '"version":1' '"hidden":true'
+lacks secret
+own GET "/snapshots/$from/diff/$to" ''
+answered 200 '"items":[]'
+api "/snapshots/$from/diff/$to"
+answered 200 '"key":"handed"'
