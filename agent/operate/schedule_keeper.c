@@ -183,6 +183,7 @@ static int change(struct schedule_keeper *k, const struct storage_schedule *row,
         .key = row->key,
         .came = STORAGE_PUT,
         .body = changed,
+        .due = row->number,
         .action = by->action,
     };
     const struct definition_change one = {

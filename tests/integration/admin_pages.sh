@@ -71,3 +71,17 @@ while :; do
     before="&before=$next"
 done
 [ "$versions" = 6 ] || fail "$versions versions are told, not 6"
+
+step "a definition does not grow beyond what one may have, patch by patch"
+python3 - >"$work/patch.json" <<'END'
+import json
+print(json.dumps({"description": "x" * 3000000, "owner": "x" * 3000000}))
+END
+send PATCH /flags/large "@$work/patch.json"
+answered 200
+python3 - >"$work/patch.json" <<'END'
+import json
+print(json.dumps({"name": "x" * 3000000}))
+END
+send PATCH '/flags/large?dryRun=true' "@$work/patch.json"
+answered 422 '"code":"too_large"' '8388608 are allowed'

@@ -78,6 +78,12 @@ send PUT /flags/sale "{$onoff, \"schedule\": [{\"at\": \"2999-01-01T00:00:00Z\",
 answered 200
 api /schedules
 answered 200 '"number":1' '"number":3'
+api '/audit?target=sale&limit=1'
+answered 200 '"schedule":[{"at":"2999-01-01T00:00:00Z","set":{"enabled":false}}]},"after":{' '"at":"2999-02-01T00:00:00Z"'
+send PUT '/flags/sale?dryRun=true' "{$onoff}"
+answered 200 '"diff":[{"path":"/schedule","before":['
+send POST '/flags/sale/archive?dryRun=true' ''
+answered 200 '"diff":[{"path":"/schedule","before":['
 send PATCH /flags/sale '{"default_variant": "off", "variants": [{"key": "off", "value": false}]}'
 answered 200 '"version":3'
 send PATCH /flags/sale '{"default_variant": "on", "variants": [{"key": "on", "value": true}, {"key": "off", "value": false}]}'
@@ -97,6 +103,9 @@ await_served sale false
 serves sale false OFF
 api '/audit?action=schedule.run'
 answered 200 '"target":"sale"' '"reason":"scheduled for ' ': sold out"' '"after":{"version":'
+python3 -c 'import json, sys
+entry = json.load(open(sys.argv[1]))["items"][0]
+assert entry["before"]["schedule"] and "schedule" not in entry["after"], entry' "$out" || fail "what is done is told as still to come"
 api /flags/sale/schedule
 answered 200 '"state":"done"'
 api /flags/sale
