@@ -13,6 +13,10 @@ in_ms() {
     date -u -d "@$((at / 1000)).$(printf %03d $((at % 1000)))" +%Y-%m-%dT%H:%M:%S.%3NZ
 }
 
+lacks() {
+    ! grep -qF -- "$1" "$out" || fail "the answer has $1"
+}
+
 # await_served FLAG JSON
 await_served() {
     local attempt
@@ -153,4 +157,48 @@ api /schedules
 answered 200 '{"items":[],"next":null}'
 api /audit/verify
 answered 200 '"bad":null'
+stop_agent
+
+step "a source that has said nothing yet at the start makes none of them fail"
+everything >"$work/flags.json"
+start_agent --state "$state" --flags "$work/flags.json"
+await_socket
+await_log 'event=(published|unchanged)'
+send PUT /flags/needs "{$onoff}"
+answered 201
+rules='"targeting_rules": [{"conditions": [{"operator": "in_segment", "value": "payers"}], "variant": "off"}]'
+send POST /flags/needs/schedule "{\"at\": \"$(in_ms 700)\", \"set\": {$rules, \"enabled\": false}}"
+answered 201
+kill_agent
+echo '{' >"$work/flags.json"
+sleep 1
+start_agent --state "$state" --flags "$work/flags.json"
+await_socket
+await_log 'event=load-failed'
+await_served needs false
+api /flags/needs/schedule
+answered 200 '"state":"done"'
+lacks '"state":"failed"'
+
+step "one that cannot be read holds up no other flag's, nor the start of them"
+for flag in broken other; do
+    send PUT "/flags/$flag" "{$onoff}"
+    answered 201
+done
+send POST /flags/broken/schedule "{\"at\": \"$(in_ms 500)\", \"set\": {\"enabled\": false}}"
+answered 201
+send POST /flags/needs/schedule "{\"at\": \"$(in_ms 600)\", \"set\": {\"enabled\": true, \"targeting_rules\": null}}"
+answered 201
+stop_agent
+python3 -c 'import sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as state:
+    state.execute("UPDATE definition_version SET text = text || ? WHERE key = ?", (" ", "broken"))' "$state"
+everything >"$work/flags.json"
+sleep 1
+start_agent --state "$state" --flags "$work/flags.json"
+await_socket
+await_served needs true
+await_log 'event=schedule-failed flag=broken'
+await_log 'event=definition-ignored key=broken'
+serves other true FALLTHROUGH
 stop_agent
