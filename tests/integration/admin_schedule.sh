@@ -157,6 +157,17 @@ api /schedules
 answered 200 '{"items":[],"next":null}'
 api /audit/verify
 answered 200 '"bad":null'
+
+step "a rollback that a dated change stands against says whose it is"
+send PUT /flags/back "{$onoff}"
+answered 201
+then=$(sed -n 's/.*"generationText":"\([^"]*\)".*/\1/p' "$out")
+send PATCH /flags/back '{"variants": [{"key": "on", "value": true}, {"key": "off", "value": false}, {"key": "third", "value": true}]}'
+answered 200
+send POST /flags/back/schedule '{"at": "2999-01-01T00:00:00Z", "set": {"default_variant": "third"}}'
+answered 201
+send POST "/snapshots/$then/rollback" '{"comment": "why"}'
+answered 422 '"member":"flags.back.schedule[0].set.default_variant"'
 stop_agent
 
 step "a source that has said nothing yet at the start makes none of them fail"
