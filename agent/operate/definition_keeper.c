@@ -151,11 +151,13 @@ static int take_away(const struct definition_edit *e, struct pipeline *pipeline,
 
 /* What an edit names. */
 static int check_names(const struct running *r, const struct definition_edit *e,
-                       struct pipeline *pipeline, struct admin_error *error)
+                       struct pipeline *pipeline, struct references_depths *depths,
+                       struct admin_error *error)
 {
     struct fault fault = {0};
     return e->came == STORAGE_PUT && !r->change->lenient &&
-                   references_check(pipeline, definition_item_kind(e->kind), e->key, &fault) != 0
+                   references_check(pipeline, definition_item_kind(e->kind), e->key, depths,
+                                    &fault) != 0
                ? invalid(error, &fault)
                : 0;
 }
@@ -183,13 +185,14 @@ static int no_memory(struct admin_error *error)
 static int check(struct running *r, struct pipeline *pipeline, struct admin_error *error)
 {
     const size_t count = r->change->count;
-    int result = 0;
+    struct references_depths depths;
+    int result = references_depths_init(&depths) == 0 ? 0 : no_memory(error);
     struct references_item *items = calloc(count + 1, sizeof *items);
     for (size_t i = 0; items && i < count && result == 0; i++) {
         const struct definition_edit *e = &r->change->edits[i];
         items[i] = (struct references_item){definition_item_kind(e->kind), e->key};
         r->at = i;
-        result = check_names(r, e, pipeline, error);
+        result = check_names(r, e, pipeline, &depths, error);
     }
     if (items && result == 0) {
         result = check_users(r, items, pipeline, error);
@@ -198,6 +201,7 @@ static int check(struct running *r, struct pipeline *pipeline, struct admin_erro
         r->affected = references_affected(pipeline, items, count);
     }
     free(items);
+    references_depths_free(&depths);
     return result == 0 && !r->affected ? no_memory(error) : result;
 }
 

@@ -230,7 +230,7 @@ static void name_edit(const struct definition_edit *e, struct admin_error *error
     char member[sizeof error->fault.member];
     const char *of = error->fault.member;
     if (error->status == 422 || strcmp(error->code, "in_use") == 0) {
-        snprintf(member, sizeof member, "%s.%.256s%s%.200s",
+        snprintf(member, sizeof member, "%s.%.120s%s%.110s",
                  e->kind == STORAGE_SEGMENT ? "segments" : "flags", e->key,
                  *of && *of != '[' ? "." : "", of);
         memcpy(error->fault.member, member, sizeof member);
