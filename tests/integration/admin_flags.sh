@@ -138,6 +138,12 @@ answered 200 '"archived":true' '"version":2'
 ctl 1 eval dep --key vip --json
 api /flags
 lacks '"key":"dep"'
+for change in enable disable; do
+    send POST "/flags/dep/$change" ''
+    answered 409 '"code":"archived"' 'restore it first'
+done
+send PATCH /flags/dep '{"enabled": true}'
+answered 409 '"code":"archived"'
 api '/flags?archived=true&prefix=de'
 answered 200 '"key":"dep"' '"archived":true'
 api /flags/dep
