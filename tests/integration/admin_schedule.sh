@@ -116,9 +116,9 @@ api /flags/sale
 answered 200 '"enabled":false'
 
 step "due while no agent ran: made at the start, once, and it says so"
-send POST /flags/sale/schedule "{\"at\": \"$(in_ms 600)\", \"set\": {\"enabled\": true}}"
+send POST /flags/sale/schedule "{\"at\": \"$(in_ms 1500)\", \"set\": {\"enabled\": true}}"
 answered 201
-send POST /flags/sale/schedule "{\"at\": \"$(in_ms 800)\", \"set\": {\"default_variant\": \"off\"}}"
+send POST /flags/sale/schedule "{\"at\": \"$(in_ms 1700)\", \"set\": {\"default_variant\": \"off\"}}"
 answered 201
 kill_agent
 serves sale false OFF
@@ -140,7 +140,7 @@ await_socket
 send PUT /flags/other "{$onoff}"
 send POST /flags/sale/schedule "{\"at\": \"$(in_ms 500)\", \"set\": {\"prerequisites\": [{\"flag\": \"other\", \"variant\": \"on\"}]}}"
 answered 201
-send POST /flags/sale/schedule "{\"at\": \"$(in_ms 800)\", \"set\": {\"default_variant\": \"on\"}}"
+send POST /flags/sale/schedule "{\"at\": \"$(in_ms 1700)\", \"set\": {\"default_variant\": \"on\"}}"
 answered 201
 send DELETE /flags/other ''
 answered 200
@@ -198,7 +198,7 @@ for flag in broken other; do
 done
 send POST /flags/broken/schedule "{\"at\": \"$(in_ms 500)\", \"set\": {\"enabled\": false}}"
 answered 201
-send POST /flags/needs/schedule "{\"at\": \"$(in_ms 600)\", \"set\": {\"enabled\": true, \"targeting_rules\": null}}"
+send POST /flags/needs/schedule "{\"at\": \"$(in_ms 1500)\", \"set\": {\"enabled\": true, \"targeting_rules\": null}}"
 answered 201
 stop_agent
 python3 -c 'import sqlite3, sys
