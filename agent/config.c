@@ -295,24 +295,65 @@ static void default_dir(struct config *c)
 
 /* Where the state is kept when nobody said so: systemd's StateDirectory, else /var/lib/ffshm for
    who may write there, else the user's own place. */
+#define STATE_NAME 200
+
+/* Two stores do not share what is kept of them: of a directory that was named, its path, with
+   dashes
+   ("/dev/shm/demo": "dev-shm-demo"); of a default one, its last part. */
+static void state_name(const struct config *c, char name[STATE_NAME])
+{
+    static const char *const parents[] = {"/run/ffshm/", "/dev/shm/ffshm/"};
+    const char *dir = config_text(c, CONFIG_DIR);
+    char absolute[2 * PATH_MAX];
+    char here[PATH_MAX];
+    if (c->settings[CONFIG_DIR].layer == CONFIG_BY_DEFAULT) {
+        snprintf(name, STATE_NAME, "%s", config_text(c, CONFIG_ENVIRONMENT));
+        return;
+    }
+    snprintf(absolute, sizeof absolute, "%s%s%s",
+             dir[0] == '/' || !getcwd(here, sizeof here) ? "" : here, dir[0] == '/' ? "" : "/",
+             dir);
+    size_t length = strlen(absolute);
+    while (length > 1 && absolute[length - 1] == '/') {
+        absolute[--length] = '\0';
+    }
+    const char *last = strrchr(absolute, '/') + 1;
+    for (size_t i = 0; i < sizeof parents / sizeof *parents; i++) {
+        if (strncmp(absolute, parents[i], (size_t)(last - absolute)) == 0 &&
+            strlen(parents[i]) == (size_t)(last - absolute)) {
+            snprintf(name, STATE_NAME, "%s", last);
+            return;
+        }
+    }
+    const char *from =
+        length > STATE_NAME - 1 ? absolute + length - (STATE_NAME - 1) : absolute + 1;
+    snprintf(name, STATE_NAME, "%s", from);
+    for (char *slash = strchr(name, '/'); slash; slash = strchr(slash, '/')) {
+        *slash = '-';
+    }
+}
+
 static void default_state(struct config *c)
 {
     const char *environment = config_text(c, CONFIG_ENVIRONMENT);
+    char name[STATE_NAME];
     const char *given = getenv("STATE_DIRECTORY");
     const char *home = getenv("HOME");
     const char *xdg = getenv("XDG_STATE_HOME");
     char path[PATH_MAX];
-    if (!is_environment_name(environment)) {
-        return; /* reported by default_dir, or the directory was named and so is the state */
+    const bool named = c->settings[CONFIG_DIR].layer != CONFIG_BY_DEFAULT;
+    if (!named && !is_environment_name(environment)) {
+        return; /* reported by default_dir */
     }
+    state_name(c, name);
     if (given && *given) {
-        snprintf(path, sizeof path, "%.*s/%s.db", (int)strcspn(given, ":"), given, environment);
+        snprintf(path, sizeof path, "%.*s/%s.db", (int)strcspn(given, ":"), given, name);
     } else if (geteuid() == 0 || access("/var/lib/ffshm", W_OK | X_OK) == 0) {
-        snprintf(path, sizeof path, "/var/lib/ffshm/%s.db", environment);
+        snprintf(path, sizeof path, "/var/lib/ffshm/%s.db", name);
     } else if (xdg && *xdg) {
-        snprintf(path, sizeof path, "%s/ffshm/%s.db", xdg, environment);
+        snprintf(path, sizeof path, "%s/ffshm/%s.db", xdg, name);
     } else if (home && *home) {
-        snprintf(path, sizeof path, "%s/.local/state/ffshm/%s.db", home, environment);
+        snprintf(path, sizeof path, "%s/.local/state/ffshm/%s.db", home, name);
     } else {
         return;
     }

@@ -393,6 +393,16 @@ static bool waits_for_launchdarkly(const struct agent *a)
     return a->config->once && a->client && launchdarkly_client_asks(a->client);
 }
 
+/* Nobody else brings anything: what operators have made is all there is. */
+static void say_only_operators(struct agent *a)
+{
+    const struct source_state valid = {.state = IMAGE_SOURCE_VALID};
+    if (definition_keeper_count(a->definitions) == 0) {
+        pipeline_replace(a->pipeline, CATALOG_ADMIN, NULL, 0);
+    }
+    pipeline_source_state(a->pipeline, CATALOG_ADMIN, &valid);
+}
+
 /* The first load and publish: of the files, and of what LaunchDarkly last said, before any network.
    -1: there is no point in going on. */
 static int serve_first(struct agent *a)
@@ -403,6 +413,9 @@ static int serve_first(struct agent *a)
         return -1;
     }
     const bool only_operators = !a->source && !a->client;
+    if (only_operators) {
+        say_only_operators(a);
+    }
     if (!loaded && !restored && !only_operators && definition_keeper_count(a->definitions) == 0) {
         if (a->adopted) {
             tell_ready(a); /* readers have the last good snapshot */

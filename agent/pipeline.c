@@ -44,9 +44,26 @@ struct compiling {
     const struct model_item *item;
 };
 
+/* For who makes the change. */
+static void note_warning(const struct compiling *c, const char *member, const char *text)
+{
+    struct pipeline_change *change = &c->p->change;
+    if (!change->warnings) {
+        change->warnings = json_array();
+    }
+    if (json_array_size(change->warnings) < WARNINGS_MOST) {
+        json_array_append_new(change->warnings,
+                              json_pack("{s:s, s:s, s:s, s:s}", "kind", kind_name(c->item->kind),
+                                        "key", c->item->key.text, "member", member, "text", text));
+    }
+}
+
 static void on_warning(void *arg, const char *member, const char *text)
 {
     const struct compiling *c = arg;
+    if (c->p->change.open) {
+        note_warning(c, member, text);
+    }
     if (c->p->warnings++ < WARNINGS_MOST) {
         LOG_EVENT(LOG_LEVEL_WARNING, "definition-warning",
                   log_text(kind_name(c->item->kind), c->item->key.text),
@@ -537,6 +554,7 @@ void pipeline_free(struct pipeline *p)
     free_event(p->heartbeat);
     catalog_free(p->catalog);
     links_free(p->links);
+    json_decref(p->change.warnings);
     values_free(p->values);
     journal_drop(p->journal);
     free(p);

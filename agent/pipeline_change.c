@@ -21,6 +21,7 @@ int pipeline_change_begin(struct pipeline *p)
     pipeline_journal_changing(p);
     pipeline_compile_changes(p);
     catalog_change_begin(p->catalog);
+    json_decref(p->change.warnings);
     p->change = (struct pipeline_change){.open = true,
                                          .changed = p->changed,
                                          .compile_us = p->compile_us,
@@ -121,6 +122,11 @@ int pipeline_change_compile(struct pipeline *p, uint64_t digest[2], struct fault
     }
     publisher_digest(p->publisher, digest);
     return 0;
+}
+
+json_t *pipeline_change_warnings(const struct pipeline *p)
+{
+    return p->change.warnings;
 }
 
 void pipeline_change_undo(struct pipeline *p)

@@ -41,6 +41,12 @@ int pipeline_change_clear(struct pipeline *p, const char *key, struct fault *fau
    is to be undone. */
 int pipeline_change_compile(struct pipeline *p, uint64_t digest[2], struct fault *fault);
 
+/* What is doubtful in the items of the last change, ended or not: [{"kind", "key", "member",
+   "text"}], members those of LaunchDarkly's model; 20 at most. Borrowed until the next one begins;
+   NULL: nothing.
+ */
+json_t *pipeline_change_warnings(const struct pipeline *p);
+
 /* Ends the change. It cannot fail: everything is as it was before. */
 void pipeline_change_undo(struct pipeline *p);
 

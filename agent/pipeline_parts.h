@@ -16,6 +16,7 @@ struct pipeline_change {
     struct fault fault; /* of the first that failed */
     unsigned changed;   /* what the pipeline's was when it began */
     int64_t compile_us; /* likewise */
+    json_t *warnings;   /* of its items; stays until the next one. NULL: none */
     struct journal_mark noted;
 };
 

@@ -373,8 +373,8 @@ int admin_request_check_match(const struct admin_request *r, const char *current
                               struct admin_error *error)
 {
     if (r->must_be_new && current) {
-        return admin_error_set(error, 409, "exists", "If-None-Match",
-                               "change it, or take another key", "it is there already");
+        return admin_error_set(error, 409, "exists", NULL, "change it, or take another key",
+                               "there is one of this key already");
     }
     if (!r->if_match[0] ||
         (current && (strcmp(r->if_match, "*") == 0 || strcmp(r->if_match, current) == 0))) {

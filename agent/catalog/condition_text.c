@@ -214,16 +214,28 @@ static json_t *read_list(struct reading *r, read_fn *read, bool always)
     return only;
 }
 
-static json_t *read_number(struct reading *r, bool or_date)
+static json_t *read_number(struct reading *r, const char *text, size_t length)
 {
-    json_t *value = value_text_read(r->at, strlen(r->at));
-    if (json_is_number(value) || (or_date && json_is_string(value) && *r->at != '\0')) {
-        return value;
+    json_t *value = value_text_read(text, length);
+    if (!json_is_number(value)) {
+        json_decref(value);
+        (void)bad(r, "", "'%.*s' is no number", (int)length, text);
+        return NULL;
     }
-    json_decref(value);
-    (void)bad(r, or_date ? "RFC 3339, with a time zone: 2026-12-01T09:00:00Z" : "",
-              "'%.80s' is no %s", r->at, or_date ? "date" : "number");
-    return NULL;
+    return value;
+}
+
+/* RFC 3339, which the agent checks; or milliseconds. */
+static json_t *read_date(struct reading *r, const char *text, size_t length)
+{
+    json_t *value = value_text_read(text, length);
+    if (length == 0 || (!json_is_number(value) && !json_is_string(value))) {
+        json_decref(value);
+        (void)bad(r, "RFC 3339, with a time zone: 2026-12-01T09:00:00Z", "'%.*s' is no date",
+                  (int)length, text);
+        return NULL;
+    }
+    return value;
 }
 
 static json_t *read_value(struct reading *r, enum native_operand operand)
@@ -234,11 +246,9 @@ static json_t *read_value(struct reading *r, enum native_operand operand)
     case NATIVE_SCALARS:
         return read_list(r, read_scalar, true);
     case NATIVE_NUMBER:
-        return read_number(r, false);
+        return read_list(r, read_number, false);
     case NATIVE_INSTANT:
-        return read_number(r, true);
-    case NATIVE_VERSION:
-        return read_text(r, r->at, strlen(r->at));
+        return read_list(r, read_date, false);
     case NATIVE_PATTERNS: /* commas are not for us to interpret */
         return r->at[0] == '"' ? read_list(r, read_text, false)
                                : read_text(r, r->at, strlen(r->at));

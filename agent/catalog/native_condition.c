@@ -21,14 +21,23 @@ const struct native_operator native_operators[] = {
     {"matches", "matches", false, NATIVE_PATTERNS},
     {"not_matches", "matches", true, NATIVE_PATTERNS},
     {"greater_than", "greaterThan", false, NATIVE_NUMBER},
+    {"not_greater_than", "greaterThan", true, NATIVE_NUMBER},
     {"greater_than_or_equal", "greaterThanOrEqual", false, NATIVE_NUMBER},
+    {"not_greater_than_or_equal", "greaterThanOrEqual", true, NATIVE_NUMBER},
     {"less_than", "lessThan", false, NATIVE_NUMBER},
+    {"not_less_than", "lessThan", true, NATIVE_NUMBER},
     {"less_than_or_equal", "lessThanOrEqual", false, NATIVE_NUMBER},
+    {"not_less_than_or_equal", "lessThanOrEqual", true, NATIVE_NUMBER},
     {"before", "before", false, NATIVE_INSTANT},
+    {"not_before", "before", true, NATIVE_INSTANT},
     {"after", "after", false, NATIVE_INSTANT},
+    {"not_after", "after", true, NATIVE_INSTANT},
     {"semver_equal", "semVerEqual", false, NATIVE_VERSION},
+    {"not_semver_equal", "semVerEqual", true, NATIVE_VERSION},
     {"semver_greater_than", "semVerGreaterThan", false, NATIVE_VERSION},
+    {"not_semver_greater_than", "semVerGreaterThan", true, NATIVE_VERSION},
     {"semver_less_than", "semVerLessThan", false, NATIVE_VERSION},
+    {"not_semver_less_than", "semVerLessThan", true, NATIVE_VERSION},
     {"exists", "exists", false, NATIVE_NONE},
     {"not_exists", "exists", true, NATIVE_NONE},
     {"in_segment", "segmentMatch", false, NATIVE_SEGMENTS},
@@ -190,11 +199,11 @@ static json_t *read_operand(struct native *n, const struct member *where, const 
     case NATIVE_PATTERNS:
         return read_one_or_list(n, &at, value, check_text);
     case NATIVE_NUMBER:
-        return check_one(n, &at, value, check_number);
+        return read_one_or_list(n, &at, value, check_number);
     case NATIVE_INSTANT:
-        return check_one(n, &at, value, check_instant);
+        return read_one_or_list(n, &at, value, check_instant);
     case NATIVE_VERSION:
-        return check_one(n, &at, value, check_version);
+        return read_one_or_list(n, &at, value, check_version);
     default:
         return read_one_or_list(n, &at, value, native_is_name);
     }

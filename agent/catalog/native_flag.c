@@ -19,6 +19,7 @@ const char *const native_flag_members[] = {"name",
                                            "bucket_by",
                                            "kind",
                                            "seed",
+                                           "salt",
                                            NULL};
 
 const struct member *native_holder(const struct native_flag *f, const char *name)
@@ -322,7 +323,8 @@ json_t *native_lower_state(struct native_flag *f)
     native_put(
         n, flag, "on",
         json_boolean(native_bool(n, native_holder(f, "enabled"), f->members, "enabled", true)));
-    native_put(n, flag, "salt", json_string(f->key));
+    json_t *salt = native_text(n, native_holder(f, "salt"), f->members, "salt");
+    native_put(n, flag, "salt", salt != NULL ? json_incref(salt) : json_string(f->key));
     native_put(n, flag, "variations", variations);
     if (!n->failed) {
         read_seed(f);

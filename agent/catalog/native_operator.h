@@ -12,11 +12,11 @@ enum native_operand {
     NATIVE_SCALARS,  /* a list of those */
     NATIVE_TEXTS,    /* a text, or a list of which one must hold */
     NATIVE_PATTERNS, /* likewise, regular expressions */
-    NATIVE_NUMBER,
-    NATIVE_INSTANT, /* a date, or milliseconds since 1970 */
+    NATIVE_NUMBER,   /* so, too, as what follows */
+    NATIVE_INSTANT,  /* dates, or milliseconds since 1970 */
     NATIVE_VERSION,
     NATIVE_NONE,
-    NATIVE_SEGMENTS, /* a key, or a list */
+    NATIVE_SEGMENTS, /* keys */
 };
 
 struct native_operator {

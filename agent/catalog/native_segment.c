@@ -69,7 +69,7 @@ static json_t *additions(struct native *n, const struct member *where, const jso
 json_t *native_lower_segment(struct native *n, const char *key, json_t *definition)
 {
     static const char *const members[] = {"name",     "description", "tags",  "owner", "kind",
-                                          "included", "excluded",    "rules", NULL};
+                                          "included", "excluded",    "rules", "salt",  NULL};
     static const struct member segments = {NULL, "segments", 0};
     const struct member where = {&segments, key, 0};
     const struct member at = {&where, "rules", 0};
@@ -79,7 +79,8 @@ json_t *native_lower_segment(struct native *n, const char *key, json_t *definiti
     json_t *segment = json_object();
     json_t *kind = native_kind(n, &where, definition);
     native_put(n, segment, "key", json_string(key));
-    native_put(n, segment, "salt", json_string(key));
+    json_t *salt = native_text(n, &where, definition, "salt");
+    native_put(n, segment, "salt", salt != NULL ? json_incref(salt) : json_string(key));
     put_keys(n, &where, definition, kind, "included", "includedContexts", segment);
     put_keys(n, &where, definition, kind, "excluded", "excludedContexts", segment);
     const json_t *rules = native_list(n, &where, definition, "rules");

@@ -14,6 +14,7 @@
 #include "ctl_complete.h"
 #include "ctl_options.h"
 #include "ffshm.h"
+#include "inspect/inspect_shown.h"
 
 static const struct ctl_option options[] = {
     {"version", no_argument, NULL, 'V'},
@@ -35,6 +36,8 @@ static const struct ctl_command commands[] = {
     {"rules", ctl_rules, "who else gets what, by attributes"},
     {"targets", ctl_targets, "who else gets what, by key"},
     {"segments", ctl_segments, "sets of contexts that rules can name"},
+    {"import", ctl_import, "make the definitions of files the agent's own"},
+    {"export", ctl_export, "all that the agent keeps, as one file of definitions"},
     {"kill", ctl_kill, "turn a flag off for everybody, or serve one variant"},
     {"revive", ctl_revive, "end that: the flag is as it is defined"},
     {"overrides", ctl_overrides, "the flags that are killed or pinned, and why"},
@@ -51,13 +54,19 @@ static const struct ctl_command commands[] = {
     {NULL, NULL, NULL},
 };
 
+/* What others wrote may be in it. */
 static __attribute__((format(printf, 2, 0))) void report(const struct ctl *ctl, const char *format,
                                                          va_list arguments)
 {
+    char *text = NULL;
     fflush(stdout);
+    if (vasprintf(&text, format, arguments) < 0) {
+        text = NULL;
+    }
     fprintf(stderr, "ffctl%s%s: ", *ctl->command ? " " : "", ctl->command);
-    vfprintf(stderr, format, arguments);
+    shown_write(stderr, text ? text : "out of memory", text ? strlen(text) : 13);
     fputc('\n', stderr);
+    free(text);
 }
 
 int ctl_fail(const struct ctl *ctl, const char *format, ...)

@@ -137,6 +137,8 @@ static void tell_outcome(const struct change *change, const json_t *body)
     if (json_is_false(json_object_get(body, "changed")) &&
         json_array_size(json_object_get(body, "diff")) > 0) {
         output_text("; nothing changes for programs");
+    } else if (json_is_false(json_object_get(body, "exists"))) {
+        output_text("; there is no flag of this key yet: it waits for one");
     } else if (json_is_false(json_object_get(body, "changed"))) {
         output_text(change->dry_run ? "; no change: it is so already"
                                     : "; no change: it was so already");
@@ -173,6 +175,26 @@ static void tell_affected(const json_t *affected, const char *key)
     output_text(json_array_size(keys) > 0 && count > NAMED ? ", ...\n" : "\n");
 }
 
+static void tell_warnings(const struct ctl *ctl, const json_t *warnings)
+{
+    for (size_t i = 0; i < json_array_size(warnings); i++) {
+        const json_t *one = json_array_get(warnings, i);
+        const char *member = json_string_value(json_object_get(one, "member"));
+        const char *text = json_string_value(json_object_get(one, "text"));
+        output_text("  ");
+        output_colour(ctl, "33");
+        output_text("warning");
+        output_plainly(ctl);
+        output_text(": ");
+        if (member && *member) {
+            output_plain(member, strlen(member));
+            output_text(": ");
+        }
+        output_plain(text ? text : "?", text ? strlen(text) : 1);
+        output_text("\n");
+    }
+}
+
 void change_tell(const struct ctl *ctl, const struct change *change, const json_t *body,
                  const void *arg)
 {
@@ -184,4 +206,5 @@ void change_tell(const struct ctl *ctl, const struct change *change, const json_
     if (!words->brief) {
         differences_print(ctl, json_object_get(body, "diff"));
     }
+    tell_warnings(ctl, json_object_get(body, "warnings"));
 }

@@ -78,10 +78,11 @@ json_t *kept_in_order(enum kept_kind kind, json_t *definition)
                                           "bucket_by",
                                           "kind",
                                           "seed",
+                                          "salt",
                                           "schedule",
                                           NULL};
     static const char *const of_segment[] = {"name",     "description", "tags",  "owner", "kind",
-                                             "included", "excluded",    "rules", NULL};
+                                             "included", "excluded",    "rules", "salt",  NULL};
     json_t *ordered = json_object();
     for (const char *const *name = kind == KEPT_FLAG ? of_flag : of_segment; *name; name++) {
         json_t *value = json_object_get(definition, *name);
@@ -186,7 +187,10 @@ int kept_edit(const struct ctl *ctl, const struct change *change, const struct k
     bool again = true;
     int code = CTL_NEGATIVE;
     for (int i = 0; i < ATTEMPTS && again; i++) {
-        code = try_edit(ctl, change, edit, change_asks(change) && i == 0, &again);
+        if (i > 0 && change_asks(change)) {
+            ctl_fail(ctl, "somebody else has changed it meanwhile; it would now be");
+        }
+        code = try_edit(ctl, change, edit, change_asks(change), &again);
     }
     return again ? ctl_fail(ctl, "others change the %s '%s' all the time: try again",
                             kept_noun(edit->kind), edit->key)

@@ -42,7 +42,8 @@ static int newest_version(const struct definition_keeper *k, const struct defini
 struct prepared {
     struct definition_state before;
     int64_t version; /* that it makes */
-    json_t *pending; /* of its schedule, after it; owned */
+    json_t *was;     /* what was to come before it; owned, NULL: of a segment */
+    json_t *pending; /* what is to come after it; owned */
     bool reschedules;
 };
 
@@ -79,17 +80,14 @@ static int prepare(const struct definition_keeper *k, const struct definition_ed
     if (e->kind == STORAGE_SEGMENT) {
         return 0;
     }
-    json_t *pending = schedule_pending(s, e->key, &fault);
-    if (!pending) {
+    p->was = schedule_pending(s, e->key, &fault);
+    p->pending = e->came != STORAGE_PUT ? json_array()
+                 : e->schedule          ? json_incref(e->schedule)
+                                        : schedule_pending_but(s, e->key, e->due, &fault);
+    if (!p->was || !p->pending) {
         return not_read(error, &fault);
     }
-    if (e->came != STORAGE_PUT || e->schedule) {
-        p->pending = e->came == STORAGE_PUT ? json_incref(e->schedule) : json_array();
-        p->reschedules = !json_equal(p->pending, pending);
-        json_decref(pending);
-    } else {
-        p->pending = pending;
-    }
+    p->reschedules = (e->came != STORAGE_PUT || e->schedule) && !json_equal(p->pending, p->was);
     return 0;
 }
 
@@ -99,12 +97,27 @@ static bool changes_nothing(const struct definition_edit *e, const struct prepar
            json_equal(p->before.body, e->body);
 }
 
+/* Patches can make more of a definition than one request has. */
+static int check_size(const struct definition_edit *e, struct admin_error *error)
+{
+    const size_t bytes = json_dumpb(e->body, NULL, 0, JSON_COMPACT);
+    return bytes <= DEFINITION_TEXT_MOST
+               ? 0
+               : admin_error_set(error, 422, "too_large", NULL,
+                                 "move long lists into segments of their own",
+                                 "the definition would have %zu bytes; %u are allowed", bytes,
+                                 DEFINITION_TEXT_MOST);
+}
+
 static int make_item(const struct running *r, size_t i, struct pipeline *pipeline,
                      struct admin_error *error)
 {
     const struct definition_edit *e = &r->change->edits[i];
     struct prepared *p = &r->prepared[i];
     struct fault fault = {0};
+    if (check_size(e, error) != 0) {
+        return -1;
+    }
     if (p->pending && (e->schedule || json_array_size(p->pending) > 0) &&
         definition_check_schedule(e->key, e->body, p->pending, &fault) != 0) {
         return invalid(error, &fault);
@@ -138,11 +151,13 @@ static int take_away(const struct definition_edit *e, struct pipeline *pipeline,
 
 /* What an edit names. */
 static int check_names(const struct running *r, const struct definition_edit *e,
-                       struct pipeline *pipeline, struct admin_error *error)
+                       struct pipeline *pipeline, struct references_depths *depths,
+                       struct admin_error *error)
 {
     struct fault fault = {0};
     return e->came == STORAGE_PUT && !r->change->lenient &&
-                   references_check(pipeline, definition_item_kind(e->kind), e->key, &fault) != 0
+                   references_check(pipeline, definition_item_kind(e->kind), e->key, depths,
+                                    &fault) != 0
                ? invalid(error, &fault)
                : 0;
 }
@@ -170,13 +185,14 @@ static int no_memory(struct admin_error *error)
 static int check(struct running *r, struct pipeline *pipeline, struct admin_error *error)
 {
     const size_t count = r->change->count;
-    int result = 0;
+    struct references_depths depths;
+    int result = references_depths_init(&depths) == 0 ? 0 : no_memory(error);
     struct references_item *items = calloc(count + 1, sizeof *items);
     for (size_t i = 0; items && i < count && result == 0; i++) {
         const struct definition_edit *e = &r->change->edits[i];
         items[i] = (struct references_item){definition_item_kind(e->kind), e->key};
         r->at = i;
-        result = check_names(r, e, pipeline, error);
+        result = check_names(r, e, pipeline, &depths, error);
     }
     if (items && result == 0) {
         result = check_users(r, items, pipeline, error);
@@ -185,6 +201,7 @@ static int check(struct running *r, struct pipeline *pipeline, struct admin_erro
         r->affected = references_affected(pipeline, items, count);
     }
     free(items);
+    references_depths_free(&depths);
     return result == 0 && !r->affected ? no_memory(error) : result;
 }
 
@@ -204,12 +221,15 @@ static int apply(void *arg, struct pipeline *pipeline, struct admin_error *error
 
 /* ---- keeping it ----------------------------------------------------------------------------- */
 
+static size_t bytes_of(json_t *value)
+{
+    return value ? json_dumpb(value, NULL, 0, JSON_COMPACT) : 0;
+}
+
 /* For the trail; malloc'ed, NULL: no memory. */
 static char *describe(int64_t version, enum storage_came came, json_t *body, json_t *schedule)
 {
-    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    const size_t length = text ? strlen(text) : 0;
-    free(text);
+    const size_t length = bytes_of(body);
     json_t *told = json_pack("{s:I, s:b}", "version", (json_int_t)version, "archived",
                              came == STORAGE_ARCHIVED);
     if (length > AUDIT_BODY_MOST) {
@@ -217,10 +237,12 @@ static char *describe(int64_t version, enum storage_came came, json_t *body, jso
     } else if (body) {
         json_object_set(told, "definition", body);
     }
-    if (json_array_size(schedule) > 0) {
+    if (bytes_of(schedule) > AUDIT_BODY_MOST) {
+        json_object_set_new(told, "scheduled", json_integer((json_int_t)json_array_size(schedule)));
+    } else if (json_array_size(schedule) > 0) {
         json_object_set(told, "schedule", schedule);
     }
-    text = json_dumps(told, JSON_COMPACT);
+    char *text = json_dumps(told, JSON_COMPACT);
     json_decref(told);
     return text;
 }
@@ -233,7 +255,7 @@ static int append_entry(const struct running *r, size_t i, struct storage *s, co
     struct admin_change by = *r->change->by;
     by.action = e->action;
     char *before = p->before.version
-                       ? describe(p->before.version, p->before.came, p->before.body, NULL)
+                       ? describe(p->before.version, p->before.came, p->before.body, p->was)
                        : NULL;
     char *after =
         e->came != STORAGE_DELETED ? describe(p->version, e->came, e->body, p->pending) : NULL;
@@ -366,6 +388,7 @@ int definition_keeper_change(struct definition_keeper *k, const struct definitio
     const int result = r.prepared ? run(&r, dry_run, outcome, error) : no_memory(error);
     for (size_t i = 0; r.prepared && i < change->count; i++) {
         definition_state_free(&r.prepared[i].before);
+        json_decref(r.prepared[i].was);
         json_decref(r.prepared[i].pending);
     }
     free(r.prepared);
@@ -385,11 +408,11 @@ void definition_keeper_load(struct definition_keeper *k)
     }
     definitions_kept_load(s, &kept);
     const size_t count = kept.count;
+    k->count = count + kept.ignored; /* they are kept all the same */
     if (count > 0 &&
         pipeline_replace(k->operations.pipeline, CATALOG_ADMIN, kept.items, count) != 0) {
         LOG_EVENT(LOG_LEVEL_ERROR, "definitions-not-loaded", log_text("cause", "out of memory"));
     } else if (count > 0) {
-        k->count = count + kept.ignored; /* they are kept all the same */
         LOG_EVENT(LOG_LEVEL_INFO, "definitions-loaded", log_number("count", (int64_t)count),
                   log_number("ignored", (int64_t)kept.ignored));
     }

@@ -34,6 +34,7 @@ struct definition_edit {
     json_t *body;       /* borrowed; NULL when deleted */
     json_t *schedule;   /* the changes to come, as a list in files; NULL: as they are. What is
                            archived   or deleted has none */
+    int64_t due;        /* the scheduled change that it is, and that is over with it; 0: none */
     const char *action; /* for the audit: "flag.update" */
 };
 

@@ -94,12 +94,22 @@ static int on_stored(void *arg, const struct storage_definition *row)
     return 0;
 }
 
+static void on_damaged(void *arg, const char *key)
+{
+    struct definitions_kept *l = arg;
+    l->ignored++;
+    LOG_EVENT(LOG_LEVEL_ERROR, "definition-ignored", log_text("key", key),
+              log_text("cause", "what is stored of it is damaged"),
+              log_text("hint", "go back to a backup of the state file"));
+}
+
 void definitions_kept_load(struct storage *s, struct definitions_kept *kept)
 {
     struct fault fault = {0};
     *kept = (struct definitions_kept){0};
     for (int kind = STORAGE_FLAG; kind <= STORAGE_SEGMENT; kind++) {
-        const struct storage_definition_query query = {.kind = (enum storage_kind)kind};
+        const struct storage_definition_query query = {.kind = (enum storage_kind)kind,
+                                                       .damaged = on_damaged};
         if (storage_definition_list(s, &query, on_stored, kept, &fault) != 0) {
             log_fault(LOG_LEVEL_ERROR, "definitions-not-loaded", &fault);
         }

@@ -224,6 +224,19 @@ static void free_edits(struct edits *e)
     free(e->edits);
 }
 
+/* Of many, the one at fault: "variants" -> "flags.checkout.variants". */
+static void name_edit(const struct definition_edit *e, struct admin_error *error)
+{
+    char member[sizeof error->fault.member];
+    const char *of = error->fault.member;
+    if (error->status == 422 || strcmp(error->code, "in_use") == 0) {
+        snprintf(member, sizeof member, "%s.%.120s%s%.110s",
+                 e->kind == STORAGE_SEGMENT ? "segments" : "flags", e->key,
+                 *of && *of != '[' ? "." : "", of);
+        memcpy(error->fault.member, member, sizeof member);
+    }
+}
+
 /* There is nothing to do: what would come is what is. */
 static int nothing(const struct history_point *now, struct definition_outcome *outcome)
 {
@@ -261,6 +274,9 @@ int history_roll_back(const struct operations *o, struct definition_keeper *defi
             .edits = e.edits, .count = e.count, .by = by, .lenient = true};
         *changed = e.count;
         result = definition_keeper_change(definitions, &change, dry_run, outcome, error);
+        if (result < 0 && outcome->at < e.count) {
+            name_edit(&e.edits[outcome->at], error);
+        }
     }
     free_edits(&e);
     return result;

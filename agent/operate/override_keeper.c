@@ -44,6 +44,18 @@ static char *describe(const struct override *o)
     return text;
 }
 
+static struct override of_row(const struct storage_override *row)
+{
+    return (struct override){
+        .kind = row->kind == STORAGE_PIN ? OVERRIDE_PIN : OVERRIDE_KILL,
+        .variant = row->variant,
+        .reason = row->reason,
+        .set_by = row->set_by,
+        .set_ms = row->set_ms,
+        .expires_ms = row->expires_ms,
+    };
+}
+
 static int put(struct storage *s, const char *key, const struct override *o, struct fault *fault)
 {
     const struct storage_override row = {
@@ -69,6 +81,7 @@ struct edit {
     const char *key;
     const struct override *override; /* NULL: to be cleared */
     const struct admin_change *change;
+    bool was; /* the flag is overridden, before it */
     char *before;
     char *after;
 };
@@ -78,7 +91,7 @@ static int apply(void *arg, struct pipeline *pipeline, struct admin_error *error
     const struct edit *e = arg;
     struct fault fault = {0};
     if (e->override ? pipeline_change_override(pipeline, e->key, e->override, &fault) != 0
-                    : e->before && pipeline_change_clear(pipeline, e->key, &fault) != 0) {
+                    : e->was && pipeline_change_clear(pipeline, e->key, &fault) != 0) {
         *error = (struct admin_error){422, "invalid", fault};
         return -1;
     }
@@ -119,8 +132,8 @@ static int run(struct override_keeper *k, struct edit *e, bool dry_run,
     if (result < 0 || dry_run) {
         return result;
     }
-    k->count += e->override && !e->before;
-    k->count -= !e->override && e->before;
+    k->count += e->override && !e->was;
+    k->count -= !e->override && e->was;
     note_expiry(k, e->override);
     LOG_EVENT(LOG_LEVEL_WARNING, "override-changed", log_text("action", e->change->action),
               log_text("flag", e->key), log_text("actor", e->change->actor),
@@ -138,7 +151,7 @@ int override_keeper_change(struct override_keeper *k, const char *key,
         return admin_error_set(error, 507, "too_many_overrides", NULL, "revive some",
                                "%u flags are overridden, as many as can be", OVERRIDES_MOST);
     }
-    struct edit e = {key, override, change, describe(old), describe(override)};
+    struct edit e = {key, override, change, old, describe(old), describe(override)};
     int result;
     if ((old && !e.before) || (override && !e.after)) {
         result = admin_error_set(error, 503, "no_memory", NULL, "try again", "out of memory");
@@ -203,26 +216,34 @@ static void look_for_expiry(struct override_keeper *k)
     await_expiry(k);
 }
 
+struct due_one {
+    char *key;
+    char *before; /* as the trail tells it */
+};
+
 struct due {
-    char **keys;
+    struct due_one *all;
     size_t count;
 };
 
+/* One that was over at the start is not in force: only its row knows what it was. */
 static int on_due(void *arg, const struct storage_override *row)
 {
     struct due *d = arg;
-    char **keys = realloc(d->keys, (d->count + 1) * sizeof *keys);
-    char *key = strdup(row->flag);
-    d->keys = keys ? keys : d->keys;
-    if (!keys || !key) {
-        free(key);
+    const struct override o = of_row(row);
+    struct due_one *all = realloc(d->all, (d->count + 1) * sizeof *all);
+    const struct due_one one = {strdup(row->flag), describe(&o)};
+    d->all = all ? all : d->all;
+    if (!all || !one.key || !one.before) {
+        free(one.key);
+        free(one.before);
         return -1;
     }
-    d->keys[d->count++] = key;
+    d->all[d->count++] = one;
     return 0;
 }
 
-static int expire(struct override_keeper *k, const char *key)
+static int expire(struct override_keeper *k, const struct due_one *one)
 {
     const struct admin_change change = {
         .action = "override.expire",
@@ -230,9 +251,15 @@ static int expire(struct override_keeper *k, const char *key)
         .authenticated = "the agent itself",
         .time_ms = now_ms(),
     };
+    struct edit e = {
+        .key = one->key,
+        .change = &change,
+        .was = pipeline_override(k->operations.pipeline, one->key) != NULL,
+        .before = one->before,
+    };
     struct operation_outcome outcome;
     struct admin_error error = {0};
-    if (override_keeper_change(k, key, NULL, &change, false, &outcome, &error) < 0) {
+    if (run(k, &e, false, &outcome, &error) < 0) {
         log_fault(LOG_LEVEL_ERROR, "override-expiry-failed", &error.fault);
         return -1;
     }
@@ -254,10 +281,11 @@ static void on_expiry(evutil_socket_t fd, short what, void *arg)
     }
     for (size_t i = 0; i < due.count; i++) {
         more = more || cleared == EXPIRE_AT_ONCE;
-        cleared += !more && expire(k, due.keys[i]) == 0;
-        free(due.keys[i]);
+        cleared += !more && expire(k, &due.all[i]) == 0;
+        free(due.all[i].key);
+        free(due.all[i].before);
     }
-    free(due.keys);
+    free(due.all);
     if (more) {
         at_once(k);
     } else {
@@ -270,14 +298,7 @@ static void on_expiry(evutil_socket_t fd, short what, void *arg)
 static int on_stored(void *arg, const struct storage_override *row)
 {
     struct override_keeper *k = arg;
-    const struct override o = {
-        .kind = row->kind == STORAGE_PIN ? OVERRIDE_PIN : OVERRIDE_KILL,
-        .variant = row->variant,
-        .reason = row->reason,
-        .set_by = row->set_by,
-        .set_ms = row->set_ms,
-        .expires_ms = row->expires_ms,
-    };
+    const struct override o = of_row(row);
     struct fault fault = {0};
     if (row->expires_ms && row->expires_ms <= now_ms()) {
         at_once(k); /* it is over; the trail is told when the loop runs */

@@ -56,6 +56,60 @@ static void check_name(void *arg, const struct model_reference *r)
     }
 }
 
+/* ---- circles, and what is nested too deep --------------------------------------------------- */
+
+int references_depths_init(struct references_depths *d)
+{
+    *d = (struct references_depths){json_object(), json_object()};
+    return d->flags && d->segments ? 0 : -1;
+}
+
+void references_depths_free(struct references_depths *d)
+{
+    json_decref(d->flags);
+    json_decref(d->segments);
+}
+
+/* Of one item, while what it needs is looked at. */
+struct measuring {
+    const struct pipeline *p;
+    json_t *known; /* of its kind: only those can lead back */
+    enum image_blob_kind kind;
+    unsigned level;
+    json_int_t deepest; /* of what it needs; MAX_DEPTH or more: not known */
+};
+
+static json_int_t measure(const struct measuring *of, const struct model_item *item);
+
+static void measure_reference(void *arg, const struct model_reference *r)
+{
+    struct measuring *m = arg;
+    const struct model_item *item =
+        r->kind == m->kind ? pipeline_in_force(m->p, r->kind, r->key) : NULL;
+    if (item && m->deepest < IMAGE_MAX_DEPTH) {
+        const json_int_t depth = measure(m, item);
+        m->deepest = depth == 0 ? IMAGE_MAX_DEPTH : depth > m->deepest ? depth : m->deepest;
+    }
+}
+
+/* How many levels there are with the item; 0: too many, or there is a circle. */
+static json_int_t measure(const struct measuring *of, const struct model_item *item)
+{
+    const json_t *known = json_object_get(of->known, item->key.text);
+    struct measuring m = {of->p, of->known, of->kind, of->level + 1, 0};
+    if (known) {
+        return json_integer_value(known);
+    }
+    if (m.level > IMAGE_MAX_DEPTH ||
+        json_object_set_new_nocheck(m.known, item->key.text, json_integer(0)) != 0) {
+        return 0; /* as long as it is on the way to itself, too */
+    }
+    model_references(item, measure_reference, &m);
+    const json_int_t depth = m.deepest < IMAGE_MAX_DEPTH ? m.deepest + 1 : 0;
+    (void)json_object_set_new_nocheck(m.known, item->key.text, json_integer(depth));
+    return depth;
+}
+
 /* A search for a way from an item back to itself. */
 struct search {
     const struct pipeline *p;
@@ -104,10 +158,16 @@ static void search_item(struct search *s, const struct model_item *item)
 }
 
 static int check_circle(const struct pipeline *p, const struct model_item *item,
-                        struct fault *fault)
+                        struct references_depths *depths, struct fault *fault)
 {
     const char *member = item->kind == IMAGE_FLAG ? "prerequisites" : "rules";
     struct search s = {.p = p, .start = item, .seen = json_object()};
+    const struct measuring all = {p, item->kind == IMAGE_FLAG ? depths->flags : depths->segments,
+                                  item->kind, 0, 0};
+    if (measure(&all, item) > 0) {
+        json_decref(s.seen);
+        return 0;
+    }
     search_item(&s, item);
     json_decref(s.seen);
     if (s.found) {
@@ -123,7 +183,7 @@ static int check_circle(const struct pipeline *p, const struct model_item *item,
 }
 
 int references_check(const struct pipeline *p, enum image_blob_kind kind, const char *key,
-                     struct fault *fault)
+                     struct references_depths *depths, struct fault *fault)
 {
     const struct model_item *item = pipeline_in_force(p, kind, key);
     if (!item) {
@@ -131,7 +191,7 @@ int references_check(const struct pipeline *p, enum image_blob_kind kind, const 
     }
     struct naming n = {p, item, fault, false};
     model_references(item, check_name, &n);
-    return n.bad ? -1 : check_circle(p, item, fault);
+    return n.bad ? -1 : check_circle(p, item, depths, fault);
 }
 
 /* ---- who names an item ---------------------------------------------------------------------- */

@@ -12,11 +12,21 @@
 
 #include "../pipeline_change.h"
 
+/* How deep what an item needs is nested, found once for all items of one change: without, what many
+   need would be gone through for each of them. */
+struct references_depths {
+    json_t *flags; /* key -> depth; 0: not known */
+    json_t *segments;
+};
+/* 0, or -1: no memory. references_depths_free either way. */
+int references_depths_init(struct references_depths *d);
+void references_depths_free(struct references_depths *d);
+
 /* Of what this item names: a flag or segment that is not there, a variant that the flag has not, a
    circle. Nothing of it is there: 0. Else -1 with *fault, its member that of a native definition.
  */
 int references_check(const struct pipeline *p, enum image_blob_kind kind, const char *key,
-                     struct fault *fault);
+                     struct references_depths *depths, struct fault *fault);
 
 struct references_item {
     enum image_blob_kind kind;

@@ -40,12 +40,13 @@ bool schedule_parse_time(const char *text, int64_t *ms)
 
 struct pending {
     json_t *list; /* [{"atMs", "number", "set"}] */
+    int64_t but;  /* the number of one that is left out; 0: none */
 };
 
 static int on_row(void *arg, const struct storage_schedule *row)
 {
     struct pending *p = arg;
-    if (row->state != STORAGE_PENDING) {
+    if (row->state != STORAGE_PENDING || row->number == p->but) {
         return 0;
     }
     json_t *set = json_loads(row->change, 0, NULL);
@@ -54,9 +55,9 @@ static int on_row(void *arg, const struct storage_schedule *row)
     return json_array_append_new(p->list, one);
 }
 
-static json_t *pending_of(struct storage *s, const char *key, struct fault *fault)
+static json_t *pending_of(struct storage *s, const char *key, int64_t but, struct fault *fault)
 {
-    struct pending p = {json_array()};
+    struct pending p = {json_array(), but};
     if (s && storage_schedule_list(s, STORAGE_FLAG, key, 0, 0, on_row, &p, fault) != 0) {
         json_decref(p.list);
         return NULL;
@@ -82,7 +83,13 @@ static int by_time(const void *a, const void *b)
 
 json_t *schedule_pending(struct storage *s, const char *key, struct fault *fault)
 {
-    json_t *rows = pending_of(s, key, fault);
+    return schedule_pending_but(s, key, 0, fault);
+}
+
+json_t *schedule_pending_but(struct storage *s, const char *key, int64_t number,
+                             struct fault *fault)
+{
+    json_t *rows = pending_of(s, key, number, fault);
     const size_t count = json_array_size(rows);
     json_t **order = calloc(count + 1, sizeof(json_t *));
     json_t *list = order && rows ? json_array() : NULL;
@@ -106,7 +113,7 @@ json_t *schedule_pending(struct storage *s, const char *key, struct fault *fault
 int schedule_newest(struct storage *s, const char *key, int64_t *number, size_t *count,
                     struct fault *fault)
 {
-    json_t *rows = pending_of(s, key, fault);
+    json_t *rows = pending_of(s, key, 0, fault);
     *number = 0;
     *count = json_array_size(rows);
     for (size_t i = 0; i < *count; i++) {
@@ -179,7 +186,7 @@ int schedule_replace(struct storage *s, const char *key, json_t *list,
                      const struct admin_change *by, struct fault *fault)
 {
     char result[160];
-    json_t *rows = pending_of(s, key, fault);
+    json_t *rows = pending_of(s, key, 0, fault);
     int code = rows ? add_what_is_new(s, key, list, rows, by, fault) : -1;
     snprintf(result, sizeof result, "cancelled by %.120s", by->actor);
     for (size_t i = 0; code == 0 && i < json_array_size(rows); i++) {

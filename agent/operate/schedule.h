@@ -22,6 +22,9 @@ bool schedule_parse_time(const char *text, int64_t *ms);
 /* [{"at", "set"}] of what is pending, in the order of their times. A new reference, NULL and
  *fault. */
 json_t *schedule_pending(struct storage *s, const char *key, struct fault *fault);
+/* The same without the one of this number. */
+json_t *schedule_pending_but(struct storage *s, const char *key, int64_t number,
+                             struct fault *fault);
 /* Of what is pending: the highest number, and how many; 0 and 0: nothing. */
 int schedule_newest(struct storage *s, const char *key, int64_t *number, size_t *count,
                     struct fault *fault);

@@ -74,6 +74,7 @@ static void wait_for_next(struct schedule_keeper *k)
 struct due {
     struct storage_schedule row;
     char *texts; /* what the row borrows */
+    bool failed; /* to be tried again later */
 };
 
 static char *place(char **at, const char *text)
@@ -100,7 +101,7 @@ static int copy_row(const struct storage_schedule *row, struct due *due)
     if (!at) {
         return -1;
     }
-    *due = (struct due){*row, at};
+    *due = (struct due){*row, at, false};
     due->row.key = place(&at, row->key);
     due->row.change = place(&at, row->change);
     due->row.author = place(&at, row->author);
@@ -118,9 +119,11 @@ static void tell(const struct schedule_keeper *k, const struct storage_schedule 
     const int64_t late = (now - row->at_ms) / 1000;
     int length = snprintf(text, RESULT_MOST, "scheduled for %s", schedule_time(row->at_ms, at));
     if (now - row->at_ms > LATE_MS) {
-        length +=
-            snprintf(text + length, RESULT_MOST - (size_t)length, ", done %" PRId64 " s late: %s",
-                     late, row->at_ms < k->started_ms ? "no agent ran then" : "the clock was set");
+        length += snprintf(text + length, RESULT_MOST - (size_t)length,
+                           ", done %" PRId64 " s late%s", late,
+                           row->created_ms > row->at_ms ? ": it was written then"
+                           : row->at_ms < k->started_ms ? ": no agent ran then"
+                                                        : "");
     }
     if (row->reason) {
         snprintf(text + length, RESULT_MOST - (size_t)length, ": %.400s", row->reason);
@@ -183,10 +186,18 @@ static int change(struct schedule_keeper *k, const struct storage_schedule *row,
         .key = row->key,
         .came = STORAGE_PUT,
         .body = changed,
+        .due = row->number,
         .action = by->action,
     };
     const struct definition_change one = {
-        .edits = &edit, .count = 1, .by = by, .also = finish, .arg = &f};
+        .edits = &edit,
+        .count = 1,
+        .by = by,
+        /* while a source has not said yet what it has, nobody knows that a name is nowhere */
+        .lenient = !source_states_complete(pipeline_sources(k->operations.pipeline)),
+        .also = finish,
+        .arg = &f,
+    };
     struct definition_outcome outcome = {0};
     int result;
     if (changed) {
@@ -270,6 +281,17 @@ static int on_due(void *arg, const struct storage_schedule *row)
     return 0;
 }
 
+/* Those of a flag are made in their order, or not at all; another flag's do not wait for them. */
+static bool waits(const struct all_due *all, size_t at)
+{
+    for (size_t i = 0; i < at; i++) {
+        if (all->due[i].failed && strcmp(all->due[i].row.key, all->due[at].row.key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void run_due(struct schedule_keeper *k)
 {
     struct storage *s = state_file_storage(k->operations.state);
@@ -281,7 +303,12 @@ static void run_due(struct schedule_keeper *k)
         again = true;
     }
     for (size_t i = 0; i < all.count; i++) {
-        again = again || run(k, &all.due[i].row) != 0; /* in their order, or not at all */
+        if (!waits(&all, i) && run(k, &all.due[i].row) != 0) {
+            all.due[i].failed = true;
+            again = true;
+        }
+    }
+    for (size_t i = 0; i < all.count; i++) {
         free(all.due[i].texts);
     }
     if (again) {

@@ -53,6 +53,21 @@ bool routes_allowed(const char *key, const json_t *tags, const struct admin_requ
     return allowed;
 }
 
+bool routes_schedule_allowed(const char *key, const json_t *schedule,
+                             const struct admin_request *request, struct admin_answer *answer)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach(schedule, i, one)
+    {
+        const json_t *tags = json_object_get(json_object_get(one, "set"), "tags");
+        if (tags && !routes_allowed(key, tags, request, answer)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void routes_put_outcome(json_t *body, const struct operation_outcome *outcome, bool dry_run)
 {
     char generation[LOG_GENERATION];

@@ -17,6 +17,11 @@ bool routes_may(const struct admin_request *request, const char *key, const json
 bool routes_allowed(const char *key, const json_t *tags, const struct admin_request *request,
                     struct admin_answer *answer);
 
+/* The same of the tags that the changes of a schedule (a list as in files, NULL: none) bring: what
+   a token may not make today, it may not make for tomorrow. */
+bool routes_schedule_allowed(const char *key, const json_t *schedule,
+                             const struct admin_request *request, struct admin_answer *answer);
+
 /* Puts "changed", "generation", "generationText", "digest" and "dryRun" into a body. */
 void routes_put_outcome(json_t *body, const struct operation_outcome *outcome, bool dry_run);
 

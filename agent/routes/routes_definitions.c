@@ -95,6 +95,19 @@ int routes_item_kept(const struct routes_item *item, struct admin_answer *answer
     return -1;
 }
 
+/* What is archived is not changed on the way: to be restored is a change of its own. */
+static int check_in_service(const struct routes_item *item, struct admin_answer *answer)
+{
+    struct admin_error error = {0};
+    if (item->state.came != STORAGE_ARCHIVED) {
+        return 0;
+    }
+    admin_error_set(&error, 409, "archived", "key", "restore it first, or PUT a new definition",
+                    "the %s \"%.128s\" is archived", kind_name(item->kind), item->key);
+    admin_answer_error(answer, &error);
+    return -1;
+}
+
 /* ---- answering a change --------------------------------------------------------------------- */
 
 /* Of a shadowed item of another source: where that comes from; else nothing. */
@@ -112,9 +125,33 @@ static void put_shadows(const struct routes_definitions *d, const struct definit
     }
 }
 
+/* As it is written: the body with its schedule. A new reference; NULL: there is none. */
+static json_t *with_schedule(json_t *body, json_t *schedule)
+{
+    json_t *whole = json_copy(body);
+    if (whole && json_array_size(schedule) > 0) {
+        json_object_set(whole, "schedule", schedule);
+    }
+    return whole;
+}
+
+/* pending: what was to come before. */
+static json_t *tell_difference(const struct routes_item *item, const struct definition_edit *e,
+                               json_t *pending)
+{
+    json_t *to_come = e->came != STORAGE_PUT ? NULL : e->schedule ? e->schedule : pending;
+    json_t *before = with_schedule(item->state.body, pending);
+    json_t *after = with_schedule(e->body, to_come);
+    json_t *told = difference(before, after);
+    json_decref(before);
+    json_decref(after);
+    return told;
+}
+
 static void answer_change(const struct routes_definitions *d, const struct routes_item *item,
                           const struct definition_edit *e, const struct definition_outcome *o,
-                          const struct admin_request *request, struct admin_answer *answer)
+                          json_t *pending, const struct admin_request *request,
+                          struct admin_answer *answer)
 {
     char etag[ADMIN_ETAG_MOST];
     struct fault fault = {0};
@@ -123,8 +160,12 @@ static void answer_change(const struct routes_definitions *d, const struct route
                              kind_name(e->kind), "version", (json_int_t)o->version, "created",
                              created, "archived", e->came == STORAGE_ARCHIVED, "deleted",
                              e->came == STORAGE_DELETED, "affected", routes_affected(o->affected),
-                             "diff", difference(item->state.body, e->body));
+                             "diff", tell_difference(item, e, pending));
     put_shadows(d, e, body);
+    json_t *warnings = pipeline_change_warnings(d->operations.pipeline);
+    if (json_array_size(warnings) > 0) {
+        json_object_set(body, "warnings", warnings);
+    }
     routes_put_outcome(body, &o->operation, request->dry_run);
     if (!request->dry_run && routes_item_etag(d, e->kind, e->key, etag, &fault) == 0 && *etag) {
         admin_answer_etag(answer, etag);
@@ -141,13 +182,19 @@ static void change(struct routes_definitions *d, const struct routes_item *item,
     const struct definition_change one = {.edits = e, .count = 1, .by = &by};
     struct definition_outcome outcome = {0};
     struct admin_error error = {0};
+    struct fault fault = {0};
+    json_t *pending =
+        e->kind == STORAGE_FLAG
+            ? schedule_pending(state_file_storage(d->operations.state), e->key, &fault)
+            : NULL;
     if (admin_request_check_match(request, *item->etag ? item->etag : NULL, &error) != 0) {
         admin_answer_error(answer, &error);
     } else if (definition_keeper_change(d->keeper, &one, request->dry_run, &outcome, &error) != 0) {
         admin_answer_fault(answer, request, error.status, error.code, &error.fault);
     } else {
-        answer_change(d, item, e, &outcome, request, answer);
+        answer_change(d, item, e, &outcome, pending, request, answer);
     }
+    json_decref(pending);
     json_decref(outcome.affected);
 }
 
@@ -188,7 +235,8 @@ static void write_body(struct routes_definitions *d, const struct routes_item *i
     if (definition_check_key(item->key, &fault) != 0) {
         const struct admin_error error = {422, "invalid_key", fault};
         admin_answer_error(answer, &error);
-    } else if (routes_allowed(item->key, json_object_get(body, "tags"), request, answer)) {
+    } else if (routes_allowed(item->key, json_object_get(body, "tags"), request, answer) &&
+               routes_schedule_allowed(item->key, schedule, request, answer)) {
         change(d, item, &e, request, answer);
     }
 }
@@ -214,19 +262,12 @@ static void put(struct routes_definitions *d, enum storage_kind kind,
 static json_t *whole_of(const struct routes_definitions *d, const struct routes_item *item,
                         struct fault *fault)
 {
-    json_t *whole = json_copy(item->state.body);
-    if (item->kind == STORAGE_FLAG) {
-        json_t *pending =
-            schedule_pending(state_file_storage(d->operations.state), item->key, fault);
-        if (!pending) {
-            json_decref(whole);
-            return NULL;
-        }
-        if (json_array_size(pending) > 0) {
-            json_object_set(whole, "schedule", pending);
-        }
-        json_decref(pending);
+    if (item->kind == STORAGE_SEGMENT) {
+        return json_copy(item->state.body);
     }
+    json_t *pending = schedule_pending(state_file_storage(d->operations.state), item->key, fault);
+    json_t *whole = pending ? with_schedule(item->state.body, pending) : NULL;
+    json_decref(pending);
     return whole;
 }
 
@@ -257,7 +298,7 @@ static void patch(struct routes_definitions *d, enum storage_kind kind,
 {
     struct routes_item item;
     if (routes_item_take(d, kind, request, answer, &item) == 0 &&
-        routes_item_kept(&item, answer) == 0) {
+        routes_item_kept(&item, answer) == 0 && check_in_service(&item, answer) == 0) {
         patch_with(d, &item, request->json, request, answer);
     }
     routes_item_free(&item);
@@ -301,7 +342,8 @@ static void set_enabled(struct routes_definitions *d, bool enabled,
     struct routes_item item;
     json_t *by = json_pack("{s:b}", "enabled", enabled);
     if (routes_item_take(d, STORAGE_FLAG, request, answer, &item) == 0 &&
-        routes_item_kept(&item, answer) == 0 && no_members(request, answer) == 0) {
+        routes_item_kept(&item, answer) == 0 && check_in_service(&item, answer) == 0 &&
+        no_members(request, answer) == 0) {
         patch_with(d, &item, by, request, answer);
     }
     json_decref(by);

@@ -12,7 +12,8 @@
 #define LIMIT 100
 #define LIMIT_MOST 1000
 #define HISTORY_LIMIT 20
-#define HISTORY_LIMIT_MOST 200 /* each with a whole definition */
+#define HISTORY_LIMIT_MOST 200        /* each with a whole definition */
+#define HISTORY_BYTES_MOST (4u << 20) /* of their texts; a page that has more is shorter */
 
 static json_t *text_or_null(const char *text)
 {
@@ -31,11 +32,11 @@ struct listing {
     const struct routes_definitions *d;
     const struct admin_request *request;
     enum storage_kind kind;
-    const char *prefix, *tag, *source;
-    struct listed *all;
+    const char *prefix, *tag, *source, *after;
+    struct listed *all; /* the first of those behind `after`: room for two pages, and two more */
     size_t count;
-    size_t room;
-    bool failed;
+    size_t most; /* that are told, and one that tells that there are more */
+    size_t archived;
 };
 
 static bool has_tag(const json_t *tags, const char *tag)
@@ -65,21 +66,32 @@ static bool is_from(const struct model_item *item, const char *source)
 
 static bool is_wanted(const struct listing *l, const char *key, const json_t *tags)
 {
-    return (!l->prefix || strncmp(key, l->prefix, strlen(l->prefix)) == 0) &&
+    return (!l->after || strcmp(key, l->after) > 0) &&
+           (!l->prefix || strncmp(key, l->prefix, strlen(l->prefix)) == 0) &&
            (!l->tag || has_tag(tags, l->tag)) && routes_may(l->request, key, tags);
 }
 
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(((const struct listed *)a)->key, ((const struct listed *)b)->key);
+}
+
+/* In order, and no more than `most`. */
+static void sort(struct listing *l)
+{
+    if (l->count > 1) {
+        qsort(l->all, l->count, sizeof *l->all, by_key);
+    }
+    while (l->count > l->most) {
+        json_decref(l->all[--l->count].archived);
+    }
+}
+
+/* There may be very many, of which a page is told. */
 static void add(struct listing *l, const struct listed *one)
 {
-    if (l->count == l->room) {
-        const size_t room = l->room ? l->room * 2 : 256;
-        struct listed *more = realloc(l->all, room * sizeof *more);
-        if (!more) {
-            l->failed = true;
-            return;
-        }
-        l->all = more;
-        l->room = room;
+    if (l->count == 2 * l->most) {
+        sort(l);
     }
     l->all[l->count++] = *one;
 }
@@ -119,25 +131,21 @@ static int on_archived(void *arg, const struct storage_definition *row)
                       (json_int_t)row->changed_ms, "changedBy", row->changed_by);
         put_texts(told, state.body);
         add(l, &(struct listed){json_string_value(json_object_get(told, "key")), NULL, told});
+        l->archived++;
     }
     definition_state_free(&state);
-    return l->failed ? -1 : 0;
+    return l->archived == l->most; /* they come in order: no other one is in the page */
 }
 
 static int collect_archived(struct listing *l, struct fault *fault)
 {
     struct storage *s = state_file_storage(l->d->operations.state);
     const struct storage_definition_query query = {
-        .kind = l->kind, .prefix = l->prefix, .archived_too = true};
+        .kind = l->kind, .prefix = l->prefix, .after = l->after, .archived_too = true};
     if (!s || (l->source && strcmp(l->source, "admin") != 0)) {
         return 0;
     }
-    return storage_definition_list(s, &query, on_archived, l, fault);
-}
-
-static int by_key(const void *a, const void *b)
-{
-    return strcmp(((const struct listed *)a)->key, ((const struct listed *)b)->key);
+    return storage_definition_list(s, &query, on_archived, l, fault) < 0 ? -1 : 0;
 }
 
 static json_t *tell_item(const struct listing *l, const struct model_item *item)
@@ -159,21 +167,15 @@ static json_t *tell_item(const struct listing *l, const struct model_item *item)
     return told;
 }
 
-/* The page behind `after`. */
-static json_t *page(struct listing *l, const char *after, size_t limit)
+static json_t *page(struct listing *l)
 {
     json_t *items = json_array();
     json_t *next = NULL;
-    if (l->count > 1) {
-        qsort(l->all, l->count, sizeof *l->all, by_key);
-    }
-    for (size_t i = 0; i < l->count && !next; i++) {
+    sort(l);
+    for (size_t i = 0; i < l->count; i++) {
         const struct listed *one = &l->all[i];
-        if (after && strcmp(one->key, after) <= 0) {
-            continue;
-        }
-        if (json_array_size(items) == limit) {
-            next = json_incref(json_object_get(json_array_get(items, limit - 1), "key"));
+        if (i + 1 == l->most) {
+            next = json_string(l->all[i - 1].key);
         } else if (one->item) {
             json_array_append_new(items, tell_item(l, one->item));
         } else {
@@ -205,6 +207,7 @@ static void list(const struct routes_definitions *d, enum storage_kind kind,
         .prefix = admin_request_parameter(request, "prefix"),
         .tag = admin_request_parameter(request, "tag"),
         .source = admin_request_parameter(request, "source"),
+        .after = admin_request_parameter(request, "after"),
     };
     struct admin_error error = {0};
     struct fault fault = {0};
@@ -215,13 +218,17 @@ static void list(const struct routes_definitions *d, enum storage_kind kind,
         admin_answer_error(answer, &error);
         return;
     }
+    l.most = (size_t)limit + 1;
+    l.all = calloc(2 * l.most, sizeof *l.all);
+    if (!l.all) {
+        admin_answer_refuse(answer, 503, "no_memory", "out of memory");
+        return;
+    }
     pipeline_in_force_each(d->operations.pipeline, on_item, &l);
     if (archived && collect_archived(&l, &fault) != 0) {
         routes_answer_storage(answer, &fault);
     } else {
-        admin_answer_json(
-            answer, 200,
-            l.failed ? NULL : page(&l, admin_request_parameter(request, "after"), (size_t)limit));
+        admin_answer_json(answer, 200, page(&l));
     }
     for (size_t i = 0; i < l.count; i++) {
         json_decref(l.all[i].archived);
@@ -294,41 +301,61 @@ static void get(const struct routes_definitions *d, enum storage_kind kind,
 
 /* ---- what it was ---------------------------------------------------------------------------- */
 
+struct versions {
+    const struct admin_request *request;
+    json_t *items;
+    size_t limit;
+    size_t bytes;
+    bool more; /* than there are in the page */
+    struct fault *fault;
+};
+
 static int on_version(void *arg, const struct storage_definition *row)
 {
     static const char *const came[] = {"put", "archived", "deleted"};
+    struct versions *v = arg;
     struct definition_state state;
-    struct fault fault = {0};
-    int result = definition_state_of(row, &state, &fault);
+    const size_t count = json_array_size(v->items);
+    v->bytes += strlen(row->text);
+    if (count == v->limit || (count > 0 && v->bytes > HISTORY_BYTES_MOST)) {
+        v->more = true;
+        return 1;
+    }
+    int result = definition_state_of(row, &state, v->fault);
     if (result == 0) {
-        result = json_array_append_new(
-            arg, json_pack("{s:I, s:s, s:I, s:s, s:s?, s:I, s:O?}", "version",
-                           (json_int_t)row->version, "came", came[row->came], "changedMs",
-                           (json_int_t)row->changed_ms, "changedBy", row->changed_by, "reason",
-                           row->reason, "audit", (json_int_t)row->audit, "definition", state.body));
+        /* it may have had other tags then */
+        const bool hidden =
+            state.body && !routes_may(v->request, row->key, json_object_get(state.body, "tags"));
+        json_t *one =
+            json_pack("{s:I, s:s, s:I, s:s, s:s?, s:I, s:O?}", "version", (json_int_t)row->version,
+                      "came", came[row->came], "changedMs", (json_int_t)row->changed_ms,
+                      "changedBy", row->changed_by, "reason", hidden ? NULL : row->reason, "audit",
+                      (json_int_t)row->audit, "definition", hidden ? NULL : state.body);
+        if (hidden) {
+            json_object_set_new(one, "hidden", json_true());
+        }
+        result = json_array_append_new(v->items, one);
     }
     definition_state_free(&state);
     return result;
 }
 
 static void answer_history(const struct routes_definitions *d, const struct routes_item *item,
-                           int64_t before, size_t limit, struct admin_answer *answer)
+                           int64_t before, size_t limit, const struct admin_request *request,
+                           struct admin_answer *answer)
 {
     struct storage *s = state_file_storage(d->operations.state);
     struct fault fault = {0};
-    json_t *items = json_array();
-    json_t *next = json_null();
-    if (s && storage_definition_history(s, item->kind, item->key, before, limit + 1, on_version,
-                                        items, &fault) != 0) {
-        json_decref(items);
+    struct versions v = {request, json_array(), limit, 0, false, &fault};
+    if (s && storage_definition_history(s, item->kind, item->key, before, limit + 1, on_version, &v,
+                                        &fault) < 0) {
+        json_decref(v.items);
         routes_answer_storage(answer, &fault);
         return;
     }
-    if (json_array_size(items) > limit) {
-        json_array_remove(items, limit);
-        next = json_incref(json_object_get(json_array_get(items, limit - 1), "version"));
-    }
-    admin_answer_json(answer, 200, json_pack("{s:o, s:o}", "items", items, "next", next));
+    const json_t *last = json_array_get(v.items, json_array_size(v.items) - 1);
+    json_t *next = v.more ? json_incref(json_object_get(last, "version")) : json_null();
+    admin_answer_json(answer, 200, json_pack("{s:o, s:o}", "items", v.items, "next", next));
 }
 
 static void history(const struct routes_definitions *d, enum storage_kind kind,
@@ -344,7 +371,7 @@ static void history(const struct routes_definitions *d, enum storage_kind kind,
         return;
     }
     if (routes_item_take(d, kind, request, answer, &item) == 0) {
-        answer_history(d, &item, before, (size_t)limit, answer);
+        answer_history(d, &item, before, (size_t)limit, request, answer);
     }
     routes_item_free(&item);
 }

@@ -115,12 +115,18 @@ static json_t *version_of(const struct definition_state *state)
     return state->version ? json_integer(state->version) : json_null();
 }
 
+/* It may have had other tags at the one and at the other. */
+static bool may_see(const struct admin_request *request, const char *key,
+                    const struct definition_state *state)
+{
+    return !state->version || routes_may(request, key, json_object_get(state->body, "tags"));
+}
+
 static int on_changed(void *arg, enum storage_kind kind, const char *key,
                       const struct definition_state *from, const struct definition_state *to)
 {
     struct telling *t = arg;
-    const struct definition_state *newest = to->version ? to : from;
-    if (!routes_may(t->request, key, json_object_get(newest->body, "tags"))) {
+    if (!may_see(t->request, key, from) || !may_see(t->request, key, to)) {
         return 0;
     }
     const char *change = !is_there(from) && is_there(to)   ? "added"

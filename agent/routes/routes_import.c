@@ -76,10 +76,11 @@ static int check_allowed(const struct importing *i, const struct import_item *it
         !routes_allowed(item->key, before, i->request, i->answer)) {
         return -1;
     }
-    return !item->body || routes_allowed(item->key, json_object_get(item->body, "tags"), i->request,
-                                         i->answer)
-               ? 0
-               : -1;
+    const bool allowed =
+        !item->body ||
+        (routes_allowed(item->key, json_object_get(item->body, "tags"), i->request, i->answer) &&
+         routes_schedule_allowed(item->key, item->schedule, i->request, i->answer));
+    return allowed ? 0 : -1;
 }
 
 /* What is kept of it. */

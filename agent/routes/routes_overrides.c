@@ -36,6 +36,7 @@ struct found {
 };
 
 struct all {
+    const struct admin_request *request;
     struct found *found;
     size_t count;
     size_t room;
@@ -46,6 +47,10 @@ static void on_override(void *arg, const char *key, const struct override *overr
                         const struct model_item *item)
 {
     struct all *all = arg;
+    const bool exists = item && !item->deleted;
+    if (!routes_may(all->request, key, routes_tags(exists ? item : NULL))) {
+        return;
+    }
     if (all->count == all->room) {
         const size_t room = all->room ? all->room * 2 : 64;
         struct found *more = realloc(all->found, room * sizeof *more);
@@ -56,7 +61,7 @@ static void on_override(void *arg, const char *key, const struct override *overr
         all->found = more;
         all->room = room;
     }
-    all->found[all->count++] = (struct found){key, override, item && !item->deleted};
+    all->found[all->count++] = (struct found){key, override, exists};
 }
 
 static int by_key(const void *a, const void *b)
@@ -67,8 +72,7 @@ static int by_key(const void *a, const void *b)
 static void list(void *arg, struct admin_request *request, struct admin_answer *answer)
 {
     const struct routes_overrides *o = arg;
-    struct all all = {0};
-    (void)request;
+    struct all all = {.request = request};
     pipeline_override_each(o->pipeline, on_override, &all);
     json_t *items = all.failed ? NULL : json_array();
     if (all.count > 1) {
@@ -108,8 +112,9 @@ static void change(const struct routes_overrides *o, const char *key, const stru
         admin_answer_error(answer, &error);
         return;
     }
-    json_t *body =
-        json_pack("{s:s, s:o}", "flag", key, "override", wanted ? describe(wanted) : json_null());
+    json_t *body = json_pack("{s:s, s:b, s:o}", "flag", key, "exists",
+                             pipeline_in_force(o->pipeline, IMAGE_FLAG, key) != NULL, "override",
+                             wanted ? describe(wanted) : json_null());
     if (request->dry_run) { /* it goes over all flags: not on the way of a kill */
         const struct references_item item = {IMAGE_FLAG, key};
         json_t *affected = references_affected(o->pipeline, &item, 1);

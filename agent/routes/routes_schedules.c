@@ -114,32 +114,51 @@ static void answer_changed(const struct routes_schedules *r, const struct routes
     admin_answer_json(answer, request->dry_run ? 200 : status, body);
 }
 
-static void add(void *arg, struct admin_request *request, struct admin_answer *answer)
+/* May who asks make what the change makes? */
+static bool may_make(const struct routes_item *item, json_t *set,
+                     const struct admin_request *request, struct admin_answer *answer)
+{
+    json_t *list = json_pack("[{s:O}]", "set", set);
+    const bool may = list && routes_schedule_allowed(item->key, list, request, answer);
+    json_decref(list);
+    return may;
+}
+
+static void add_to(const struct routes_schedules *r, const struct routes_item *item,
+                   struct admin_request *request, struct admin_answer *answer)
 {
     static const char *const members[] = {"at", "set", NULL};
-    const struct routes_schedules *r = arg;
     const struct admin_change by = admin_request_change(request, "schedule.add");
     struct admin_error error = {0};
-    struct routes_item item;
     int64_t number;
+    json_t *set = json_object_get(request->json, "set");
+    const char *at = admin_request_members(request, members, &error) == 0
+                         ? admin_request_string(request, "at", 64, true, &error)
+                         : NULL;
+    if (at && !set) {
+        admin_error_set(&error, 422, "invalid", "set",
+                        "the members that change, as in {\"enabled\": true}", "is missing");
+    }
+    if (!error.status && !may_make(item, set, request, answer)) {
+        return;
+    }
+    if (error.status || schedule_keeper_add(r->keeper, item->key, at, set, &by, request->dry_run,
+                                            &number, &error) != 0) {
+        admin_answer_fault(answer, request, error.status, error.code, &error.fault);
+        return;
+    }
+    answer_changed(r, item,
+                   json_pack("{s:s, s:I, s:s, s:O}", "key", item->key, "number", (json_int_t)number,
+                             "at", at, "set", set),
+                   request, 201, answer);
+}
+
+static void add(void *arg, struct admin_request *request, struct admin_answer *answer)
+{
+    const struct routes_schedules *r = arg;
+    struct routes_item item;
     if (take(r, request, answer, &item) == 0) {
-        json_t *set = json_object_get(request->json, "set");
-        const char *at = admin_request_members(request, members, &error) == 0
-                             ? admin_request_string(request, "at", 64, true, &error)
-                             : NULL;
-        if (at && !set) {
-            admin_error_set(&error, 422, "invalid", "set",
-                            "the members that change, as in {\"enabled\": true}", "is missing");
-        }
-        if (error.status || schedule_keeper_add(r->keeper, item.key, at, set, &by, request->dry_run,
-                                                &number, &error) != 0) {
-            admin_answer_fault(answer, request, error.status, error.code, &error.fault);
-        } else {
-            answer_changed(r, &item,
-                           json_pack("{s:s, s:I, s:s, s:O}", "key", item.key, "number",
-                                     (json_int_t)number, "at", at, "set", set),
-                           request, 201, answer);
-        }
+        add_to(r, &item, request, answer);
     }
     routes_item_free(&item);
 }

@@ -152,8 +152,21 @@ int storage_definition_get(struct storage *s, enum storage_kind kind, const char
 
 struct listing {
     struct teller teller;
-    bool ended; /* by us: what stopped it is no answer of fn's */
+    void (*damaged)(void *arg, const char *key); /* or NULL */
+    bool ended;                                  /* by us: what stopped it is no answer of fn's */
 };
+
+/* 0: it is told as damaged, and the list goes on. */
+static int pass_over(struct storage *s, sqlite3_stmt *row, const struct listing *l,
+                     struct fault *fault)
+{
+    const char *key = column_text(row, 1);
+    if (!l->damaged || key == NULL || column_trouble(s, cannot_read, fault) != 0) {
+        return -1;
+    }
+    l->damaged(l->teller.arg, key);
+    return 0;
+}
 
 /* Keys with the prefix are neighbours, and the first of them is where the list began. */
 static int tell_listed(struct storage *s, sqlite3_stmt *row, void *arg, struct fault *fault)
@@ -162,7 +175,7 @@ static int tell_listed(struct storage *s, sqlite3_stmt *row, void *arg, struct f
     struct teller *t = &l->teller;
     struct storage_definition d;
     if (definition_row(s, row, &d, fault) != 0) {
-        return -1;
+        return pass_over(s, row, l, fault);
     }
     if (t->after && strcmp(d.key, t->after) <= 0) {
         return 0;
@@ -190,7 +203,8 @@ int storage_definition_list(struct storage *s, const struct storage_definition_q
     const char *after = query->after ? query->after : "";
     const char *first = strcmp(after, prefix) > 0 ? after : prefix;
     struct listing l = {
-        .teller = {fn, arg, prefix, query->after, query->limit > 0 ? query->limit : SIZE_MAX}};
+        .teller = {fn, arg, prefix, query->after, query->limit > 0 ? query->limit : SIZE_MAX},
+        .damaged = query->damaged};
     const int bound =
         bind_item(list, query->kind, first) |
         sqlite3_bind_int(list, 3, query->archived_too ? STORAGE_ARCHIVED : STORAGE_PUT);

@@ -63,6 +63,9 @@ struct storage_definition_query {
     const char *after;  /* a key: only those behind it; NULL: from the first */
     size_t limit;
     bool archived_too;
+    /* Of a row that is damaged, with the list's arg: the list goes on without it. NULL: the list
+       ends with a fault. */
+    void (*damaged)(void *arg, const char *key);
 };
 /* What is in force, by key, in the order of bytes. */
 int storage_definition_list(struct storage *s, const struct storage_definition_query *query,

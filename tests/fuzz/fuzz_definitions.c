@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "catalog/document.h"
+#include "catalog/native.h"
+#include "catalog/native_raise.h"
 #include "fuzz.h"
 #include "memory_image.h"
 #include "source/definitions.h"
@@ -61,6 +63,22 @@ static void check_written(json_t *document, char *(*write)(const json_t *, size_
     free(written);
 }
 
+/* Whatever comes out of LaunchDarkly's format is a native document. */
+static void check_raised(const json_t *document)
+{
+    struct native_raised raised;
+    struct fault fault = {0};
+    int64_t next_ms;
+    if (native_raise(document, &raised, &fault) == 0) {
+        json_t *lowered = native_lower(raised.document, 0, &next_ms, &fault);
+        FUZZ_REQUIRE(lowered);
+        json_decref(lowered);
+    } else {
+        FUZZ_REQUIRE(fault.cause[0] != '\0');
+    }
+    native_raised_free(&raised);
+}
+
 /* A document written as JSON, or as YAML, reads back as itself. */
 static void check_document(const char *text, size_t length)
 {
@@ -73,6 +91,7 @@ static void check_document(const char *text, size_t length)
     if (json_is_object(document)) {
         check_written(document, document_dump);
         check_written(document, document_dump_yaml);
+        check_raised(document);
     }
     json_decref(document);
 }

@@ -138,6 +138,12 @@ answered 200 '"archived":true' '"version":2'
 ctl 1 eval dep --key vip --json
 api /flags
 lacks '"key":"dep"'
+for change in enable disable; do
+    send POST "/flags/dep/$change" ''
+    answered 409 '"code":"archived"' 'restore it first'
+done
+send PATCH /flags/dep '{"enabled": true}'
+answered 409 '"code":"archived"'
 api '/flags?archived=true&prefix=de'
 answered 200 '"key":"dep"' '"archived":true'
 api /flags/dep
@@ -205,3 +211,17 @@ lacks '"key":"dep"'
 api /flags/dep -H "Authorization: Bearer $token"
 answered 403
 stop_agent
+
+step "what is doubtful is told to who makes it"
+start_agent --state "$state"
+await_socket
+send PUT /flags/doubt "{$onoff, \"targeting_rules\": [{\"conditions\": [], \"variant\": \"on\"}, {\"conditions\": [{\"attribute\": \"a\", \"operator\": \"in\", \"value\": [1]}], \"variant\": \"off\"}]}"
+answered 201 '"warnings":[{"kind":"flag","key":"doubt","member":"rules[1]","text":"is never reached'
+send PATCH /flags/doubt '{"description": "still"}'
+answered 200 '"warnings":[{'
+send POST /flags/nowhere/kill '{"comment": "r"}'
+answered 200 '"exists":false'
+api /status
+answered 200 '"ready":true'
+ctl 0 status --json
+says '"source":"valid"'

@@ -134,7 +134,7 @@ api /overrides
 answered 200 '"flag":"gate"'
 ! grep -q '"flag":"number"' "$out" || fail "an override that has ended is in force"
 api '/audit?action=override.expire&target=number'
-answered 200 '"actor":"ffagent"'
+answered 200 '"actor":"ffagent"' '"before":{"kind":"kill"' '"after":null'
 
 step "revived, it is the definition again, and the digest that was before"
 post /flags/gate/revive '{"comment": "right again"}'

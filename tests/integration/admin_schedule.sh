@@ -13,6 +13,10 @@ in_ms() {
     date -u -d "@$((at / 1000)).$(printf %03d $((at % 1000)))" +%Y-%m-%dT%H:%M:%S.%3NZ
 }
 
+lacks() {
+    ! grep -qF -- "$1" "$out" || fail "the answer has $1"
+}
+
 # await_served FLAG JSON
 await_served() {
     local attempt
@@ -78,6 +82,12 @@ send PUT /flags/sale "{$onoff, \"schedule\": [{\"at\": \"2999-01-01T00:00:00Z\",
 answered 200
 api /schedules
 answered 200 '"number":1' '"number":3'
+api '/audit?target=sale&limit=1'
+answered 200 '"schedule":[{"at":"2999-01-01T00:00:00Z","set":{"enabled":false}}]},"after":{' '"at":"2999-02-01T00:00:00Z"'
+send PUT '/flags/sale?dryRun=true' "{$onoff}"
+answered 200 '"diff":[{"path":"/schedule","before":['
+send POST '/flags/sale/archive?dryRun=true' ''
+answered 200 '"diff":[{"path":"/schedule","before":['
 send PATCH /flags/sale '{"default_variant": "off", "variants": [{"key": "off", "value": false}]}'
 answered 200 '"version":3'
 send PATCH /flags/sale '{"default_variant": "on", "variants": [{"key": "on", "value": true}, {"key": "off", "value": false}]}'
@@ -97,15 +107,18 @@ await_served sale false
 serves sale false OFF
 api '/audit?action=schedule.run'
 answered 200 '"target":"sale"' '"reason":"scheduled for ' ': sold out"' '"after":{"version":'
+python3 -c 'import json, sys
+entry = json.load(open(sys.argv[1]))["items"][0]
+assert entry["before"]["schedule"] and "schedule" not in entry["after"], entry' "$out" || fail "what is done is told as still to come"
 api /flags/sale/schedule
 answered 200 '"state":"done"'
 api /flags/sale
 answered 200 '"enabled":false'
 
 step "due while no agent ran: made at the start, once, and it says so"
-send POST /flags/sale/schedule "{\"at\": \"$(in_ms 600)\", \"set\": {\"enabled\": true}}"
+send POST /flags/sale/schedule "{\"at\": \"$(in_ms 1500)\", \"set\": {\"enabled\": true}}"
 answered 201
-send POST /flags/sale/schedule "{\"at\": \"$(in_ms 800)\", \"set\": {\"default_variant\": \"off\"}}"
+send POST /flags/sale/schedule "{\"at\": \"$(in_ms 1700)\", \"set\": {\"default_variant\": \"off\"}}"
 answered 201
 kill_agent
 serves sale false OFF
@@ -127,7 +140,7 @@ await_socket
 send PUT /flags/other "{$onoff}"
 send POST /flags/sale/schedule "{\"at\": \"$(in_ms 500)\", \"set\": {\"prerequisites\": [{\"flag\": \"other\", \"variant\": \"on\"}]}}"
 answered 201
-send POST /flags/sale/schedule "{\"at\": \"$(in_ms 800)\", \"set\": {\"default_variant\": \"on\"}}"
+send POST /flags/sale/schedule "{\"at\": \"$(in_ms 1700)\", \"set\": {\"default_variant\": \"on\"}}"
 answered 201
 send DELETE /flags/other ''
 answered 200
@@ -144,4 +157,59 @@ api /schedules
 answered 200 '{"items":[],"next":null}'
 api /audit/verify
 answered 200 '"bad":null'
+
+step "a rollback that a dated change stands against says whose it is"
+send PUT /flags/back "{$onoff}"
+answered 201
+then=$(sed -n 's/.*"generationText":"\([^"]*\)".*/\1/p' "$out")
+send PATCH /flags/back '{"variants": [{"key": "on", "value": true}, {"key": "off", "value": false}, {"key": "third", "value": true}]}'
+answered 200
+send POST /flags/back/schedule '{"at": "2999-01-01T00:00:00Z", "set": {"default_variant": "third"}}'
+answered 201
+send POST "/snapshots/$then/rollback" '{"comment": "why"}'
+answered 422 '"member":"flags.back.schedule[0].set.default_variant"'
+stop_agent
+
+step "a source that has said nothing yet at the start makes none of them fail"
+everything >"$work/flags.json"
+start_agent --state "$state" --flags "$work/flags.json"
+await_socket
+await_log 'event=(published|unchanged)'
+send PUT /flags/needs "{$onoff}"
+answered 201
+rules='"targeting_rules": [{"conditions": [{"operator": "in_segment", "value": "payers"}], "variant": "off"}]'
+send POST /flags/needs/schedule "{\"at\": \"$(in_ms 700)\", \"set\": {$rules, \"enabled\": false}}"
+answered 201
+kill_agent
+echo '{' >"$work/flags.json"
+sleep 1
+start_agent --state "$state" --flags "$work/flags.json"
+await_socket
+await_log 'event=load-failed'
+await_served needs false
+api /flags/needs/schedule
+answered 200 '"state":"done"'
+lacks '"state":"failed"'
+
+step "one that cannot be read holds up no other flag's, nor the start of them"
+for flag in broken other; do
+    send PUT "/flags/$flag" "{$onoff}"
+    answered 201
+done
+send POST /flags/broken/schedule "{\"at\": \"$(in_ms 500)\", \"set\": {\"enabled\": false}}"
+answered 201
+send POST /flags/needs/schedule "{\"at\": \"$(in_ms 1500)\", \"set\": {\"enabled\": true, \"targeting_rules\": null}}"
+answered 201
+stop_agent
+python3 -c 'import sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as state:
+    state.execute("UPDATE definition_version SET text = text || ? WHERE key = ?", (" ", "broken"))' "$state"
+everything >"$work/flags.json"
+sleep 1
+start_agent --state "$state" --flags "$work/flags.json"
+await_socket
+await_served needs true
+await_log 'event=schedule-failed flag=broken'
+await_log 'event=definition-ignored key=broken'
+serves other true FALLTHROUGH
 stop_agent

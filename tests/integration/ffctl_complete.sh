@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ctest: quick
+# ctest: quick timeout=120
 # What ffctl offers for a word under the cursor: by the tables that it parses with, and from shared
 # memory. How the shells show it: ffctl_shells.sh.
 # shellcheck source=tests/integration/ffctl_commands.bash
@@ -23,7 +23,7 @@ offers ''
 says eval kill overrides whoami
 of_kind words
 offers e
-prints $'eval\nexplain'
+prints $'eval\nexplain\nexport'
 offers --json --dir /nowhere f
 prints $'flags-state\nflags'
 offers -- st

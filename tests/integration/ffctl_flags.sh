@@ -85,7 +85,7 @@ says 'killed       2' ': wrong prices'
 ctl 0 flags revive new-checkout
 [ "$(value_for new-checkout u1)" = true ] || fail "it is not revived"
 ctl 1 flags create new-checkout
-complains 'it is there already' '(409)'
+complains 'there is one of this key already' '(409)'
 
 step "of options"
 ctl 0 flags create banner --variants 'blue,green=#0f0,list=[1, "a,b"],none=null' --default blue \

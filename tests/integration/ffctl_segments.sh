@@ -62,7 +62,7 @@ says "source       file:$file" 'segment      payers'
 ctl 1 segments create payers
 complains "there is a segment 'payers' from file:" '--take-over'
 ctl 1 segments create beta
-complains 'it is there already' '(409)'
+complains 'there is one of this key already' '(409)'
 printf 'rules: [{conditions: 5}]\n' >"$work/bad.yaml"
 ctl 1 segments create other --file "$work/bad.yaml"
 complains "$work/bad.yaml:1:" 'rules[0].conditions: must be a list'

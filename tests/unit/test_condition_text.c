@@ -89,6 +89,12 @@ static void conditions_read_as_they_sound(void **state)
     expect("created before 2026-12-01T09:00:00Z",
            "{\"attribute\":\"created\",\"operator\":\"before\",\"value\":"
            "\"2026-12-01T09:00:00Z\"}");
+    expect("age > 5, 10", "{\"attribute\":\"age\",\"operator\":\"greater_than\",\"value\":[5,10]}");
+    expect("age not greater than or equal 18",
+           "{\"attribute\":\"age\",\"operator\":\"not_greater_than_or_equal\",\"value\":18}");
+    expect("version not semver equal 2.4, 3",
+           "{\"attribute\":\"version\",\"operator\":\"not_semver_equal\",\"value\":[\"2.4\","
+           "\"3\"]}");
     expect("created after 1794000000000",
            "{\"attribute\":\"created\",\"operator\":\"after\",\"value\":1794000000000}");
 }
@@ -189,6 +195,8 @@ static void what_is_written_is_what_people_type(void **state)
     written("{\"attribute\":\"v\",\"operator\":\"semver_equal\",\"value\":\"2.4\"}",
             "v semver equal 2.4");
     written("{\"attribute\":\"v\",\"operator\":\"not_exists\"}", "v not exists");
+    written("{\"attribute\":\"v\",\"operator\":\"less_than\",\"value\":[1,2.5]}",
+            "v less than 1, 2.5");
     written("{\"attribute\":\"v\",\"operator\":\"matches\",\"value\":[\"a\",\"b\"]}",
             "v matches \"a\", \"b\"");
     written("{\"attribute\":\"v\",\"operator\":\"exists\",\"value\":null}",

@@ -153,6 +153,30 @@ static void without_a_flag_file_it_says_how_to_give_one(void **state)
     assert_int_equal(c->flag_count, 0);
 }
 
+/* Else a second agent would take over what was kept of the first one's flags. */
+static void two_stores_do_not_share_their_state(void **state)
+{
+    static const char *const cases[][2] = {
+        {"", "/s/default.db"},
+        {"--environment shop", "/s/shop.db"},
+        {"--dir /run/ffshm/shop", "/s/shop.db"},
+        {"--dir /dev/shm/ffshm/shop/", "/s/shop.db"},
+        {"--dir /dev/shm/demo", "/s/dev-shm-demo.db"},
+        {"--dir /dev/shm/demo/ --environment shop", "/s/dev-shm-demo.db"},
+        {"--dir /dev/shm/demo --state /x.db", "/x.db"},
+    };
+    setenv("STATE_DIRECTORY", "/s", 1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct config *c = load(*state, cases[i][0]);
+        assert_int_equal(c->problem_count, 0);
+        assert_string_equal(config_text(c, CONFIG_STATE), cases[i][1]);
+    }
+    char option[400];
+    snprintf(option, sizeof option, "--dir /%0300d", 7);
+    assert_in_range(strlen(config_text(load(*state, option), CONFIG_STATE)), 100, 210);
+    unsetenv("STATE_DIRECTORY");
+}
+
 static void file_is_below_environment_is_below_options(void **state)
 {
     struct fixture *f = *state;
@@ -659,6 +683,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(one_flag_file_is_all_that_is_needed),
         TEST(without_a_flag_file_it_says_how_to_give_one),
+        TEST(two_stores_do_not_share_their_state),
         TEST(file_is_below_environment_is_below_options),
         TEST(a_higher_layer_replaces_the_flag_files_of_a_lower_one),
         TEST(flags_may_be_one_string),

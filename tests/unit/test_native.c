@@ -216,7 +216,7 @@ static void misspelt_members_are_refused_with_the_nearest_name(void **state)
                  "there is no such member",
                  "known here: schedule, name, description, tags, owner, temporary, enabled, "
                  "variants, default_variant, fallback_variant, prerequisites, targets, "
-                 "targeting_rules, bucket_by, kind, seed");
+                 "targeting_rules, bucket_by, kind, seed, salt");
 }
 
 static void types_are_checked_and_null_counts_as_not_given(void **state)
@@ -235,6 +235,11 @@ static void types_are_checked_and_null_counts_as_not_given(void **state)
                  "put it in quotes");
     expect_fault(FLAG("    targets: [{variant: on, keys: ['']}]\n"), "flags.f.targets[0].keys[0]",
                  "must not be empty", "");
+    expect_flag(FLAG("    salt: abc\n"), "salt", "\"abc\"");
+    expect_flag(FLAG("    salt: ''\n"), "salt", "\"\"");
+    expect_flag(FLAG("    salt:\n"), "salt", "\"f\"");
+    expect_fault(FLAG("    salt: 5\n"), "flags.f.salt", "must be a text, not the number 5",
+                 "put it in quotes");
     expect_fault(FLAG("    seed: 1.5\n"), "flags.f.seed",
                  "must be a whole number, not the number 1.5", "");
     expect_flag(FLAG("    tags:\n    targets:\n    targeting_rules:\n    schedule:\n    seed:\n"
@@ -371,6 +376,16 @@ static void every_operator_is_lowered(void **state)
         {"semver_equal", "'2'", "semVerEqual", "[\"2\"]", "false"},
         {"semver_greater_than", "2.0.0-rc.1", "semVerGreaterThan", "[\"2.0.0-rc.1\"]", "false"},
         {"semver_less_than", "2.0.0", "semVerLessThan", "[\"2.0.0\"]", "false"},
+        {"greater_than", "[1, 2]", "greaterThan", "[1,2]", "false"},
+        {"not_greater_than", "1.5", "greaterThan", "[1.5]", "true"},
+        {"not_greater_than_or_equal", "2", "greaterThanOrEqual", "[2]", "true"},
+        {"not_less_than", "-1", "lessThan", "[-1]", "true"},
+        {"not_less_than_or_equal", "0", "lessThanOrEqual", "[0]", "true"},
+        {"not_before", "[1, 2]", "before", "[1,2]", "true"},
+        {"not_after", "1500000000000", "after", "[1500000000000]", "true"},
+        {"not_semver_equal", "['2', '3.1']", "semVerEqual", "[\"2\",\"3.1\"]", "true"},
+        {"not_semver_greater_than", "2.0.0", "semVerGreaterThan", "[\"2.0.0\"]", "true"},
+        {"not_semver_less_than", "2.0.0", "semVerLessThan", "[\"2.0.0\"]", "true"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char yaml[512];
@@ -657,7 +672,7 @@ static void what_a_schedule_will_bring_is_checked_today(void **state)
                  "flags.f.schedule[0].set.schedule", "there is no such member",
                  "known here: name, description, tags, owner, temporary, enabled, variants, "
                  "default_variant, fallback_variant, prerequisites, targets, targeting_rules, "
-                 "bucket_by, kind, seed");
+                 "bucket_by, kind, seed, salt");
     expect_fault(FLAG("    schedule: [" AT("tomorrow", "enabled: true") "]\n"),
                  "flags.f.schedule[0].at", "\"tomorrow\" is not a date",
                  "RFC 3339, with a time zone: 2026-12-01T09:00:00Z");
