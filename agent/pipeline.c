@@ -150,7 +150,7 @@ static void put(struct pipeline *p, const struct model_item *definition)
     struct override_applied applied;
     struct linked linked;
     const struct model_item *item = overridden(p, definition, &applied);
-    if (links_resolve(p->links, p->catalog, &item, &linked) != 0) {
+    if (links_resolve(p->catalog, &item, &linked) != 0) {
         struct fault fault = {0};
         fault_set(&fault, "", "give the agent more memory", "out of memory");
         item_failed(p, item, &fault);
@@ -165,13 +165,18 @@ static void put(struct pipeline *p, const struct model_item *definition)
     links_release(&linked);
 }
 
+struct renewed {
+    struct pipeline *p;
+    const char *key;
+};
+
 /* The flags that name a variant of one that changed: what the name means may be another one. */
-static void put_again_named(void *arg, const char *key)
+static void put_again_named(void *arg, enum image_blob_kind kind, const char *key)
 {
-    struct pipeline *p = arg;
-    const struct model_item *item = catalog_get(p->catalog, IMAGE_FLAG, key, strlen(key));
-    if (item && !item->deleted) {
-        put(p, item);
+    const struct renewed *r = arg;
+    const struct model_item *item = catalog_get(r->p->catalog, kind, key, strlen(key));
+    if (item && links_name(item, r->key)) {
+        put(r->p, item);
     }
 }
 
@@ -188,7 +193,7 @@ static void on_change(void *arg, enum image_blob_kind kind, const char *key, siz
         }
     }
     if (kind == IMAGE_FLAG) {
-        links_each(p->links, key, put_again_named, p);
+        catalog_referrers(p->catalog, kind, key, put_again_named, &(struct renewed){p, key});
     }
 }
 
@@ -520,11 +525,10 @@ struct pipeline *pipeline_new(struct event_base *base, struct publisher *publish
     p->published = published;
     p->arg = arg;
     p->catalog = catalog_new();
-    p->links = links_new();
     p->publish = evtimer_new(base, on_publish, p);
     p->compact = evtimer_new(base, on_compact, p);
     p->heartbeat = event_new(base, -1, EV_PERSIST, on_heartbeat, p);
-    if (!p->catalog || !p->links || !p->publish || !p->compact || !p->heartbeat) {
+    if (!p->catalog || !p->publish || !p->compact || !p->heartbeat) {
         pipeline_free(p);
         return NULL;
     }
@@ -553,7 +557,6 @@ void pipeline_free(struct pipeline *p)
     free_event(p->compact);
     free_event(p->heartbeat);
     catalog_free(p->catalog);
-    links_free(p->links);
     json_decref(p->change.warnings);
     values_free(p->values);
     journal_drop(p->journal);

@@ -94,22 +94,32 @@ int pipeline_change_clear(struct pipeline *p, const char *key, struct fault *fau
 
 /* How many items a change can make compile. */
 struct extent {
-    const struct links *links;
+    const struct catalog *catalog;
     size_t items;
 };
+
+static void count_referrer(void *arg, enum image_blob_kind kind, const char *key)
+{
+    struct extent *e = arg;
+    (void)kind, (void)key;
+    e->items++;
+}
 
 static void measure(void *arg, enum image_blob_kind kind, const char *key, size_t length,
                     const struct model_item *item)
 {
     struct extent *e = arg;
     (void)length, (void)item;
-    e->items += 1 + (kind == IMAGE_FLAG ? links_count(e->links, key) : 0);
+    e->items++;
+    if (kind == IMAGE_FLAG) {
+        catalog_referrers(e->catalog, kind, key, count_referrer, e);
+    }
 }
 
 int pipeline_change_compile(struct pipeline *p, uint64_t digest[2], struct fault *fault)
 {
     /* those that were compiled before are counted again */
-    struct extent extent = {p->links, 0};
+    struct extent extent = {p->catalog, 0};
     catalog_change_each(p->catalog, measure, &extent);
     if (publisher_change(p->publisher, extent.items) != 0) {
         no_memory(fault);
@@ -138,6 +148,7 @@ void pipeline_change_undo(struct pipeline *p)
     p->compile_us = p->change.compile_us;
     p->change.open = false;
     pipeline_compile_changes(p); /* what was not compiled yet is handed out as it was before */
+    catalog_tidy(p->catalog);    /* no publish follows that would */
 }
 
 static void remember_values(void *arg, enum image_blob_kind kind, const char *key, size_t length,
@@ -248,4 +259,10 @@ const struct model_item *pipeline_in_force(const struct pipeline *p, enum image_
 void pipeline_in_force_each(const struct pipeline *p, catalog_each_fn *fn, void *arg)
 {
     catalog_each(p->catalog, fn, arg);
+}
+
+void pipeline_referrers(const struct pipeline *p, enum image_blob_kind kind, const char *key,
+                        referrers_fn *fn, void *arg)
+{
+    catalog_referrers(p->catalog, kind, key, fn, arg);
 }

@@ -77,5 +77,8 @@ const struct model_item *pipeline_in_force(const struct pipeline *p, enum image_
                                            const char *key);
 /* All of them, in no order. */
 void pipeline_in_force_each(const struct pipeline *p, catalog_each_fn *fn, void *arg);
+/* What may refer to that one: all that do, and perhaps others, once each. */
+void pipeline_referrers(const struct pipeline *p, enum image_blob_kind kind, const char *key,
+                        referrers_fn *fn, void *arg);
 
 #endif

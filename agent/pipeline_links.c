@@ -3,43 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct links {
-    json_t *to; /* key -> {the key of who names a variant of it: true} */
-};
-
-struct links *links_new(void)
-{
-    struct links *l = malloc(sizeof *l);
-    if (l) {
-        l->to = json_object();
-        if (!l->to) {
-            free(l);
-            l = NULL;
-        }
-    }
-    return l;
-}
-
-void links_free(struct links *l)
-{
-    if (l) {
-        json_decref(l->to);
-        free(l);
-    }
-}
-
-static int note(struct links *l, const char *from, const char *to)
-{
-    json_t *all = json_object_get(l->to, to);
-    if (!all) {
-        all = json_object();
-        if (json_object_set_new_nocheck(l->to, to, all) != 0) {
-            return -1;
-        }
-    }
-    return json_object_get(all, from) ? 0 : json_object_set_new_nocheck(all, from, json_true());
-}
-
 int64_t links_variation(const struct model_flag *flag, struct model_string variant)
 {
     for (size_t i = 0; i < json_array_size(flag->variants); i++) {
@@ -66,25 +29,25 @@ static int64_t look_up(const struct catalog *catalog, const struct model_prerequ
     return variation;
 }
 
-static bool names_variants(const struct model_item *item)
+bool links_name(const struct model_item *item, const char *key)
 {
     if (item->kind != IMAGE_FLAG || item->deleted) {
         return false;
     }
     for (size_t i = 0; i < item->as.flag.prerequisite_count; i++) {
-        if (item->as.flag.prerequisites[i].variant.text) {
+        const struct model_prerequisite *p = &item->as.flag.prerequisites[i];
+        if (p->variant.text && (!key || strcmp(p->key.text, key) == 0)) {
             return true;
         }
     }
     return false;
 }
 
-int links_resolve(struct links *l, const struct catalog *catalog, const struct model_item **item,
-                  struct linked *out)
+int links_resolve(const struct catalog *catalog, const struct model_item **item, struct linked *out)
 {
     out->prerequisites = NULL;
     out->unmatched = NULL;
-    if (!names_variants(*item)) {
+    if (!links_name(*item, NULL)) {
         return 0;
     }
     const size_t count = (*item)->as.flag.prerequisite_count;
@@ -99,10 +62,6 @@ int links_resolve(struct links *l, const struct catalog *catalog, const struct m
         struct model_prerequisite *p = &out->prerequisites[i];
         if (p->variant.text) {
             p->variation = look_up(catalog, p, out);
-            if (note(l, (*item)->key.text, p->key.text) != 0) {
-                links_release(out);
-                return -1;
-            }
         }
     }
     *item = &out->item;
@@ -113,20 +72,4 @@ void links_release(struct linked *linked)
 {
     free(linked->prerequisites);
     linked->prerequisites = NULL;
-}
-
-size_t links_count(const struct links *l, const char *key)
-{
-    return json_object_size(json_object_get(l->to, key));
-}
-
-void links_each(const struct links *l, const char *key, void (*fn)(void *arg, const char *from),
-                void *arg)
-{
-    const char *from;
-    json_t *value;
-    json_object_foreach(json_object_get(l->to, key), from, value)
-    {
-        fn(arg, from);
-    }
 }

@@ -23,7 +23,6 @@ struct pipeline_change {
 struct pipeline {
     struct publisher *publisher;
     struct catalog *catalog;
-    struct links *links;
     pipeline_published_fn *published;
     pipeline_published_fn *gone; /* NULL: nobody asks */
     void *arg;

@@ -50,22 +50,26 @@ struct catalog {
     struct entry *first_changed;
     struct entry **last_changed; /* where the next one goes */
     uint64_t replacements;
-    struct model_item *waste; /* until catalog_tidy */
-    uint64_t tidied;          /* how often */
-    bool changing;            /* between catalog_change_begin and its end */
-    struct undo *undo;        /* newest first */
-    struct undo *spare;       /* so that no step fails half way */
+    struct model_item *waste;    /* until catalog_tidy */
+    uint64_t tidied;             /* how often */
+    bool changing;               /* between catalog_change_begin and its end */
+    struct undo *undo;           /* newest first */
+    struct undo *spare;          /* so that no step fails half way */
+    struct referrers *referrers; /* of the items in layers, and of those in undo */
 };
 
 struct catalog *catalog_new(void)
 {
     struct catalog *c = calloc(1, sizeof *c);
     struct entry **buckets = calloc(FIRST_BUCKETS, sizeof(struct entry *));
-    if (c == NULL || buckets == NULL) {
+    struct referrers *referrers = referrers_new();
+    if (c == NULL || buckets == NULL || referrers == NULL) {
         free(c);
         free(buckets);
+        referrers_free(referrers);
         return NULL;
     }
+    c->referrers = referrers;
     c->buckets = buckets;
     c->bucket_count = FIRST_BUCKETS;
     c->last_changed = &c->first_changed;
@@ -83,9 +87,16 @@ static void free_entry(struct entry *entry)
 
 static void discard(struct catalog *c, struct model_item *item)
 {
+    item->next = c->waste;
+    c->waste = item;
+}
+
+/* The same of an item that was in a layer (NULL: there was none). */
+static void retire(struct catalog *c, struct model_item *item)
+{
     if (item != NULL) {
-        item->next = c->waste;
-        c->waste = item;
+        referrers_remove(c->referrers, item);
+        discard(c, item);
     }
 }
 
@@ -113,6 +124,7 @@ void catalog_free(struct catalog *c)
             entry = next;
         }
     }
+    referrers_free(c->referrers);
     free(c->spare);
     free(c->buckets);
     free(c);
@@ -266,12 +278,15 @@ static void set_item(struct catalog *c, struct entry *entry, enum catalog_layer 
         return;
     }
     const struct model_item *before = in_force(entry);
+    if (item != NULL) {
+        referrers_add(c->referrers, item);
+    }
     if (c->changing) {
         remember(
             c, (struct undo){
                    .entry = entry, .layer = layer, .item = old, .content = entry->contents[layer]});
     } else {
-        discard(c, old);
+        retire(c, old);
     }
     entry->items[layer] = item;
     entry->contents[layer] = content;
@@ -401,6 +416,25 @@ void catalog_each(const struct catalog *c, catalog_each_fn *fn, void *arg)
     }
 }
 
+struct looking {
+    referrers_fn *fn;
+    void *arg;
+};
+
+static void may_refer(void *arg, const struct model_item *item)
+{
+    const struct looking *l = arg;
+    l->fn(l->arg, item->kind, item->key.text);
+}
+
+void catalog_referrers(const struct catalog *c, enum image_blob_kind kind, const char *key,
+                       referrers_fn *fn, void *arg)
+{
+    if (!referrers_each(c->referrers, kind, key, fn, arg)) {
+        catalog_each(c, may_refer, &(struct looking){fn, arg});
+    }
+}
+
 /* ---- overrides ----------------------------------------------------------------------------- */
 
 /* Puts the override (taken over, NULL: none) into the entry. */
@@ -505,7 +539,7 @@ static void end_change(struct catalog *c, void (*step)(struct catalog *c, struct
 
 static void keep_step(struct catalog *c, struct undo *undo)
 {
-    discard(c, undo->item);
+    retire(c, undo->item);
     free(undo->override);
 }
 
@@ -516,7 +550,7 @@ static void undo_step(struct catalog *c, struct undo *undo)
         free(entry->override);
         entry->override = undo->override;
     } else {
-        discard(c, entry->items[undo->layer]);
+        retire(c, entry->items[undo->layer]);
         entry->items[undo->layer] = undo->item;
         entry->contents[undo->layer] = undo->content;
     }

@@ -12,6 +12,7 @@
 
 #include "model.h"
 #include "override.h"
+#include "referrers.h"
 
 enum catalog_layer { CATALOG_LAUNCHDARKLY, CATALOG_FILE, CATALOG_ADMIN, CATALOG_LAYERS };
 
@@ -62,6 +63,11 @@ bool catalog_changed(const struct catalog *c);
 typedef void catalog_each_fn(void *arg, const struct model_item *item);
 /* What is in force, tombstones left out, in no order. */
 void catalog_each(const struct catalog *c, catalog_each_fn *fn, void *arg);
+
+/* Every {kind, key} of which an item may refer to that one, once each: in force or below that, or
+   replaced in a change that is open. */
+void catalog_referrers(const struct catalog *c, enum image_blob_kind kind, const char *key,
+                       referrers_fn *fn, void *arg);
 
 /* ---- overrides ---- */
 

@@ -163,13 +163,11 @@ static int check_names(const struct running *r, const struct definition_edit *e,
 }
 
 /* What others need of what was changed. */
-static int check_users(struct running *r, const struct references_item *items,
-                       struct pipeline *pipeline, struct admin_error *error)
+static int check_users(const struct references_item *item, const struct pipeline *pipeline,
+                       struct admin_error *error)
 {
     struct fault fault = {0};
-    const int64_t at = references_find_needed(pipeline, items, r->change->count);
-    if (at >= 0 && references_check_users(pipeline, items[at].kind, items[at].key, &fault) != 0) {
-        r->at = (size_t)at;
+    if (references_check_users(pipeline, item->kind, item->key, &fault) != 0) {
         *error = (struct admin_error){409, "in_use", fault};
         return -1;
     }
@@ -194,8 +192,9 @@ static int check(struct running *r, struct pipeline *pipeline, struct admin_erro
         r->at = i;
         result = check_names(r, e, pipeline, &depths, error);
     }
-    if (items && result == 0) {
-        result = check_users(r, items, pipeline, error);
+    for (size_t i = 0; items && i < count && result == 0; i++) {
+        r->at = i;
+        result = check_users(&items[i], pipeline, error);
     }
     if (items && result == 0) {
         r->affected = references_affected(pipeline, items, count);

@@ -1,6 +1,7 @@
 #include "references.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../catalog/member.h"
@@ -197,6 +198,7 @@ int references_check(const struct pipeline *p, enum image_blob_kind kind, const 
 /* ---- who names an item ---------------------------------------------------------------------- */
 
 struct users {
+    const struct pipeline *p;
     enum image_blob_kind kind;
     const char *key;
     size_t length;
@@ -207,20 +209,14 @@ struct users {
     size_t count;
 };
 
-/* A variant that is named, and that the flag has not. */
-static bool lacks_variant(const struct model_item *now, const struct model_reference *r)
-{
-    return now && r->prerequisite && r->prerequisite->variant.text &&
-           links_variation(&now->as.flag, r->prerequisite->variant) < 0;
-}
-
 static void check_user(void *arg, const struct model_reference *r)
 {
     struct users *u = arg;
     if (r->kind != u->kind || r->length != u->length || memcmp(r->key, u->key, r->length) != 0) {
         return;
     }
-    const bool lacks = lacks_variant(u->now, r);
+    const bool lacks = u->now && r->prerequisite && r->prerequisite->variant.text &&
+                       links_variation(&u->now->as.flag, r->prerequisite->variant) < 0;
     if (u->now && !lacks) {
         return;
     }
@@ -232,20 +228,28 @@ static void check_user(void *arg, const struct model_reference *r)
     }
 }
 
-static void look_for_users(void *arg, const struct model_item *item)
+static void look_for_users(void *arg, enum image_blob_kind kind, const char *key)
 {
     struct users *u = arg;
-    u->user = item;
-    model_references(item, check_user, u);
+    u->user = pipeline_in_force(u->p, kind, key);
+    if (u->user) {
+        model_references(u->user, check_user, u);
+    }
 }
 
 int references_check_users(const struct pipeline *p, enum image_blob_kind kind, const char *key,
                            struct fault *fault)
 {
-    struct users u = {
-        .kind = kind, .key = key, .length = strlen(key), .now = pipeline_in_force(p, kind, key)};
+    struct users u = {.p = p,
+                      .kind = kind,
+                      .key = key,
+                      .length = strlen(key),
+                      .now = pipeline_in_force(p, kind, key)};
     char others[32] = "";
-    pipeline_in_force_each(p, look_for_users, &u);
+    if (u.now && kind == IMAGE_SEGMENT) {
+        return 0; /* that it is there is all that anybody needs */
+    }
+    pipeline_referrers(p, kind, key, look_for_users, &u);
     if (u.count == 0) {
         return 0;
     }
@@ -262,106 +266,87 @@ int references_check_users(const struct pipeline *p, enum image_blob_kind kind, 
     return -1;
 }
 
-/* Many items at once: key -> place, of each kind. */
-struct needed {
-    const struct pipeline *p;
-    json_t *flags;
-    json_t *segments;
-    int64_t found;
-};
-
-static void look_up(void *arg, const struct model_reference *r)
-{
-    struct needed *n = arg;
-    const json_t *place =
-        json_object_get(r->kind == IMAGE_SEGMENT ? n->segments : n->flags, r->key);
-    if (place && n->found < 0) {
-        const struct model_item *now = pipeline_in_force(n->p, r->kind, r->key);
-        n->found = !now || lacks_variant(now, r) ? json_integer_value(place) : -1;
-    }
-}
-
-static void look_up_all(void *arg, const struct model_item *item)
-{
-    model_references(item, look_up, arg);
-}
-
-int64_t references_find_needed(const struct pipeline *p, const struct references_item *items,
-                               size_t count)
-{
-    struct needed n = {p, json_object(), json_object(), -1};
-    for (size_t i = 0; i < count; i++) {
-        json_object_set_new_nocheck(items[i].kind == IMAGE_SEGMENT ? n.segments : n.flags,
-                                    items[i].key, json_integer((json_int_t)i));
-    }
-    pipeline_in_force_each(p, look_up_all, &n);
-    json_decref(n.flags);
-    json_decref(n.segments);
-    return n.found;
-}
-
 /* ---- who is affected ------------------------------------------------------------------------ */
 
 struct affected {
-    json_t *flags;    /* found so far, as names of members: in order, once each */
-    json_t *segments; /* likewise */
-    const struct model_item *item;
-    bool grew;
+    const struct pipeline *p;
+    json_t *flags;                 /* found so far, as names of members */
+    json_t *segments;              /* likewise */
+    struct references_item *found; /* in order; the keys are those of what refers to them */
+    size_t count, room;
+    struct references_item at; /* whose users are looked for */
+    bool refers;               /* to that one */
     bool failed;
 };
 
-static json_t *set_of(const struct affected *a, enum image_blob_kind kind)
-{
-    return kind == IMAGE_SEGMENT ? a->segments : a->flags;
-}
-
 static void affect(struct affected *a, enum image_blob_kind kind, const char *key)
 {
-    json_t *set = set_of(a, kind);
-    if (!json_object_get(set, key)) {
-        a->grew = true;
-        a->failed |= json_object_set_new_nocheck(set, key, json_true()) != 0;
+    json_t *set = kind == IMAGE_SEGMENT ? a->segments : a->flags;
+    if (a->failed || json_object_get(set, key)) {
+        return;
+    }
+    if (a->count == a->room) {
+        const size_t room = a->room ? a->room * 2 : 64;
+        struct references_item *found = realloc(a->found, room * sizeof *found);
+        a->failed = found == NULL;
+        a->found = found ? found : a->found;
+        a->room = found ? room : a->room;
+    }
+    a->failed = a->failed || json_object_set_new_nocheck(set, key, json_true()) != 0;
+    if (!a->failed) {
+        a->found[a->count++] = (struct references_item){kind, key};
     }
 }
 
-static void affect_user(void *arg, const struct model_reference *r)
+static void compare(void *arg, const struct model_reference *r)
 {
     struct affected *a = arg;
-    if (json_object_get(set_of(a, r->kind), r->key)) {
-        affect(a, a->item->kind, a->item->key.text);
+    a->refers |= r->kind == a->at.kind && strcmp(r->key, a->at.key) == 0;
+}
+
+static void look_at_user(void *arg, enum image_blob_kind kind, const char *key)
+{
+    struct affected *a = arg;
+    const struct model_item *item = pipeline_in_force(a->p, kind, key);
+    a->refers = false;
+    if (item) {
+        model_references(item, compare, a);
+    }
+    if (a->refers) {
+        affect(a, kind, item->key.text);
     }
 }
 
-static void look_at_item(void *arg, const struct model_item *item)
+/* The flags among them. */
+static json_t *keys_of(struct affected *a)
 {
-    struct affected *a = arg;
-    a->item = item;
-    model_references(item, affect_user, a);
+    json_t *keys = json_array();
+    for (size_t i = 0; i < a->count; i++) {
+        if (a->found[i].kind == IMAGE_FLAG) {
+            a->failed |= json_array_append_new(keys, json_string(a->found[i].key)) != 0;
+        }
+    }
+    if (a->failed) {
+        json_decref(keys);
+        keys = NULL;
+    }
+    return keys;
 }
 
 json_t *references_affected(const struct pipeline *p, const struct references_item *changed,
                             size_t count)
 {
-    struct affected a = {.flags = json_object(), .segments = json_object()};
-    json_t *keys = json_array();
-    const char *key;
-    json_t *value;
+    struct affected a = {.p = p, .flags = json_object(), .segments = json_object()};
     for (size_t i = 0; i < count; i++) {
         affect(&a, changed[i].kind, changed[i].key);
     }
-    while (a.grew && !a.failed) {
-        a.grew = false;
-        pipeline_in_force_each(p, look_at_item, &a);
+    for (size_t i = 0; i < a.count; i++) {
+        a.at = a.found[i];
+        pipeline_referrers(p, a.at.kind, a.at.key, look_at_user, &a);
     }
-    json_object_foreach(a.flags, key, value)
-    {
-        a.failed |= json_array_append_new(keys, json_string(key)) != 0;
-    }
+    json_t *keys = keys_of(&a);
     json_decref(a.flags);
     json_decref(a.segments);
-    if (a.failed || !keys) {
-        json_decref(keys);
-        return NULL;
-    }
+    free(a.found);
     return keys;
 }

@@ -2,8 +2,8 @@
  * references.h - what definitions say about each other, looked at before one of them changes: does
  * what it names exist, does somebody need what is taken away, who is affected.
  *
- * All of it is asked of what is in force, in an open change of what would be. Each look at who
- * refers to something goes over everything in force: 1 ms for 10,000 flags.
+ * All of it is asked of what is in force, in an open change of what would be. It costs what refers
+ * to an item, not what there is: a dry run of a change takes 0.14 ms with 10 flags and with 10,000.
  */
 #ifndef FFSHM_AGENT_REFERENCES_H
 #define FFSHM_AGENT_REFERENCES_H
@@ -28,20 +28,15 @@ void references_depths_free(struct references_depths *d);
 int references_check(const struct pipeline *p, enum image_blob_kind kind, const char *key,
                      struct references_depths *depths, struct fault *fault);
 
-struct references_item {
-    enum image_blob_kind kind;
-    const char *key;
-};
-/* Which of many is named by others who do not find there what they need? One look for all of them.
-   Its place, or -1: none. references_check_users tells who needs what. */
-int64_t references_find_needed(const struct pipeline *p, const struct references_item *items,
-                               size_t count);
-
 /* Of what others name of this item, which may be gone, or have other variants now. 0, or -1 with
  *fault: who needs what. */
 int references_check_users(const struct pipeline *p, enum image_blob_kind kind, const char *key,
                            struct fault *fault);
 
+struct references_item {
+    enum image_blob_kind kind;
+    const char *key;
+};
 /* The flags that may evaluate to something else when these change: what are flags of them, and all
    that refer to them, at whatever distance; keys, in the order in which they were found. A new
    array, NULL: no memory. */

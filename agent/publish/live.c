@@ -205,9 +205,16 @@ static uint32_t begin_use(struct live *l, enum image_blob_kind kind, const char 
     return slot;
 }
 
-static bool same_digest(const struct image_blob *b, const struct blob *new)
+static int64_t version_of(const struct blob *blob)
 {
-    return b && memcmp(live_digest(b), new->digest, sizeof new->digest) == 0;
+    return ((const struct image_blob *)(const void *)blob->bytes)->version;
+}
+
+/* Of the same content, and of the version that is stated: digests may leave that out. */
+static bool same_item(const struct image_blob *b, const struct blob *new)
+{
+    return b && memcmp(live_digest(b), new->digest, sizeof new->digest) == 0 &&
+           (version_of(new) <= 0 || version_of(new) == b->version);
 }
 
 bool live_put(struct live *l, enum image_blob_kind kind, const char *key, size_t length,
@@ -216,11 +223,11 @@ bool live_put(struct live *l, enum image_blob_kind kind, const char *key, size_t
     uint32_t slot = find(l, kind, key, length);
     const struct image_blob *const published =
         slot == IMAGE_NO_SLOT ? NULL : live_published(l, slot);
-    if (slot != IMAGE_NO_SLOT && same_digest(live_coming(l, slot), blob)) {
+    if (slot != IMAGE_NO_SLOT && same_item(live_coming(l, slot), blob)) {
         discard(l, blob, now_ms);
         return false;
     }
-    if (same_digest(published, blob)) { /* back to what is published */
+    if (same_item(published, blob)) { /* back to what is published */
         leave(l, slot, now_ms);
         set_pending(l, slot, LIVE_UNCHANGED);
         discard(l, blob, now_ms);
@@ -237,7 +244,7 @@ bool live_put(struct live *l, enum image_blob_kind kind, const char *key, size_t
             return false;
         }
     }
-    if (auto_version && ((const struct image_blob *)(const void *)blob->bytes)->version <= 0) {
+    if (auto_version && version_of(blob) <= 0) {
         const int64_t last = published ? published->version : 0;
         blob_set_version(blob, last < INT64_MAX ? last + 1 : last);
     }

@@ -41,7 +41,7 @@ struct slots *publisher_slots(struct publisher *p);
 
 /* Puts a compiled item into the live set (taking the blob over; *blob is empty afterwards) or
    removes one. Nothing is visible before publisher_publish. An item whose digest equals the live
-   one changes nothing and keeps its version; an auto-versioned item that differs and
+   one changes nothing, unless it states another version; an auto-versioned item that differs and
    states no version gets the live version + 1. true: something changed. false with *blob not empty:
    out of memory or slots, nothing changed, the blob is still the caller's. */
 bool publisher_put(struct publisher *p, enum image_blob_kind kind, const char *key, size_t length,

@@ -20,26 +20,32 @@ static const char *kind_name(enum storage_kind kind)
 
 /* ---- an item -------------------------------------------------------------------------------- */
 
+static int on_kept(void *arg, const struct storage_definition *row)
+{
+    *(int64_t *)arg = row->version;
+    return 0;
+}
+
 int routes_item_etag(const struct routes_definitions *d, enum storage_kind kind, const char *key,
                      char etag[ADMIN_ETAG_MOST], struct fault *fault)
 {
-    struct definition_state state;
+    struct storage *s = state_file_storage(d->operations.state);
+    int64_t version = 0;
     int64_t number = 0;
     size_t count = 0;
     etag[0] = '\0';
-    int result =
-        definition_state_get(state_file_storage(d->operations.state), kind, key, 0, &state, fault);
-    if (result == 0 && state.version && kind == STORAGE_FLAG) {
-        result =
-            schedule_newest(state_file_storage(d->operations.state), key, &number, &count, fault);
+    if (s && storage_definition_get(s, kind, key, 0, on_kept, &version, fault) != 0) {
+        return -1;
     }
-    if (result == 0 && state.version && count > 0) {
-        snprintf(etag, ADMIN_ETAG_MOST, "%" PRId64 "-%zu-%" PRId64, state.version, count, number);
-    } else if (result == 0 && state.version) {
-        snprintf(etag, ADMIN_ETAG_MOST, "%" PRId64, state.version);
+    if (version && kind == STORAGE_FLAG && schedule_newest(s, key, &number, &count, fault) != 0) {
+        return -1;
     }
-    definition_state_free(&state);
-    return result;
+    if (count > 0) {
+        snprintf(etag, ADMIN_ETAG_MOST, "%" PRId64 "-%zu-%" PRId64, version, count, number);
+    } else if (version) {
+        snprintf(etag, ADMIN_ETAG_MOST, "%" PRId64, version);
+    }
+    return 0;
 }
 
 int routes_item_take(const struct routes_definitions *d, enum storage_kind kind,

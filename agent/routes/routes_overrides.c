@@ -7,6 +7,7 @@
 
 #include "../admin/admin_answer.h"
 #include "../operate/references.h"
+#include "hash.h"
 #include "routes_common.h"
 
 /* ---- telling -------------------------------------------------------------------------------- */
@@ -23,10 +24,15 @@ static json_t *describe(const struct override *o)
     return body;
 }
 
-/* Of when it was set: each time is another one. */
+/* Of all of it: several can be set within a millisecond. */
 static void etag_of(const struct override *o, char etag[ADMIN_ETAG_MOST])
 {
-    snprintf(etag, ADMIN_ETAG_MOST, "%" PRIx64, (uint64_t)o->set_ms);
+    json_t *body = describe(o);
+    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    snprintf(etag, ADMIN_ETAG_MOST, "%" PRIx64 "-%" PRIx64, (uint64_t)o->set_ms,
+             text ? hash_bytes(text, strlen(text)) : 0);
+    free(text);
+    json_decref(body);
 }
 
 struct found {
@@ -115,7 +121,7 @@ static void change(const struct routes_overrides *o, const char *key, const stru
     json_t *body = json_pack("{s:s, s:b, s:o}", "flag", key, "exists",
                              pipeline_in_force(o->pipeline, IMAGE_FLAG, key) != NULL, "override",
                              wanted ? describe(wanted) : json_null());
-    if (request->dry_run) { /* it goes over all flags: not on the way of a kill */
+    if (request->dry_run) { /* it may be thousands: not on the way of a kill */
         const struct references_item item = {IMAGE_FLAG, key};
         json_t *affected = references_affected(o->pipeline, &item, 1);
         json_object_set_new(body, "affected", routes_affected(affected));

@@ -90,6 +90,10 @@ answered 200 '"version":2' '"changed":false' '"diff":[]'
 send POST /flags/new/enable ''
 answered 200 '"version":3'
 serves new true FALLTHROUGH
+send PATCH /flags/new '{"description": "what programs tell is the version that is kept"}'
+answered 200 '"version":4'
+serves new true FALLTHROUGH
+says '"version":4'
 send POST /flags/new/enable '{"enabled": true}'
 answered 422 '"code":"unknown_member"'
 
@@ -160,6 +164,24 @@ answered 201 '"version":3'
 api /flags/dep2/history
 answered 200 '"came":"deleted"'
 
+step "a history of large definitions comes in smaller pages"
+for n in 1 2 3; do
+    {
+        printf '{%s, "description": "%s' "$onoff" $n
+        head -c 1500000 /dev/zero | tr '\0' x
+        printf '"}'
+    } >"$work/large.json"
+    api /flags/large -X PUT -H 'Content-Type: application/json' --data-binary "@$work/large.json"
+    [ "$status" -lt 300 ] || fail "the status is $status"
+done
+api /flags/large/history
+answered 200 '"version":3' '"version":2' '"next":2'
+lacks '"version":1,'
+api '/flags/large/history?before=2'
+answered 200 '"version":1,' '"next":null'
+send DELETE /flags/large ''
+answered 200
+
 step "all of it is there after kill -9, before anything else is published"
 send POST /flags/new/kill '{"comment": "stop"}'
 answered 200
@@ -170,7 +192,7 @@ await_log 'event=definitions-loaded'
 serves crewed false FALLTHROUGH
 serves new false OFF
 api /flags/new
-answered 200 '"version":4' '"override":{"kind":"kill"'
+answered 200 '"version":5' '"override":{"kind":"kill"'
 api /audit/verify
 answered 200 '"bad":null'
 stop_agent

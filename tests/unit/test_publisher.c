@@ -404,6 +404,45 @@ static void versions_count_changes_of_content(void **state)
     end(&r);
 }
 
+/* As of operators: each version has its number, and some serve the same. */
+static bool put_version(struct rig *r, int64_t version, const char *value)
+{
+    fixture_flag(&fixture, "a", 0, value, 0);
+    struct blob blob = fixture_blob(&fixture);
+    blob_set_version(&blob, version); /* not in its digest */
+    const bool changed = publisher_put(r->p, IMAGE_FLAG, "a", 1, true, &blob);
+    assert_null(blob.bytes);
+    return changed;
+}
+
+static void another_version_that_is_stated_is_published_also_of_the_same_content(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct view v;
+    begin(&r);
+    open_rig(&r, 0);
+    put_version(&r, 5, "one");
+    publish(&r);
+    const struct publisher_stats before = stats_of(&r);
+    assert_false(put_version(&r, 5, "one"));
+    assert_true(put_version(&r, 6, "one"));
+    assert_false(put_version(&r, 6, "one"));
+    assert_false(put(&r, "a", "one")); /* where none is stated, any is right */
+    publish(&r);
+    const struct publisher_stats after = stats_of(&r);
+    assert_int_equal(after.publishes, before.publishes + 1);
+    assert_memory_equal(after.digest, before.digest, sizeof after.digest);
+    view_open(&r, &v);
+    assert_int_equal(view_flag(&v, "a")->blob.version, 6);
+    view_close(&v);
+    assert_true(put_version(&r, 7, "one"));
+    assert_true(put_version(&r, 6, "one")); /* back to what is published */
+    publish(&r);
+    assert_int_equal(stats_of(&r).publishes, after.publishes);
+    end(&r);
+}
+
 static void changes_that_come_back_publish_nothing(void **state)
 {
     (void)state;
@@ -1402,6 +1441,7 @@ int main(void)
         cmocka_unit_test(the_first_publish_may_be_empty),
         cmocka_unit_test(flags_appear_change_and_go),
         cmocka_unit_test(versions_count_changes_of_content),
+        cmocka_unit_test(another_version_that_is_stated_is_published_also_of_the_same_content),
         cmocka_unit_test(changes_that_come_back_publish_nothing),
         cmocka_unit_test(one_change_writes_one_blob_and_the_slot_table),
         cmocka_unit_test(the_digest_is_of_the_content_and_not_of_the_way_to_it),
