@@ -327,7 +327,7 @@ static void state_name(const struct config *c, char name[STATE_NAME])
     }
     const char *from =
         length > STATE_NAME - 1 ? absolute + length - (STATE_NAME - 1) : absolute + 1;
-    snprintf(name, STATE_NAME, "%s", from);
+    snprintf(name, STATE_NAME, "%.*s", STATE_NAME - 1, from);
     for (char *slash = strchr(name, '/'); slash; slash = strchr(slash, '/')) {
         *slash = '-';
     }

@@ -37,6 +37,7 @@ struct listing {
     size_t count;
     size_t most; /* that are told, and one that tells that there are more */
     size_t archived;
+    const char *last; /* that key and what is behind it are in no page; NULL: not known yet */
 };
 
 static bool has_tag(const json_t *tags, const char *tag)
@@ -64,10 +65,14 @@ static bool is_from(const struct model_item *item, const char *source)
     return is;
 }
 
+static bool is_in_page(const struct listing *l, const char *key)
+{
+    return (!l->after || strcmp(key, l->after) > 0) && (!l->last || strcmp(key, l->last) < 0);
+}
+
 static bool is_wanted(const struct listing *l, const char *key, const json_t *tags)
 {
-    return (!l->after || strcmp(key, l->after) > 0) &&
-           (!l->prefix || strncmp(key, l->prefix, strlen(l->prefix)) == 0) &&
+    return (!l->prefix || strncmp(key, l->prefix, strlen(l->prefix)) == 0) &&
            (!l->tag || has_tag(tags, l->tag)) && routes_may(l->request, key, tags);
 }
 
@@ -85,6 +90,7 @@ static void sort(struct listing *l)
     while (l->count > l->most) {
         json_decref(l->all[--l->count].archived);
     }
+    l->last = l->count == l->most ? l->all[l->most - 1].key : NULL;
 }
 
 /* There may be very many, of which a page is told. */
@@ -99,7 +105,7 @@ static void add(struct listing *l, const struct listed *one)
 static void on_item(void *arg, const struct model_item *item)
 {
     struct listing *l = arg;
-    if (item->kind == definition_item_kind(l->kind) &&
+    if (item->kind == definition_item_kind(l->kind) && is_in_page(l, item->key.text) &&
         is_wanted(l, item->key.text, routes_tags(item)) &&
         (!l->source || is_from(item, l->source))) {
         add(l, &(struct listed){.key = item->key.text, .item = item});
@@ -120,7 +126,7 @@ static int on_archived(void *arg, const struct storage_definition *row)
     struct listing *l = arg;
     struct definition_state state;
     struct fault fault = {0};
-    if (row->came != STORAGE_ARCHIVED) {
+    if (row->came != STORAGE_ARCHIVED || !is_in_page(l, row->key)) {
         return 0;
     }
     if (definition_state_of(row, &state, &fault) == 0 &&
