@@ -14,6 +14,7 @@
 #include "ctl_complete.h"
 #include "ctl_options.h"
 #include "ffshm.h"
+#include "inspect/inspect_shown.h"
 
 static const struct ctl_option options[] = {
     {"version", no_argument, NULL, 'V'},
@@ -51,13 +52,19 @@ static const struct ctl_command commands[] = {
     {NULL, NULL, NULL},
 };
 
+/* What others wrote may be in it. */
 static __attribute__((format(printf, 2, 0))) void report(const struct ctl *ctl, const char *format,
                                                          va_list arguments)
 {
+    char *text = NULL;
     fflush(stdout);
+    if (vasprintf(&text, format, arguments) < 0) {
+        text = NULL;
+    }
     fprintf(stderr, "ffctl%s%s: ", *ctl->command ? " " : "", ctl->command);
-    vfprintf(stderr, format, arguments);
+    shown_write(stderr, text ? text : "out of memory", text ? strlen(text) : 13);
     fputc('\n', stderr);
+    free(text);
 }
 
 int ctl_fail(const struct ctl *ctl, const char *format, ...)

@@ -275,21 +275,16 @@ int client_no_answer(const struct asking *a, CURLcode code)
     }
 }
 
-/* What the agent says is text of others: nothing in it is to command the terminal. */
 int client_refused(const struct ctl *ctl, const struct client_answer *answer)
 {
     const char *message = json_string_value(json_object_get(answer->json, "message"));
-    char shown[1024];
-    snprintf(shown, sizeof shown, "%s", message ? message : "an answer that is no error of ours");
-    for (char *c = shown; *c; c++) {
-        *c = (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c;
-    }
+    message = message ? message : "an answer that is no error of ours";
     const json_t *line = json_object_get(json_object_get(answer->json, "details"), "line");
     if (json_is_integer(line)) {
-        return ctl_fail(ctl, "%s (%ld, line %" JSON_INTEGER_FORMAT ")", shown, answer->status,
+        return ctl_fail(ctl, "%s (%ld, line %" JSON_INTEGER_FORMAT ")", message, answer->status,
                         json_integer_value(line));
     }
-    return ctl_fail(ctl, "%s (%ld)", shown, answer->status);
+    return ctl_fail(ctl, "%s (%ld)", message, answer->status);
 }
 
 const char *client_code(const struct client_answer *answer)
@@ -399,14 +394,14 @@ int client_list(const struct ctl *ctl, const char *path, json_t **list)
 
 void client_print(const struct client_answer *answer)
 {
-    output_bytes(answer->text ? answer->text : "", answer->length);
+    output_json(answer->text ? answer->text : "", answer->length);
     output_text("\n");
 }
 
 void client_print_json(const json_t *value)
 {
     char *text = document_dump(value, NULL);
-    output_text(text ? text : "");
+    output_json(text ? text : "", text ? strlen(text) : 0);
     output_text("\n");
     free(text);
 }

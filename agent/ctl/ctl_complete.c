@@ -7,24 +7,15 @@
 
 #include "ctl_candidates.h"
 #include "ctl_output.h"
+#include "inspect/inspect_shown.h"
 
 /* ---- candidates ----------------------------------------------------------------------------- */
-
-static bool printable(const char *text)
-{
-    for (; *text; text++) {
-        if ((unsigned char)*text < 0x20 || *text == 0x7f) {
-            return false;
-        }
-    }
-    return true;
-}
 
 /* "--type=" "bool" TAB "about" */
 static char *line_of(const struct completion *c, const char *candidate, const char *about)
 {
     char *line;
-    const bool told = about && *about && printable(about);
+    const bool told = about && *about && shown_is_plain(about);
     if (asprintf(&line, "%.*s%s%s%s", (int)c->prefix, c->word, candidate, told ? "\t" : "",
                  told ? about : "") < 0) {
         return NULL;
@@ -35,7 +26,8 @@ static char *line_of(const struct completion *c, const char *candidate, const ch
 void complete_offer(struct completion *c, const char *candidate, const char *about)
 {
     const char *typed = c->word + c->prefix;
-    if (strncmp(candidate, typed, strlen(typed)) != 0 || !*candidate || !printable(candidate)) {
+    if (strncmp(candidate, typed, strlen(typed)) != 0 || !*candidate ||
+        !shown_is_plain(candidate)) {
         return;
     }
     if (c->count == c->room) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "inspect/inspect_emit.h"
+#include "inspect/inspect_shown.h"
 
 void output_bytes(const char *bytes, size_t length)
 {
@@ -38,14 +39,12 @@ void output_unsigned(uint64_t number)
 
 void output_plain(const char *text, size_t length)
 {
-    for (size_t i = 0; i < length; i++) {
-        const unsigned char c = (unsigned char)text[i];
-        if (c < 0x20 || c == 0x7f) {
-            printf("\\x%02x", c);
-        } else {
-            putc_unlocked(c, stdout);
-        }
-    }
+    shown_write(stdout, text, length);
+}
+
+void output_json(const char *json, size_t length)
+{
+    shown_write_json(stdout, json, length);
 }
 
 void output_colour(const struct ctl *ctl, const char *code)

@@ -19,9 +19,10 @@ void output_text(const char *text);
 void output_string(const char *text, size_t length);
 void output_quoted(const char *text); /* NUL-terminated */
 
-/* Text for people: control characters are shown as \xNN, so that no definition can write to the
-   terminal what it likes. */
+/* Text for people: what would command the terminal is shown as \xNN (inspect/inspect_shown.h). */
 void output_plain(const char *text, size_t length);
+/* JSON text, in which that is escaped. */
+void output_json(const char *json, size_t length);
 
 void output_signed(int64_t number);
 void output_unsigned(uint64_t number);

@@ -9,6 +9,7 @@
 #include "ctl_options.h"
 #include "ctl_past.h"
 #include "ctl_trouble.h"
+#include "inspect/inspect_shown.h"
 #include "json.h"
 
 enum {
@@ -364,18 +365,9 @@ int query_pin(const struct ctl *ctl, const struct query *q, struct ffshm *store,
     return CTL_OK;
 }
 
-/* What may be written to a terminal as it is. */
-static bool printable(const char *text)
-{
-    while ((unsigned char)*text >= 0x20 && *text != 0x7f) {
-        text++;
-    }
-    return *text == '\0';
-}
-
 static bool offer_key(void *arg, const struct ffshm_flag_info *info)
 {
-    if (printable(info->key)) {
+    if (shown_is_plain(info->key)) {
         spelling_offer(arg, info->key);
     }
     return true;

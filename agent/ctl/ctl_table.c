@@ -4,20 +4,11 @@
 #include <string.h>
 
 #include "ctl_output.h"
-
-/* Characters, as UTF-8 begins them. */
-static size_t width(const char *text)
-{
-    size_t count = 0;
-    for (; *text; text++) {
-        count += ((unsigned char)*text & 0xc0) != 0x80;
-    }
-    return count;
-}
+#include "inspect/inspect_shown.h"
 
 static void widen(size_t widths[TABLE_COLUMNS], size_t column, const char *text)
 {
-    const size_t wanted = width(text);
+    const size_t wanted = shown_width(text);
     widths[column] = wanted > widths[column] ? wanted : widths[column];
 }
 
@@ -36,7 +27,7 @@ static void print_cell(const struct ctl *ctl, const char *text, size_t wide, boo
         output_text("\n");
         return;
     }
-    printf("%*s", (int)(wide - width(text) + 2), "");
+    printf("%*s", (int)(wide - shown_width(text) + 2), "");
 }
 
 static void fill(table_row_fn *row, const json_t *item, table_cells cells)

@@ -116,11 +116,6 @@ int text_refused(const struct ctl *ctl, const struct text *text, const char *pre
     snprintf(whole, sizeof whole, "%s%s%s", prefix, *prefix ? "." : "", member);
     fault_set(&fault, whole, "", "refused");
     document_locate(text->bytes, text->length, text->name, &fault);
-    char shown[1024];
-    snprintf(shown, sizeof shown, "%s", message);
-    for (char *c = shown; *c; c++) {
-        *c = (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c;
-    }
-    return fault.line ? ctl_fail(ctl, "%s:%u:%u: %s", text->name, fault.line, fault.column, shown)
-                      : ctl_fail(ctl, "%s: %s", text->name, shown);
+    return fault.line ? ctl_fail(ctl, "%s:%u:%u: %s", text->name, fault.line, fault.column, message)
+                      : ctl_fail(ctl, "%s: %s", text->name, message);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "ctl_output.h"
+#include "inspect/inspect_shown.h"
 
 #define ROWS_BESIDE 3 /* lines around the flags: the sum, the heads, and where the cursor is */
 #define RATE_WIDE 10
@@ -62,37 +63,12 @@ static struct window window_of(bool terminal)
 
 /* ---- a line --------------------------------------------------------------------------------- */
 
-/* Bytes of the character there, and the columns that it takes when it is shown. */
-static size_t character(const char *text, size_t *columns)
-{
-    size_t length = 1;
-    const unsigned char c = (unsigned char)text[0];
-    if (c < 0x20 || c == 0x7f) {
-        *columns = 4; /* \x1b */
-        return 1;
-    }
-    while (((unsigned char)text[length] & 0xc0) == 0x80) {
-        length++;
-    }
-    *columns = 1;
-    return length;
-}
-
-static size_t width(const char *text)
-{
-    size_t all = 0;
-    size_t columns;
-    for (; *text; all += columns) {
-        text += character(text, &columns);
-    }
-    return all;
-}
-
 static void put(struct line *l, const char *text)
 {
-    size_t columns;
-    while (*text) {
-        const size_t length = character(text, &columns);
+    unsigned columns;
+    const char *end = text + strlen(text);
+    while (text < end) {
+        const size_t length = shown_next(text, end, &columns);
         if (columns > l->left) {
             l->left = 0;
             return;
@@ -214,7 +190,7 @@ static size_t key_width(const json_t *items, size_t rows, const struct window *w
     size_t wide = 4;
     for (size_t i = 0; i < rows; i++) {
         const json_t *const key = json_object_get(json_array_get(items, i), "flag");
-        const size_t wanted = width(json_string_value(key));
+        const size_t wanted = shown_width(json_string_value(key));
         wide = wanted > wide ? wanted : wide;
     }
     const size_t most = window->columns / 2 > 4 ? window->columns / 2 : 4;

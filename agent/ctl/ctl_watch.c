@@ -205,8 +205,7 @@ static void print_json(const char *name, json_t *data, json_t *items)
     json_t *line = json_pack("{s:s}", "event", name);
     if (line && json_object_update(line, data) == 0 &&
         (!items || json_object_set(line, "changed", items) == 0)) {
-        json_dumpf(line, stdout, JSON_COMPACT);
-        output_text("\n");
+        client_print_json(line);
     }
     json_decref(line);
 }

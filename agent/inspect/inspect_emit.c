@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "inspect_shown.h"
 #include "json.h"
 
 void emit_bytes(FILE *out, const char *bytes, size_t length)
@@ -36,17 +37,20 @@ void emit_string(FILE *out, const char *text, size_t length)
     for (size_t i = 0; i < length;) {
         const unsigned char c = (unsigned char)text[i];
         const size_t size = c < 0x80 ? 1 : json_utf8(text + i, text + length);
-        if (size > 1 || (size == 1 && c >= 0x20 && c != '"' && c != '\\')) {
+        if (shown_as_is(text + i, text + length) > 0 && c != '"' && c != '\\') {
             i += size;
             continue;
         }
         emit_bytes(out, text + from, i - from);
         if (size == 0) {
             emit_text(out, "\xef\xbf\xbd");
-        } else {
+        } else if (size == 1) {
             emit_escaped(out, c);
+        } else {
+            fprintf(out, "\\u%04x", (unsigned)shown_code(text + i));
         }
-        from = ++i;
+        i += size == 0 ? 1 : size;
+        from = i;
     }
     emit_bytes(out, text + from, length - from);
     emit_bytes(out, "\"", 1);

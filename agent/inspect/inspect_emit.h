@@ -14,7 +14,8 @@
 void emit_bytes(FILE *out, const char *bytes, size_t length);
 void emit_text(FILE *out, const char *text);
 
-/* A JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. */
+/* A JSON string with its quotes; what would command a terminal is escaped (inspect_shown.h). Bytes
+   that are not UTF-8 become U+FFFD. */
 void emit_string(FILE *out, const char *text, size_t length);
 void emit_quoted(FILE *out, const char *text); /* NUL-terminated */
 

@@ -155,4 +155,4 @@ done
 step "a refusal is told"
 answers 409 <<<'{"code":"conflict","message":"shop has version 9\u001b","details":{}}'
 ctl 1 revive shop
-complains 'ffctl revive: shop has version 9? (409)'
+complains 'ffctl revive: shop has version 9\x1b (409)'
