@@ -18,7 +18,10 @@
 #include "ctl_options.h"
 #include "ctl_output.h"
 #include "ctl_text.h"
+#include "inspect/inspect_shown.h"
 #include "operate/difference.h"
+
+#define VALUE 200u /* bytes of a value in a comment */
 
 enum { OPTION_FILE = OPTIONS_OWN };
 
@@ -107,29 +110,52 @@ static const char *text_member(const json_t *object, const char *member)
     return text ? text : "?";
 }
 
+/* Text of others in a comment: whatever it is, YAML takes it there. */
+static void write_comment(FILE *out, const char *text)
+{
+    shown_write(out, text, strlen(text));
+}
+
+/* NULL: nothing. */
+static void write_value(FILE *out, const json_t *value)
+{
+    char *text = value ? document_dump(value, NULL) : NULL;
+    const char *shown = text ? text : "nothing";
+    shown_write(out, shown, strnlen(shown, VALUE));
+    free(text);
+}
+
+static void write_meanwhile(FILE *out, const struct editing *e, const json_t *diff)
+{
+    fputs("#\n# CHANGED MEANWHILE by ", out);
+    write_comment(out, text_member(e->base.json, "changedBy"));
+    fputs("; what you save now is instead of that:\n", out);
+    for (size_t i = 0; i < json_array_size(diff); i++) {
+        const json_t *one = json_array_get(diff, i);
+        fputs("#   ", out);
+        write_comment(out, text_member(one, "path"));
+        fputs(": ", out);
+        write_value(out, json_object_get(one, "before"));
+        fputs(" -> ", out);
+        write_value(out, json_object_get(one, "after"));
+        fputs("\n", out);
+    }
+}
+
 static void write_head(FILE *out, const struct editing *e, const json_t *diff)
 {
     const enum kept_kind kind = e->what.kind;
+    fprintf(out, "# The %s ", kept_noun(kind));
+    write_comment(out, e->what.key);
     fprintf(
         out,
-        "# The %s %s, version %" JSON_INTEGER_FORMAT ". Save it and leave the editor: what has "
-        "changed is\n"
+        ", version %" JSON_INTEGER_FORMAT ". Save it and leave the editor: what has changed is\n"
         "# shown before it is in force. Left as it is, nothing changes. Comments are not kept.\n"
         "#\n%s%s",
-        kept_noun(kind), e->what.key, json_integer_value(json_object_get(e->base.json, "version")),
+        json_integer_value(json_object_get(e->base.json, "version")),
         kind == KEPT_FLAG ? help_flag : help_segment, help_operators);
     if (json_array_size(diff) > 0) {
-        fprintf(out, "#\n# CHANGED MEANWHILE by %s; what you save now is instead of that:\n",
-                text_member(e->base.json, "changedBy"));
-    }
-    for (size_t i = 0; i < json_array_size(diff); i++) {
-        const json_t *one = json_array_get(diff, i);
-        char *before = document_dump(json_object_get(one, "before"), NULL);
-        char *after = document_dump(json_object_get(one, "after"), NULL);
-        fprintf(out, "#   %s: %.200s -> %.200s\n", text_member(one, "path"),
-                before ? before : "nothing", after ? after : "nothing");
-        free(before);
-        free(after);
+        write_meanwhile(out, e, diff);
     }
     fputs("\n", out);
 }
@@ -289,6 +315,7 @@ static enum step save(struct editing *e, json_t *definition)
     }
     if (kept_put(e->ctl, e->change, &e->what, definition, e->base.etag, &answer) == CTL_OK) {
         kept_tell(e->ctl, e->change, &e->what, &answer, !asks);
+        e->keep = e->change->dry_run && json_array_size(json_object_get(answer.json, "diff")) > 0;
     } else {
         step = refused(e, &answer);
     }

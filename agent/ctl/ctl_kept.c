@@ -186,7 +186,10 @@ int kept_edit(const struct ctl *ctl, const struct change *change, const struct k
     bool again = true;
     int code = CTL_NEGATIVE;
     for (int i = 0; i < ATTEMPTS && again; i++) {
-        code = try_edit(ctl, change, edit, change_asks(change) && i == 0, &again);
+        if (i > 0 && change_asks(change)) {
+            ctl_fail(ctl, "somebody else has changed it meanwhile; it would now be");
+        }
+        code = try_edit(ctl, change, edit, change_asks(change), &again);
     }
     return again ? ctl_fail(ctl, "others change the %s '%s' all the time: try again",
                             kept_noun(edit->kind), edit->key)

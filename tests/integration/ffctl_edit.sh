@@ -132,8 +132,30 @@ ctl 1 flags edit menu
 complains '(404)' 'what you wrote is in'
 kept 'bucket_by: team'
 
-step "out of a file, without an editor"
+step "what others wrote, whatever it is, leaves a text that can be read"
 ctl 0 flags create menu
+# The second one is cut within a character; no YAML has the third one as it is.
+for text in one "$(printf 'ü%.0s' {1..150})" $'\u9b'; do
+    printf '{"description": "%s"}' "$text" >"$work/others"
+    edits 'curl -sS --unix-socket "$FFSHM_DIR/agent.sock" -X PATCH -H "Content-Type: application/json" -d "@$OTHERS" http://agent/api/v1/flags/menu >/dev/null; sed -i /^owner/d "$1"; echo "owner: ann" >>"$1"' :
+    OTHERS=$work/others at_terminal 0 y flags edit menu
+    says 'it was changed meanwhile' 'menu: changed; nothing changes for programs'
+done
+
+step "what was written for a dry run is there for the real one"
+edits 'sed -i s/ann/bob/ "$1"'
+ctl 0 flags edit menu --dry-run --text
+says 'menu: would be changed' '"ann" -> "bob"'
+complains "what you wrote is in $TMPDIR/ffctl-"
+kept 'owner: bob'
+
+step "what is done is what was confirmed"
+FFSHM_MEANWHILE="'$FFCTL' flags disable menu >/dev/null" at_terminal 1 'y|n' rollout menu on=10
+says 'somebody else has changed it meanwhile' 'not confirmed; nothing is changed'
+[ "$(grep -c 'Change it so?' "$out")" = 2 ] || fail "it is asked once"
+FFSHM_MEANWHILE="'$FFCTL' flags enable menu >/dev/null" at_terminal 0 'y|y' rollout menu on=10
+
+step "out of a file, without an editor"
 printf 'variants: [{key: a, value: 1}]\ndefault_variant: a\n' >"$work/menu.yaml"
 ctl 0 flags edit menu --file "$work/menu.yaml" --text
 says 'menu: changed' '/default_variant: "off" -> "a"'
