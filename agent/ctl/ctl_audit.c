@@ -79,7 +79,8 @@ static int help(void)
         "              only these\n"
         "  --from TIME, --to TIME\n"
         "              only from that time on, and before that one: 2026-03-01T09:30:00Z,\n"
-        "              or milliseconds since 1970\n"
+        "              'yesterday 09:00' (in this host's zone), '2h ago', or milliseconds\n"
+        "              since 1970\n"
         "\n"
         "Exit codes\n"
         "  0  answered; verify: the trail is whole\n"
@@ -141,6 +142,22 @@ static int take_checkpoint(const struct ctl *ctl, struct audit_question *q)
     return CTL_OK;
 }
 
+/* As people write it; only milliseconds go to the agent as they are. */
+static int take_time(const struct ctl *ctl, struct audit_question *q, size_t at)
+{
+    char *text = q->times[at - AUDIT_FROM];
+    const char *why;
+    int64_t ms;
+    if (is_number(optarg)) {
+        return CTL_OK;
+    }
+    if (!moment_parse(optarg, when_now(), &ms, &why)) {
+        return ctl_usage(ctl, "--%s '%s' %s", options[at].name, optarg, why);
+    }
+    q->options[at] = moment_rfc3339(ms, text);
+    return CTL_OK;
+}
+
 static int take(const struct ctl *ctl, struct audit_question *q, int option)
 {
     if (option == OPTIONS_WORD) {
@@ -161,7 +178,9 @@ static int take(const struct ctl *ctl, struct audit_question *q, int option)
     if (*optarg == '\0') {
         return ctl_usage(ctl, "--%s needs a value", options[at].name);
     }
-    return at == AUDIT_CHECKPOINT ? take_checkpoint(ctl, q) : CTL_OK;
+    return at == AUDIT_CHECKPOINT               ? take_checkpoint(ctl, q)
+           : at == AUDIT_FROM || at == AUDIT_TO ? take_time(ctl, q, at)
+                                                : CTL_OK;
 }
 
 /* Options of another verb would be passed over. */

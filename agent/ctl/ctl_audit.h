@@ -6,6 +6,7 @@
 
 #include "admin/audit.h"
 #include "ctl.h"
+#include "ctl_moment.h"
 
 /* The options, as the command line has them; borrowed from it. */
 enum audit_option {
@@ -27,6 +28,7 @@ struct audit_question {
     const char *verb;                   /* NULL: list */
     const char *options[AUDIT_OPTIONS]; /* NULL: not given */
     struct audit_checkpoint known;      /* of AUDIT_CHECKPOINT; number 0: none */
+    char times[2][MOMENT_TEXT];         /* AUDIT_FROM and AUDIT_TO, as the agent takes them */
 };
 
 /* "/audit?actor=ann&..." of what was given, malloc'ed; NULL: no memory. first: "format=ndjson", or

@@ -219,7 +219,7 @@ static void answer(struct batch *b, const struct question *q, enum type type, co
     struct ffshm_result r = ask(b->view ? b->view : &now, key, length, &who);
     type_apply(type, &r, number);
     output_text("{\"flag\":");
-    output_bytes(q->flag.text, q->flag.length);
+    output_json(q->flag.text, q->flag.length);
     output_text(",");
     result_members(stdout, &r, q->fallback.type == JSON_END ? NULL : q->fallback.text,
                    q->fallback.length);

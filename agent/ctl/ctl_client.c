@@ -79,9 +79,14 @@ static int add_headers(struct asking *a)
     return code == CTL_OK ? add_header(a, "Expect", "") : code;
 }
 
-/* Only this host sees what is sent to it in the clear. */
+/* Only this host sees what is sent to it in the clear. What is before an @ is no host. */
 static bool is_safe(const char *url)
 {
+    const char *slashes = strstr(url, "://");
+    const char *host = slashes ? slashes + 3 : url;
+    if (memchr(host, '@', strcspn(host, "/?#"))) {
+        return false;
+    }
     static const char *const safe[] = {"https://", "http://127.0.0.1", "http://[::1]",
                                        "http://localhost"};
     for (size_t i = 0; i < sizeof safe / sizeof *safe; i++) {

@@ -53,7 +53,7 @@ static void json_flag(const struct image_flag *flag)
     printf(",\"on\":%s,\"variations\":[", flag->steps & IMAGE_STEP_OFF ? "false" : "true");
     for (uint32_t i = 0; i < flag->variation_count; i++) {
         output_text(i ? "," : "");
-        output_bytes(image_text(flag, variations[i].json), variations[i].json.length);
+        output_json(image_text(flag, variations[i].json), variations[i].json.length);
         named = named || variations[i].key.length > 0;
     }
     output_text("]");

@@ -100,7 +100,8 @@ static void print_text(const struct ctl *ctl, const struct ffshm_result *r, cons
 {
     char generation[OUTPUT_SHORT];
     output_colour(ctl, "1");
-    output_text(r->variation >= 0 ? r->json : fallback ? fallback : "null");
+    const char *const value = r->variation >= 0 ? r->json : fallback ? fallback : "null";
+    output_json(value, strlen(value));
     output_plainly(ctl);
     output_text("\n  ");
     if (r->variation >= 0) {

@@ -42,7 +42,8 @@ static void print_end(const struct ffshm_result *r, const char *fallback)
 {
     char generation[OUTPUT_SHORT];
     output_text("result: ");
-    output_text(r->variation >= 0 ? r->json : fallback ? fallback : "null");
+    const char *const value = r->variation >= 0 ? r->json : fallback ? fallback : "null";
+    output_json(value, strlen(value));
     printf("%s, %s", r->variation >= 0 ? "" : " (the default)", ffshm_reason_name(r->reason));
     if (r->reason == FFSHM_REASON_ERROR) {
         printf(" %s: %s", ffshm_error_kind(r->error), ffshm_error_text(r->error));

@@ -88,7 +88,7 @@ static const char help_flag[] =
     "#                      - {operator: in_segment, value: key}\n"
     "#                      variant: key          or   percentages: {key: 50, key: 50}\n"
     "#                      percentage: 0 to 100  the share of the matching ones\n"
-    "# bucket_by: attribute   kind: user   seed: whole number\n"
+    "# bucket_by: attribute   kind: user   seed: whole number   salt: text\n"
     "# schedule:          - {at: \"2026-12-01T09:00:00Z\", set: {enabled: true}}\n";
 
 static const char help_segment[] =
@@ -100,9 +100,9 @@ static const char help_segment[] =
     "#                      bucket_by: attribute\n";
 
 static const char help_operators[] =
-    "# operators: equals in contains starts_with ends_with matches exists in_segment, and each\n"
-    "#   with not_ before it; greater_than less_than and ..._or_equal; before after;\n"
-    "#   semver_equal semver_greater_than semver_less_than\n";
+    "# operators: equals in contains starts_with ends_with matches exists in_segment before after\n"
+    "#   greater_than less_than (and ..._or_equal) semver_equal semver_greater_than\n"
+    "#   semver_less_than, and each with not_ before it\n";
 
 static const char *text_member(const json_t *object, const char *member)
 {

@@ -71,7 +71,7 @@ static int answer(struct ctl *ctl, const struct query *q, struct ffshm *store)
         size_t length;
         char *const text = state_of(&view, &who.context, q->all_flags, &length);
         if (text) {
-            output_bytes(text, length);
+            output_json(text, length);
             output_text("\n");
             code = snapshot->ready && who.context.error == FFSHM_OK ? CTL_OK : CTL_NEGATIVE;
         } else {

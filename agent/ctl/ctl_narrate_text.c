@@ -182,7 +182,7 @@ static void text_serve(const struct narrate_text *n, const struct explain_step *
         }
         output_text(" = ");
         output_colour(n->ctl, "1");
-        output_bytes(image_text(step->blob, e->value->json), e->value->json.length);
+        output_json(image_text(step->blob, e->value->json), e->value->json.length);
         output_plainly(n->ctl);
     } else {
         output_text("serves no value");

@@ -16,6 +16,11 @@ void emit_text(FILE *out, const char *text)
     emit_bytes(out, text, strlen(text));
 }
 
+void emit_json(FILE *out, const char *json, size_t length)
+{
+    shown_write_json(out, json, length);
+}
+
 static void emit_escaped(FILE *out, unsigned char c)
 {
     static const char letters[] = "btn?fr";
@@ -71,11 +76,11 @@ void emit_compact(FILE *out, const char *json, size_t length)
         } else if (json[i] == '"') {
             inside = !inside;
         } else if (!inside && strchr(" \t\r\n", json[i])) {
-            emit_bytes(out, json + from, i - from);
+            emit_json(out, json + from, i - from);
             from = i + 1;
         }
     }
-    emit_bytes(out, json + from, length - from);
+    emit_json(out, json + from, length - from);
 }
 
 void emit_unsigned(FILE *out, uint64_t number)

@@ -19,7 +19,9 @@ void emit_text(FILE *out, const char *text);
 void emit_string(FILE *out, const char *text, size_t length);
 void emit_quoted(FILE *out, const char *text); /* NUL-terminated */
 
-/* Valid JSON text without the white space between its tokens. */
+/* Valid JSON text, with the same escapes. */
+void emit_json(FILE *out, const char *json, size_t length);
+/* The same without the white space between its tokens. */
 void emit_compact(FILE *out, const char *json, size_t length);
 
 void emit_signed(FILE *out, int64_t number);

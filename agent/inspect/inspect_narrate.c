@@ -160,7 +160,7 @@ static void members_serve(FILE *out, const struct explain_step *step)
     member_variation(out, "variation", step->variation);
     if (e->value) {
         emit_text(out, ",\"value\":");
-        emit_bytes(out, image_text(step->blob, e->value->json), e->value->json.length);
+        emit_json(out, image_text(step->blob, e->value->json), e->value->json.length);
     }
     emit_text(out, ",\"reason\":");
     emit_quoted(out, ffshm_reason_name(e->reason));

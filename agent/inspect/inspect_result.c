@@ -37,7 +37,7 @@ void result_members(FILE *out, const struct ffshm_result *result, const char *fa
 {
     emit_text(out, "\"value\":");
     if (result->variation >= 0) {
-        emit_bytes(out, result->json, result->json_length);
+        emit_json(out, result->json, result->json_length);
         emit_text(out, ",\"variation\":");
         emit_signed(out, result->variation);
     } else {

@@ -107,11 +107,29 @@ void shown_write(FILE *out, const char *text, size_t length)
     }
 }
 
+/* Behind what is from space to ~: most of it is, and there may be megabytes. Eight bytes at a time;
+   where one is below space or beyond ~, bit 7 of it is set. */
+static const char *skip_plain(const char *text, const char *end)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t word;
+    for (; (size_t)(end - text) >= sizeof word; text += sizeof word) {
+        memcpy(&word, text, sizeof word);
+        if ((((word - ones * ' ') | (word + ones) | word) & ones * 0x80) != 0) {
+            break;
+        }
+    }
+    while (text < end && *text >= ' ' && *text < 0x7f) {
+        text++;
+    }
+    return text;
+}
+
 void shown_write_json(FILE *out, const char *json, size_t length)
 {
     const char *end = json + length;
     const char *from = json;
-    while (json < end) {
+    while ((json = skip_plain(json, end)) < end) {
         const unsigned char c = (unsigned char)*json;
         const size_t size = c < 0x80 ? 1 : json_utf8(json, end);
         if (size == 0 || strchr("\t\r\n", c) || shown_as_is(json, end) > 0) {

@@ -53,6 +53,7 @@ url=http://127.0.0.1:$port
     FFSHM_TOKEN=ffs_wrong ctl 1 whoami
     complains 'this is not a token' '(401)'
     FFSHM_URL=http://192.0.2.1:1 ctl 2 whoami
+    FFSHM_URL=http://localhost:1@192.0.2.1:1 ctl 2 whoami
     complains 'write https://HOST:PORT'
     FFSHM_URL=http://127.0.0.1:1 ctl 1 whoami
     complains 'no answer from http://127.0.0.1:1'

@@ -86,8 +86,12 @@ ctl 0 audit --to "$before"
 ! grep -q flag.kill "$out" || fail "an entry of later is there"
 ctl 0 audit --from "$(date -u -d "@$((before / 1000 - 3600))" +%Y-%m-%dT%H:%M:%SZ)" --action flag.kill
 says '"target":"color"'
-ctl 1 audit --from yesterday
-complains 'from: must be a time as 2026-03-01T09:30:00Z'
+ctl 0 audit --from '1h ago' --to 'in 1h' --action flag.kill
+says '"target":"color"'
+ctl 0 audit --to 'yesterday 23:59' --text
+prints 'no entry'
+ctl 2 audit --from yesterday
+complains "--from 'yesterday' is no time: write 2026-12-24T09:00:00Z"
 
 step "an export can be verified by anybody"
 export=$work/audit.ndjson

@@ -124,10 +124,10 @@ api '/audit?action=override.expire'
 answered 200 '"actor":"ffagent"' '"target":"shop"' '"after":null'
 
 step "what ended while no agent ran is not in force again, and the trail is told"
-post /flags/number/kill "{\"comment\": \"a moment\", \"expiresMs\": $(($(date +%s%3N) + 300))}"
+post /flags/number/kill "{\"comment\": \"a moment\", \"expiresMs\": $(($(date +%s%3N) + 2000))}"
 answered 200
 kill_agent
-sleep 0.4
+sleep 2.1
 start --state "$state"
 await_log 'event=override-changed action=override.expire flag=number'
 api /overrides

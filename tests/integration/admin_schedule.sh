@@ -116,9 +116,9 @@ api /flags/sale
 answered 200 '"enabled":false'
 
 step "due while no agent ran: made at the start, once, and it says so"
-send POST /flags/sale/schedule "{\"at\": \"$(in_ms 1500)\", \"set\": {\"enabled\": true}}"
+send POST /flags/sale/schedule "{\"at\": \"$(in_ms 600)\", \"set\": {\"enabled\": true}}"
 answered 201
-send POST /flags/sale/schedule "{\"at\": \"$(in_ms 1700)\", \"set\": {\"default_variant\": \"off\"}}"
+send POST /flags/sale/schedule "{\"at\": \"$(in_ms 800)\", \"set\": {\"default_variant\": \"off\"}}"
 answered 201
 kill_agent
 serves sale false OFF
@@ -138,9 +138,9 @@ step "one that cannot be made any more has failed, and is no obstacle"
 start_agent --state "$state"
 await_socket
 send PUT /flags/other "{$onoff}"
-send POST /flags/sale/schedule "{\"at\": \"$(in_ms 500)\", \"set\": {\"prerequisites\": [{\"flag\": \"other\", \"variant\": \"on\"}]}}"
+send POST /flags/sale/schedule "{\"at\": \"$(in_ms 3000)\", \"set\": {\"prerequisites\": [{\"flag\": \"other\", \"variant\": \"on\"}]}}"
 answered 201
-send POST /flags/sale/schedule "{\"at\": \"$(in_ms 1700)\", \"set\": {\"default_variant\": \"on\"}}"
+send POST /flags/sale/schedule "{\"at\": \"$(in_ms 3300)\", \"set\": {\"default_variant\": \"on\"}}"
 answered 201
 send DELETE /flags/other ''
 answered 200
@@ -178,11 +178,11 @@ await_log 'event=(published|unchanged)'
 send PUT /flags/needs "{$onoff}"
 answered 201
 rules='"targeting_rules": [{"conditions": [{"operator": "in_segment", "value": "payers"}], "variant": "off"}]'
-send POST /flags/needs/schedule "{\"at\": \"$(in_ms 700)\", \"set\": {$rules, \"enabled\": false}}"
+send POST /flags/needs/schedule "{\"at\": \"$(in_ms 3000)\", \"set\": {$rules, \"enabled\": false}}"
 answered 201
 kill_agent
 echo '{' >"$work/flags.json"
-sleep 1
+sleep 3.2
 start_agent --state "$state" --flags "$work/flags.json"
 await_socket
 await_log 'event=load-failed'
@@ -196,16 +196,16 @@ for flag in broken other; do
     send PUT "/flags/$flag" "{$onoff}"
     answered 201
 done
-send POST /flags/broken/schedule "{\"at\": \"$(in_ms 500)\", \"set\": {\"enabled\": false}}"
+send POST /flags/broken/schedule "{\"at\": \"$(in_ms 3000)\", \"set\": {\"enabled\": false}}"
 answered 201
-send POST /flags/needs/schedule "{\"at\": \"$(in_ms 1500)\", \"set\": {\"enabled\": true, \"targeting_rules\": null}}"
+send POST /flags/needs/schedule "{\"at\": \"$(in_ms 3100)\", \"set\": {\"enabled\": true, \"targeting_rules\": null}}"
 answered 201
 stop_agent
 python3 -c 'import sqlite3, sys
 with sqlite3.connect(sys.argv[1]) as state:
     state.execute("UPDATE definition_version SET text = text || ? WHERE key = ?", (" ", "broken"))' "$state"
 everything >"$work/flags.json"
-sleep 1
+sleep 3.2
 start_agent --state "$state" --flags "$work/flags.json"
 await_socket
 await_served needs true

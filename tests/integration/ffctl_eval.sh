@@ -142,6 +142,17 @@ ctl 2 eval shop --key u1 --attr kind=org
 ctl 2 eval
 ctl 2
 
+step "no value commands the terminal; as JSON it is the same"
+flags esc='"\u009b2J\u202e"' >"$work/escapes.yaml"
+for command in 'eval --text' 'eval --json' 'explain --text' 'explain --json' 'flags-state --json'; do
+    flag=esc
+    [ "${command%% *}" != flags-state ] || flag=
+    # shellcheck disable=SC2086
+    ctl 0 $command $flag --flags "$work/escapes.yaml" --key u1
+    says '"\u009b2J\u202e"'
+    ! LC_ALL=C grep -q $'[\x80-\xff]' "$out" || fail "$command prints what it should escape"
+done
+
 step "every command has help with examples"
 for command in '' eval explain flags-state lint status snapshot; do
     # shellcheck disable=SC2086

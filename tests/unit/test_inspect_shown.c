@@ -50,6 +50,10 @@ static void json_is_the_same_json(void **state)
            "{\"a\": \"\xc3\xbc\xc2\x9b"
            "2J\x7f\xe2\x80\xae\"}\n",
            "{\"a\": \"\xc3\xbc\\u009b2J\\u007f\\u202e\"}\n");
+    writes(shown_write_json,
+           "\"0123456789abcdef\x7f"
+           "ghijklmnopqr\x1f\"",
+           "\"0123456789abcdef\\u007fghijklmnopqr\\u001f\"");
     writes(emit_string,
            "\xc3\xbc\xc2\x9b"
            "2J\x7f\xe2\x80\xae\x1b\xff",
