@@ -219,6 +219,9 @@ static void list(void *arg, struct admin_request *request, struct admin_answer *
     struct audit_filters filters;
     int64_t limit = LIMIT;
     bool lines = false;
+    if (!admin_answer_unlimited(answer, request)) {
+        return; /* entries have whole definitions, of whatever flag */
+    }
     if (audit_filters_take(&filters, request, &error) != 0 ||
         wants_lines(request, &lines, &error) != 0 ||
         admin_request_number(request, "limit", 1, LIMIT_MOST, &limit, &error) != 0) {

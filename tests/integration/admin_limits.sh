@@ -65,3 +65,11 @@ own GET "/snapshots/$from/diff/$to" ''
 answered 200 '"items":[]'
 api "/snapshots/$from/diff/$to"
 answered 200 '"key":"handed"'
+
+step "the trail has whole definitions, of whatever flag: it is not for a token with limits"
+own GET /audit ''
+answered 403 '"code":"beyond_limits"'
+own GET '/audit?format=ndjson' ''
+answered 403
+own GET /audit/verify ''
+answered 200 '"bad":null'
