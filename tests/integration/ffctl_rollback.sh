@@ -99,6 +99,7 @@ says ': no difference'
 ctl 0 diff "$then" "$(now)"
 says '"items":[{' '"kind":"flag","key":"sale","change":"changed"' '"sameContent":false'
 [ "$(wc -l <"$out")" = 1 ] || fail "it is not one line"
+sleep 1.2 # something was published then
 ctl 0 diff '1s ago' '0h1s ago' --text
 says ': no difference'
 NO_COLOR='' at_terminal 0 n diff "$then"
