@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalog/native_lowering.h"
 #include "ctl_differences.h"
 #include "ctl_output.h"
 #include "operate/difference.h"
@@ -63,28 +64,11 @@ json_t *kept_definition(const struct ctl *ctl, enum kept_kind kind, const char *
 
 json_t *kept_in_order(enum kept_kind kind, json_t *definition)
 {
-    static const char *const of_flag[] = {"name",
-                                          "description",
-                                          "tags",
-                                          "owner",
-                                          "temporary",
-                                          "enabled",
-                                          "variants",
-                                          "default_variant",
-                                          "fallback_variant",
-                                          "prerequisites",
-                                          "targets",
-                                          "targeting_rules",
-                                          "bucket_by",
-                                          "kind",
-                                          "seed",
-                                          "salt",
-                                          "schedule",
-                                          NULL};
     static const char *const of_segment[] = {"name",     "description", "tags",  "owner", "kind",
                                              "included", "excluded",    "rules", "salt",  NULL};
-    json_t *ordered = json_object();
-    for (const char *const *name = kind == KEPT_FLAG ? of_flag : of_segment; *name; name++) {
+    json_t *ordered = json_object(); /* what is in neither list comes last: a schedule */
+    for (const char *const *name = kind == KEPT_FLAG ? native_flag_members : of_segment; *name;
+         name++) {
         json_t *value = json_object_get(definition, *name);
         if (value && json_object_set(ordered, *name, value) != 0) {
             json_decref(ordered);
