@@ -9,7 +9,7 @@ import os, re, sys
 
 # A stage includes itself and one neighbour, never both ways: source/ and catalog/ the stage that they
 # feed; publish/ the blobs, slots and extents of compile/, whose holder it is.
-# http/ and storage/ serve several stages and know none.
+# http/, redis/ and storage/ serve several stages and know none.
 TOP = "the top"
 USES = {
     "source": ["catalog", "http"],
@@ -19,6 +19,7 @@ USES = {
     "collect": ["deliver", "storage"],
     "deliver": ["http", "storage"],
     "http": [],
+    "redis": [],
     "storage": [],
     "admin": ["catalog", "storage"],
     # What is published, looked at: through libffshm alone.
