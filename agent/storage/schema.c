@@ -151,6 +151,14 @@ const char *const schema_migrations[] = {
        for a generation knows its entries, and clocks are set back. */
     ("ALTER TABLE definition_version ADD COLUMN audit INTEGER NOT NULL DEFAULT 0;"
      "CREATE INDEX definition_audit ON definition_version (audit);"),
+
+    /* 4: the last changes of a fleet, in a storage that is one of its (agent/fleet/): what a Redis
+       that has lost its newest is given again. */
+    "CREATE TABLE fleet_log ("
+    "  sequence INTEGER PRIMARY KEY NOT NULL,"
+    "  chain TEXT NOT NULL,"
+    "  record BLOB NOT NULL"
+    ") STRICT;",
 };
 /* clang-format on */
 

@@ -24,6 +24,8 @@
 #include <unistd.h>
 
 #include "private_file.h"
+#include "rows.h"
+#include "rows_state.h"
 #include "schema.h"
 
 #define CHECKPOINT_PAGES "1000"
@@ -416,6 +418,7 @@ void storage_close(struct storage *s)
     for (int i = 0; i < STATEMENTS; i++) {
         sqlite3_finalize(s->statements[i]);
     }
+    rows_free(s->rows);
     if (s->leaves) {
         remove_log(s);
     }
@@ -429,6 +432,7 @@ void storage_close(struct storage *s)
 /* It cannot fail outside of a transaction. */
 static void end_durable(struct storage *s)
 {
+    s->proposes = false;
     if (s->durable && sqlite3_get_autocommit(s->db)) {
         sqlite3_exec(s->db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL);
         s->durable = false;
@@ -440,7 +444,34 @@ int storage_begin(struct storage *s, struct fault *fault)
     return sqlite_run(s, s->statements[S_BEGIN], 0, "cannot begin to write", fault);
 }
 
+int storage_agree(struct storage *s, const struct storage_agreement *agreement, struct fault *fault)
+{
+    if (rows_capture(s, fault) != 0) {
+        return -1;
+    }
+    s->agreement = agreement;
+    return 0;
+}
+
+bool storage_proposes(const struct storage *s)
+{
+    return s->agreement != NULL;
+}
+
 int storage_begin_durable(struct storage *s, struct fault *fault)
+{
+    if (s->agreement &&
+        (s->agreement->begin(s->agreement->arg, fault) != 0 || rows_forget(s, fault) != 0)) {
+        return -1;
+    }
+    if (storage_begin_agreed(s, fault) != 0) {
+        return -1;
+    }
+    s->proposes = s->agreement != NULL;
+    return 0;
+}
+
+int storage_begin_agreed(struct storage *s, struct fault *fault)
 {
     if (execute(s, "PRAGMA synchronous=FULL", "cannot begin to write", fault) != 0) {
         return -1;
@@ -465,8 +496,21 @@ static void give_back_pages(struct storage *s)
     }
 }
 
+/* What the others do not agree on must not be there. */
+static int propose(struct storage *s, struct fault *fault)
+{
+    const int result = s->agreement->propose(s->agreement->arg, s, fault);
+    if (result == 0) {
+        storage_rollback(s);
+    }
+    return result;
+}
+
 int storage_commit(struct storage *s, struct fault *fault)
 {
+    if (s->proposes) {
+        return propose(s, fault);
+    }
     if (sqlite_run(s, s->statements[S_COMMIT], 0, "cannot be written", fault) != 0) {
         return -1;
     }

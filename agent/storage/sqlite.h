@@ -73,6 +73,10 @@ enum statement {
     S_GENERATION_AT,
     S_GENERATION_LIST,
     S_GENERATION_KEEP,
+    S_FLEET_ADD,
+    S_FLEET_GET,
+    S_FLEET_KEEP,
+    S_FLEET_CLEAR,
     STATEMENTS
 };
 extern const char *const statement_sql[STATEMENTS]; /* statements.c */
@@ -81,11 +85,16 @@ extern const char *const statement_sql[STATEMENTS]; /* statements.c */
     "number, time_ms, actor, authenticated, action, target, reason, digest, previous, hash,"       \
     " before, after"
 
+struct rows;
+
 struct storage {
     sqlite3 *db;
-    bool durable; /* between storage_begin_durable and its end */
-    bool leaves;  /* no log behind, for there was none: sqlite_inspect */
-    char *path;   /* absolute, or ":memory:" */
+    struct rows *rows;                         /* rows.c's; NULL: not in use */
+    const struct storage_agreement *agreement; /* NULL: durable transactions are its own affair */
+    bool durable;                              /* between storage_begin_durable and its end */
+    bool proposes;                             /* its commit is to be agreed on */
+    bool leaves; /* no log behind, for there was none: sqlite_inspect */
+    char *path;  /* absolute, or ":memory:" */
     sqlite3_stmt *statements[STATEMENTS];
 };
 

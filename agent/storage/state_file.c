@@ -22,6 +22,12 @@ struct storage *state_file_storage(const struct state_file *f)
     return f->shared ? f->shared : f->own;
 }
 
+bool state_file_proposes(const struct state_file *f)
+{
+    const struct storage *s = state_file_storage(f);
+    return s && storage_proposes(s);
+}
+
 bool state_file_keeps(const struct state_file *f)
 {
     return f->shared || f->path;

@@ -21,6 +21,8 @@ void state_file_close(struct state_file *f);
 
 /* NULL: it is not open; there is nothing in it. */
 struct storage *state_file_storage(const struct state_file *f);
+/* Is it one of a fleet's: what is kept in it is agreed on first (storage_agree)? */
+bool state_file_proposes(const struct state_file *f);
 /* May something be kept at all? */
 bool state_file_keeps(const struct state_file *f);
 /* The same as state_file_storage, after making the file where it is not there. NULL and *fault. */

@@ -133,4 +133,10 @@ const char *const statement_sql[STATEMENTS] = {
                           " WHERE number < ?1 ORDER BY number DESC LIMIT ?2",
     [S_GENERATION_KEEP] = "DELETE FROM generation WHERE number <="
                           " (SELECT number FROM generation ORDER BY number DESC LIMIT 1 OFFSET ?1)",
+
+    [S_FLEET_ADD] = "INSERT OR REPLACE INTO fleet_log (sequence, chain, record)"
+                    " VALUES (?1, ?2, ?3)",
+    [S_FLEET_GET] = "SELECT chain, record FROM fleet_log WHERE sequence = ?1",
+    [S_FLEET_KEEP] = "DELETE FROM fleet_log WHERE sequence <= ?1",
+    [S_FLEET_CLEAR] = "DELETE FROM fleet_log",
 };

@@ -37,6 +37,24 @@ bool storage_begun(const struct storage *s);
 /* All that is committed so far a power failure keeps, too: waits for the disk. */
 int storage_sync(struct storage *s, struct fault *fault);
 
+/* A storage that is one of many of a fleet: what a durable transaction has changed is agreed on
+   with the others first, and comes in by rows_apply when it is. */
+struct storage_agreement {
+    /* May a durable transaction begin? 0, or -1 with *fault. */
+    int (*begin)(void *arg, struct fault *fault);
+    /* What the open transaction has changed (rows_captured) is to be agreed on; it is rolled back
+       afterwards. 0: storage_commit succeeds; or -1 with *fault. */
+    int (*propose)(void *arg, struct storage *s, struct fault *fault);
+    void *arg;
+};
+/* Borrows it. 0, or -1 with *fault. */
+int storage_agree(struct storage *s, const struct storage_agreement *agreement,
+                  struct fault *fault);
+/* Does a commit of a durable transaction only propose? */
+bool storage_proposes(const struct storage *s);
+/* A durable transaction all the same: what was agreed on comes in by it. */
+int storage_begin_agreed(struct storage *s, struct fault *fault);
+
 /* ---- small texts by name ------------------------------------------------------------------- */
 
 int storage_set(struct storage *s, const char *name, const char *text, struct fault *fault);
