@@ -1,0 +1,280 @@
+/*
+ * The fleet's whole state: its position, then every row in pieces, then the records since. Rows may
+ * be newer than the position; a record that is applied twice makes the same rows. All of it is kept
+ * in memory until it is whole, and comes in by one transaction.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../log.h"
+#include "fleet_state.h"
+
+#define PIECE "500"             /* rows that Redis is asked for at once */
+#define STATE_MOST (2ULL << 30) /* bytes */
+
+struct piece {
+    char *bytes; /* key, then row or chain */
+    size_t first;
+    size_t second;
+    int64_t sequence; /* of a record */
+    enum rows_table table;
+};
+
+struct pieces {
+    struct piece *all;
+    size_t count;
+    size_t room;
+    uint64_t bytes;
+};
+
+struct fleet_read {
+    struct fleet_position from;
+    struct pieces rows;
+    struct pieces records;
+    unsigned table; /* that is being read */
+    char cursor[24];
+    uint64_t number; /* of this reading: answers to an earlier one are passed over */
+};
+
+static int add(struct pieces *p, const struct piece *piece, const void *first, const void *second)
+{
+    if (p->count == p->room) {
+        const size_t room = p->room ? p->room * 2 : 256;
+        struct piece *all = realloc(p->all, room * sizeof *all);
+        if (!all) {
+            return -1;
+        }
+        p->all = all;
+        p->room = room;
+    }
+    struct piece *to = &p->all[p->count];
+    *to = *piece;
+    to->bytes = malloc(piece->first + piece->second + 1);
+    if (!to->bytes) {
+        return -1;
+    }
+    memcpy(to->bytes, first, piece->first);
+    memcpy(to->bytes + piece->first, second, piece->second);
+    p->bytes += piece->first + piece->second + sizeof *to;
+    p->count++;
+    return 0;
+}
+
+static void drop(struct pieces *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        free(p->all[i].bytes);
+    }
+    free(p->all);
+    *p = (struct pieces){.all = NULL};
+}
+
+static void failed(struct fleet *f, const char *cause)
+{
+    struct fault fault = {0};
+    fault_set(&fault, "", "give the fleet another prefix, or a newer ffagent", "%s", cause);
+    fleet_failed(f, &fault);
+}
+
+void fleet_read_stop(struct fleet *f)
+{
+    if (f->read) {
+        drop(&f->read->rows);
+        drop(&f->read->records);
+        free(f->read);
+        f->read = NULL;
+    }
+}
+
+/* ---- coming in ------------------------------------------------------------------------------ */
+
+static int bring_in_rows(struct fleet *f, const struct fleet_read *r, struct fault *fault)
+{
+    int result = 0;
+    for (size_t i = 0; i < r->rows.count && result == 0; i++) {
+        const struct piece *p = &r->rows.all[i];
+        const struct row_change row = {p->table, p->bytes, p->first, p->bytes + p->first,
+                                       p->second};
+        result = fleet_replica_row(&f->replica, &row, fault);
+    }
+    return result;
+}
+
+static int bring_in_records(struct fleet *f, const struct fleet_read *r, struct fault *fault)
+{
+    for (size_t i = 0; i < r->records.count; i++) {
+        const struct piece *p = &r->records.all[i];
+        const struct fleet_entry entry = {p->sequence, p->bytes, p->first, p->bytes + p->first};
+        if (fleet_replica_record(&f->replica, &entry, fault) != FLEET_APPLIED) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static void bring_in(struct fleet *f)
+{
+    struct fleet_read *r = f->read;
+    struct fault fault = {0};
+    if (fleet_replica_replace(&f->replica, &r->from, &fault) != 0) {
+        fleet_failed(f, &fault);
+        return;
+    }
+    if (bring_in_rows(f, r, &fault) != 0 || bring_in_records(f, r, &fault) != 0) {
+        fleet_replica_undo(&f->replica);
+        fleet_failed(f, &fault);
+        return;
+    }
+    if (fleet_replica_replaced(&f->replica, &fault) != 0) {
+        fleet_failed(f, &fault);
+        return;
+    }
+    f->replaced++;
+    LOG_EVENT(LOG_LEVEL_INFO, "fleet-read", log_number("sequence", f->replica.at.sequence),
+              log_number("rows", (int64_t)r->rows.count),
+              log_number("bytes", (int64_t)(r->rows.bytes + r->records.bytes)));
+    fleet_read_stop(f);
+    if (f->owner.replaced) {
+        f->owner.replaced(f->owner.arg);
+    }
+    f->stage = FLEET_LOOKING;
+    fleet_look(f);
+}
+
+/* ---- the records since ---------------------------------------------------------------------- */
+
+static void ask_records(struct fleet *f);
+
+static int take_record(struct fleet_read *r, const redisReply *of)
+{
+    struct fleet_entry entry;
+    if (fleet_log_entry(of, &entry) != 0) {
+        return -1;
+    }
+    const int64_t known = r->from.sequence + (int64_t)r->records.count;
+    if (entry.sequence <= known) {
+        return 0;
+    }
+    const struct piece piece = {NULL, entry.length, FLEET_CHAIN, entry.sequence, ROWS_TABLES};
+    char chain[FLEET_CHAIN];
+    memcpy(chain, entry.chain, FLEET_CHAIN - 1);
+    chain[FLEET_CHAIN - 1] = '\0';
+    return add(&r->records, &piece, entry.record, chain);
+}
+
+static bool is_current(const struct fleet *f, const redisReply *reply)
+{
+    return f->stage == FLEET_READING && f->read && reply;
+}
+
+static void on_records(void *arg, const struct redisReply *reply, const struct fault *lost)
+{
+    struct fleet *f = arg;
+    struct fault fault = {0};
+    if (!is_current(f, reply)) {
+        return;
+    }
+    if (fleet_refused(f, reply, lost, &fault)) {
+        fleet_failed(f, &fault);
+        return;
+    }
+    for (size_t i = 0; i < reply->elements; i++) {
+        if (take_record(f->read, reply->element[i]) != 0) {
+            failed(f, "the fleet's log cannot be read");
+            return;
+        }
+    }
+    if (reply->elements > 0) {
+        ask_records(f);
+    } else {
+        bring_in(f);
+    }
+}
+
+static void ask_records(struct fleet *f)
+{
+    char from[32];
+    snprintf(from, sizeof from, "(%" PRId64 "-0",
+             f->read->from.sequence + (int64_t)f->read->records.count);
+    const char *const words[] = {"XRANGE", f->keys.log, from, "+", "COUNT", PIECE};
+    if (redis_link_send(f->link, on_records, f, 6, words, NULL) != 0) {
+        failed(f, "Redis is away");
+    }
+}
+
+/* ---- the rows ------------------------------------------------------------------------------- */
+
+static void ask_rows(struct fleet *f);
+
+static int take_rows(struct fleet_read *r, const redisReply *pairs)
+{
+    for (size_t i = 0; i + 1 < pairs->elements; i += 2) {
+        const redisReply *key = pairs->element[i];
+        const redisReply *row = pairs->element[i + 1];
+        const struct piece piece = {NULL, key->len, row->len, 0, (enum rows_table)r->table};
+        if (add(&r->rows, &piece, key->str, row->str) != 0) {
+            return -1;
+        }
+    }
+    return r->rows.bytes <= STATE_MOST ? 0 : -1;
+}
+
+static void on_rows(void *arg, const struct redisReply *reply, const struct fault *lost)
+{
+    struct fleet *f = arg;
+    struct fault fault = {0};
+    if (!is_current(f, reply)) {
+        return;
+    }
+    struct fleet_read *r = f->read;
+    if (fleet_refused(f, reply, lost, &fault)) {
+        fleet_failed(f, &fault);
+        return;
+    }
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
+        take_rows(r, reply->element[1]) != 0) {
+        failed(f, "the fleet's state cannot be read, or is too large for this host");
+        return;
+    }
+    snprintf(r->cursor, sizeof r->cursor, "%s", reply->element[0]->str);
+    if (strcmp(r->cursor, "0") == 0) {
+        r->table++;
+    }
+    if (r->table < ROWS_TABLES) {
+        ask_rows(f);
+    } else {
+        ask_records(f);
+    }
+}
+
+static void ask_rows(struct fleet *f)
+{
+    const struct fleet_read *r = f->read;
+    const char *const words[] = {"HSCAN", f->keys.rows[r->table], r->cursor, "COUNT", PIECE};
+    if (redis_link_send(f->link, on_rows, f, 5, words, NULL) != 0) {
+        failed(f, "Redis is away");
+    }
+}
+
+/* theirs NULL: it is looked for first. */
+void fleet_read_begin(struct fleet *f, const struct fleet_position *theirs)
+{
+    fleet_read_stop(f);
+    if (!theirs) {
+        f->stage = FLEET_LOOKING;
+        f->rereads = true;
+        fleet_look(f);
+        return;
+    }
+    f->read = calloc(1, sizeof *f->read);
+    if (!f->read) {
+        failed(f, "out of memory");
+        return;
+    }
+    f->rereads = false;
+    f->read->from = *theirs;
+    snprintf(f->read->cursor, sizeof f->read->cursor, "0");
+    ask_rows(f);
+}

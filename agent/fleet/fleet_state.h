@@ -1,0 +1,156 @@
+/*
+ * fleet_state.h - what a fleet's parts share. For fleet*.c.
+ */
+#ifndef FFSHM_AGENT_FLEET_STATE_H
+#define FFSHM_AGENT_FLEET_STATE_H
+
+#include <hiredis/hiredis.h>
+
+#include "fleet.h"
+#include "fleet_keys.h"
+#include "fleet_replica.h"
+
+enum fleet_stage {
+    FLEET_AWAY,      /* not connected */
+    FLEET_LOOKING,   /* compares positions, or waits to */
+    FLEET_READING,   /* the fleet's whole state comes */
+    FLEET_BRINGING,  /* ours goes there */
+    FLEET_PUSHING,   /* records that Redis has lost go there */
+    FLEET_FOLLOWING, /* up to date */
+    FLEET_FOREIGN,   /* it has another history */
+};
+
+/* Between propose and the fleet's answer. */
+struct fleet_proposal {
+    struct fleet_record record; /* bytes NULL: none */
+    struct fleet_position base;
+    char chain[FLEET_CHAIN]; /* after it */
+    bool sent;
+    bool lost;      /* no answer came */
+    int64_t behind; /* others were first: what is to be caught up with; 0: they were not */
+};
+
+struct fleet {
+    struct event_base *base;
+    struct fleet_owner owner;
+    struct redis_url url; /* a copy */
+    struct fleet_keys keys;
+    char *ca_file;
+    char *host;
+    char id[FLEET_CHAIN]; /* of this run of this agent */
+    struct fleet_replica replica;
+    struct storage_agreement agreement;
+    struct turns turns;
+
+    struct redis_link *link;   /* commands */
+    struct redis_link *reader; /* the log */
+    enum fleet_stage stage;
+    struct fault trouble;
+    bool troubled;
+    bool told;           /* the trouble is logged */
+    uint64_t connection; /* answers of earlier ones do not count */
+    bool looking;        /* the head is asked for */
+    bool rereads;        /* and then everything */
+    int64_t looked_from; /* our number, when it was asked for */
+    int64_t patience_ms; /* before a state is brought back: others may be quicker */
+    bool reading_log;    /* an XREAD is on its way */
+    bool was_following;  /* in this run */
+    bool alarmed;        /* foreign, or emptied: logged */
+    int64_t empty_since; /* when Redis was first seen without a fleet, monotonic; 0: it is not */
+    int64_t away_since;  /* monotonic ms; 0: connected */
+    int64_t turns_from;  /* no turn before: others bring back first what Redis has lost */
+    int64_t known;       /* the highest number that Redis has told */
+    struct event *tick;  /* each FLEET_TICK_MS */
+    struct event *soon;  /* links are made anew */
+
+    struct turn *first; /* who waits */
+    struct turn *last;
+    struct turn *current;
+    struct turn left; /* in the place of one that is not interested any more */
+    int64_t turn_ms;  /* when the current one began */
+    struct fleet_proposal proposal;
+    struct event *grant;
+
+    unsigned pushing;          /* records whose answers are due */
+    struct fleet_read *read;   /* stage READING */
+    struct fleet_bring *bring; /* stage BRINGING */
+    bool leads;
+    bool leasing; /* it is asked for, since leased_ms */
+    int64_t leased_ms;
+    int64_t lease_ms; /* until when it is ours, monotonic */
+    uint64_t applied; /* records, in this run */
+    uint64_t overtaken;
+    uint64_t restored;
+    uint64_t replaced;
+};
+
+#define FLEET_RECORD_MOST (64u << 20) /* bytes */
+#define FLEET_TICK_MS 1000
+#define FLEET_FOUND_MS 2000  /* Redis has no fleet for so long: a host without one begins it */
+#define FLEET_GRACE_MS 1000  /* after a connection was lost: no turns */
+#define FLEET_WAIT_MS 2500   /* for a turn, while there is hope */
+#define FLEET_ANSWER_MS 8000 /* for what was proposed */
+
+int64_t fleet_now_ms(void);
+int64_t fleet_wall_ms(void);
+
+/* ---- fleet.c */
+/* Compares positions (again), after ms. */
+void fleet_look(struct fleet *f);
+void fleet_set_trouble(struct fleet *f, const struct fault *fault);
+void fleet_clear_trouble(struct fleet *f);
+/* The stage ended badly: look again later. */
+void fleet_failed(struct fleet *f, const struct fault *fault);
+/* What an answer says that is not what was asked for; false: it is an answer. A server that cannot
+   write any more is left. */
+bool fleet_refused(struct fleet *f, const redisReply *reply, const struct fault *lost,
+                   struct fault *fault);
+/* A whole state, or records, came in. */
+void fleet_came(struct fleet *f);
+/* Up to date: follows the log from here. */
+void fleet_follow(struct fleet *f);
+int fleet_sequence(const char *text, size_t length, int64_t *sequence);
+/* EVAL: script, its keys, its arguments. */
+struct fleet_words {
+    const char **words;
+    size_t *lengths;
+    size_t count;
+    size_t room;
+    bool failed;
+};
+void fleet_word(struct fleet_words *w, const void *bytes, size_t length);
+void fleet_word_text(struct fleet_words *w, const char *text);
+/* Sends, and forgets the words (not what they point at). */
+int fleet_words_send(struct fleet *f, struct fleet_words *w, redis_reply_fn *fn, void *arg);
+
+/* ---- fleet_commit.c: a record to the log */
+int fleet_commit_send(struct fleet *f, const struct fleet_position *base, const char *chain,
+                      const void *record, size_t length, redis_reply_fn *fn, void *arg);
+/* Pushes the records that Redis has lost, from its position. */
+void fleet_push(struct fleet *f, const struct fleet_position *theirs);
+
+/* ---- fleet_turns.c */
+int fleet_turns_init(struct fleet *f);
+void fleet_turns_free(struct fleet *f);
+/* Something has changed that turns depend on. */
+void fleet_turns_look(struct fleet *f);
+/* A record came in: perhaps the one that was proposed. */
+void fleet_turns_came(struct fleet *f, const struct fleet_record_head *head);
+
+/* ---- fleet_read.c, fleet_bring.c: whole states */
+void fleet_read_begin(struct fleet *f, const struct fleet_position *theirs);
+void fleet_read_stop(struct fleet *f);
+/* over: what it may replace; NULL: nothing. at: what it is then. */
+void fleet_bring_begin(struct fleet *f, const struct fleet_position *over,
+                       const struct fleet_position *at);
+void fleet_bring_stop(struct fleet *f);
+
+/* ---- fleet_log.c: entries of the stream */
+/* Of XRANGE's and XREAD's answers. 0, or -1: it is no entry of ours. */
+int fleet_log_entry(const redisReply *entry, struct fleet_entry *out);
+void fleet_log_follow(struct fleet *f);
+
+/* ---- fleet_lease.c */
+void fleet_lease_tick(struct fleet *f);
+
+#endif
