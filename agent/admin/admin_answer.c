@@ -73,10 +73,66 @@ void admin_answer_header(struct admin_answer *a, const char *name, const char *v
     a->headers_length += (size_t)length + 2;
 }
 
+static void hold(struct admin_answer *a, unsigned status, const char *type, const void *bytes,
+                 size_t length)
+{
+    a->begun = true;
+    a->status = status;
+    a->kept_type = type;
+    a->kept_length = length;
+    a->kept_bytes = malloc(length + 1);
+    if (!a->kept_bytes) {
+        admin_connection_drop(a->connection);
+        return;
+    }
+    if (length > 0) {
+        memcpy(a->kept_bytes, bytes, length);
+    }
+}
+
+void admin_answer_retract(struct admin_answer *a)
+{
+    json_decref(a->kept);
+    free(a->kept_bytes);
+    a->kept = NULL;
+    a->kept_bytes = NULL;
+    a->held = false;
+    a->begun = false;
+    a->etag[0] = '\0';
+    a->headers_length = 0;
+}
+
+void admin_answer_release(struct admin_answer *a)
+{
+    const struct admin_options *options = &a->connection->server->options;
+    json_t *body = a->kept;
+    char *bytes = a->kept_bytes;
+    const bool begun = a->begun;
+    a->kept = NULL;
+    a->kept_bytes = NULL;
+    a->held = false;
+    a->begun = false;
+    if (body) {
+        if (options->agreed && a->status < 300) {
+            options->agreed(options->agreed_arg, body);
+        }
+        admin_answer_json(a, a->status, body);
+    } else if (bytes && a->kept_type) {
+        admin_answer_bytes(a, a->status, a->kept_type, bytes, a->kept_length);
+    } else if (begun) {
+        admin_answer_nothing(a, a->status);
+    }
+    free(bytes);
+}
+
 void admin_answer_bytes(struct admin_answer *a, unsigned status, const char *type,
                         const void *bytes, size_t length)
 {
     if (a->begun) {
+        return;
+    }
+    if (a->held) {
+        hold(a, status, type, bytes, length);
         return;
     }
     begin(a, status, type, length);
@@ -87,7 +143,9 @@ void admin_answer_bytes(struct admin_answer *a, unsigned status, const char *typ
 
 void admin_answer_nothing(struct admin_answer *a, unsigned status)
 {
-    if (!a->begun) {
+    if (!a->begun && a->held) {
+        hold(a, status, NULL, "", 0);
+    } else if (!a->begun) {
         begin(a, status, NULL, 0);
     }
 }
@@ -107,6 +165,12 @@ static bool has_tag(const char *list, const char *etag)
 void admin_answer_json(struct admin_answer *a, unsigned status, json_t *body)
 {
     size_t length;
+    if (a->held && body && !a->begun) {
+        a->begun = true;
+        a->status = status;
+        a->kept = body;
+        return;
+    }
     char *text = body ? document_dump(body, &length) : NULL;
     json_decref(body);
     if (!text) {
@@ -202,7 +266,7 @@ struct admin_stream *admin_stream_begin(struct admin_answer *a, enum admin_media
                                         const struct admin_stream_owner *owner)
 {
     struct admin_connection *c = a->connection;
-    if (a->begun) {
+    if (a->begun || a->held) { /* what hosts agree on is answered whole */
         return NULL;
     }
     begin(a, 200, admin_media_name(media), NO_LENGTH);

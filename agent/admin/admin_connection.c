@@ -60,6 +60,8 @@ static void forget_body(struct admin_connection *c)
 
 static void forget_request(struct admin_connection *c)
 {
+    admin_turn_free(c);
+    admin_answer_retract(&c->answer);
     forget_body(c);
     admin_request_free(&c->request);
     free(c->head_text);
@@ -166,6 +168,18 @@ static size_t unsent_of_all(const struct admin_server *s)
 }
 
 /* The handler answers, or begins a stream or an answer that comes later. */
+void admin_connection_flush(struct admin_connection *c)
+{
+    c->state = CONNECTION_FLUSHING;
+    admin_connection_wake(c); /* sets its deadline */
+}
+
+void admin_connection_dispatch(struct admin_connection *c)
+{
+    const size_t length = c->body ? evbuffer_get_length(c->body) : 0;
+    admin_dispatch(c, length > 0 ? (const char *)evbuffer_pullup(c->body, -1) : "", length);
+}
+
 static void run(struct admin_connection *c)
 {
     if (unsent_of_all(c->server) > c->server->limits.answers_most) {
@@ -176,6 +190,12 @@ static void run(struct admin_connection *c)
     const char *body = length > 0 ? (const char *)evbuffer_pullup(c->body, -1) : "";
     if (!body) {
         break_off(c, 503, "no_memory", NULL, "try again", "out of memory");
+        return;
+    }
+    if (admin_turn_begin(c)) {              /* the body is still needed */
+        if (c->state == CONNECTION_LATER) { /* else it is over already */
+            arm(c, c->server->limits.later_ms);
+        }
         return;
     }
     c->state = CONNECTION_FLUSHING; /* a stream changes it */
@@ -465,6 +485,8 @@ static void answer_too_long(struct admin_connection *c)
 {
     const struct admin_later later = c->later;
     c->later = (struct admin_later){0};
+    admin_turn_free(c);
+    admin_answer_retract(&c->answer);
     break_off(c, 503, "too_long", NULL, NULL, "it took too long, and was given up");
     later.gone(later.arg);
 }

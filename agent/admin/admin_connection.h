@@ -29,6 +29,11 @@ struct admin_answer {
     bool head_only;
     bool http10;
     bool begun;
+    bool held;    /* nothing is sent: it is kept until admin_answer_release or _retract */
+    json_t *kept; /* one that is held; NULL: it is in kept_bytes, or without a body */
+    char *kept_bytes;
+    size_t kept_length;
+    const char *kept_type;
     unsigned status; /* once begun */
     char etag[ADMIN_ETAG_MOST];
     char headers[ADMIN_ANSWER_HEADERS]; /* whole lines */
@@ -87,7 +92,24 @@ struct admin_connection {
     struct admin_answer answer;
     struct admin_stream events; /* the connection is STREAM */
     struct admin_later later;   /* it is LATER */
+    struct admin_turn *turn;    /* it waits for one, or has one; NULL: neither */
 };
+
+/* What is held (admin_answer.c): to the client, after `agreed`; or forgotten. */
+void admin_answer_release(struct admin_answer *a);
+void admin_answer_retract(struct admin_answer *a);
+
+/* Changes that hosts agree on (admin_turn.c). Does this request have to wait for its turn? Then it
+   does, and is answered later. */
+bool admin_turn_begin(struct admin_connection *c);
+/* The handler has answered, which is held. */
+void admin_turn_answered(struct admin_connection *c);
+/* The request is over, however it ended. */
+void admin_turn_free(struct admin_connection *c);
+/* Calls the handler (again), with the body that is there. */
+void admin_connection_dispatch(struct admin_connection *c);
+/* Ends an answer that came later. */
+void admin_connection_flush(struct admin_connection *c);
 
 /* Takes the socket over. Closes it, and nothing else, when there is no memory. ssl NULL: plain. */
 void admin_connection_new(struct admin_server *server, int fd, const struct admin_peer *peer,

@@ -25,6 +25,9 @@ void admin_later_end(struct admin_later *l)
         admin_answer_refuse(&c->answer, 500, "no_answer", "nothing was answered");
     }
     c->later = (struct admin_later){0};
-    c->state = CONNECTION_FLUSHING;
-    admin_connection_wake(c); /* sets its deadline */
+    if (c->turn) {
+        admin_turn_answered(c);
+    } else {
+        admin_connection_flush(c);
+    }
 }

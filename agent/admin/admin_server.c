@@ -217,3 +217,8 @@ void admin_server_take(struct admin_listener *l, int fd)
     }
     admin_connection_new(s, fd, &peer, ssl);
 }
+
+int admin_server_reload_tokens(struct admin_server *s, struct fault *fault)
+{
+    return admin_tokens_reload(s->tokens, fault);
+}

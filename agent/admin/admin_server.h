@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../operate/turns.h"
 #include "admin_auth.h"
 #include "admin_route.h"
 
@@ -41,6 +42,12 @@ struct admin_options {
     size_t rule_count;
     const struct admin_token_store *tokens; /* NULL: nothing keeps tokens */
     struct admin_limits limits;
+    /* Where hosts have to agree on changes (operate/turns.h): what changes something waits for its
+       turn, and is answered when it is in force. NULL: nobody is to be asked. */
+    const struct turns *turns;
+    /* What is known only then is put into the answer; called with arg. */
+    void (*agreed)(void *arg, json_t *body);
+    void *agreed_arg;
     admin_refused_fn *refused; /* NULL: nobody wants to know */
     void *arg;
 };
@@ -67,6 +74,9 @@ unsigned admin_server_port(const struct admin_server *s, size_t at);
 
 /* Reads certificate and key again, for new connections. 0; or -1 with *fault: the old ones stay. */
 int admin_server_reload(struct admin_server *s, struct fault *fault);
+
+/* What the store of tokens has now. 0 or -1 with *fault: they are as they were. */
+int admin_server_reload_tokens(struct admin_server *s, struct fault *fault);
 
 /* Is "127.0.0.1:8080" an address to listen on, and is it of this host alone? 0, or -1 with *fault
    (member ""). */

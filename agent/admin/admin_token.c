@@ -21,6 +21,7 @@ struct admin_tokens {
     size_t count;
     bool kept;
     struct admin_token_store store;
+    json_t *retired; /* limits of tokens that are gone */
 };
 
 /* ---- secrets -------------------------------------------------------------------------------- */
@@ -110,6 +111,7 @@ struct admin_tokens *admin_tokens_new(const struct admin_token_store *store, str
         return NULL;
     }
     t->all = all;
+    t->retired = json_array();
     if (store) {
         t->store = *store;
         t->kept = true;
@@ -121,16 +123,58 @@ struct admin_tokens *admin_tokens_new(const struct admin_token_store *store, str
     return t;
 }
 
+static void drop_all(struct admin_token *all, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        json_decref(all[i].limits);
+    }
+    free(all);
+}
+
+/* Actors borrow limits: those of a token never change, and the object stays the same one. */
+static void keep_limits(struct admin_tokens *t, struct admin_tokens *loaded)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        struct admin_token *old = &t->all[i];
+        size_t at = 0;
+        while (at < loaded->count && strcmp(old->id, loaded->all[at].id) != 0) {
+            at++;
+        }
+        if (at < loaded->count) {
+            json_t *const fresh = loaded->all[at].limits;
+            loaded->all[at].limits = old->limits;
+            old->limits = fresh;
+        } else if (old->limits) { /* of one that is gone: somebody may look at them still */
+            json_array_append(t->retired, old->limits);
+        }
+    }
+}
+
+int admin_tokens_reload(struct admin_tokens *t, struct fault *fault)
+{
+    struct admin_tokens loaded = {.all = calloc(ADMIN_TOKENS_MOST, sizeof *loaded.all)};
+    if (!loaded.all) {
+        fault_set(fault, "", NULL, "out of memory");
+        return -1;
+    }
+    if (t->kept && t->store.load(t->store.arg, on_loaded, &loaded, fault) != 0) {
+        drop_all(loaded.all, loaded.count);
+        return -1;
+    }
+    keep_limits(t, &loaded);
+    drop_all(t->all, t->count);
+    t->all = loaded.all;
+    t->count = loaded.count;
+    return 0;
+}
+
 void admin_tokens_free(struct admin_tokens *t)
 {
-    if (!t) {
-        return;
+    if (t) {
+        drop_all(t->all, t->count);
+        json_decref(t->retired);
+        free(t);
     }
-    for (size_t i = 0; i < t->count; i++) {
-        json_decref(t->all[i].limits);
-    }
-    free(t->all);
-    free(t);
 }
 
 bool admin_tokens_kept(const struct admin_tokens *t)

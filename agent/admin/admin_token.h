@@ -68,6 +68,8 @@ struct admin_tokens;
 /* store (copied) NULL: there is nothing to keep tokens, so there are none. NULL: no memory, or
  *fault: what the store says. */
 struct admin_tokens *admin_tokens_new(const struct admin_token_store *store, struct fault *fault);
+/* What the store has now: it was changed by others. -1 with *fault: they are as they were. */
+int admin_tokens_reload(struct admin_tokens *t, struct fault *fault);
 void admin_tokens_free(struct admin_tokens *t);
 bool admin_tokens_kept(const struct admin_tokens *t); /* is there a store? */
 
