@@ -459,6 +459,18 @@ int pipeline_put(struct pipeline *p, enum catalog_layer layer, struct model_item
     return 0;
 }
 
+int pipeline_remove(struct pipeline *p, enum catalog_layer layer, enum image_blob_kind kind,
+                    const char *key)
+{
+    const size_t length = strlen(key);
+    if (catalog_layer_get(p->catalog, layer, kind, key, length) &&
+        catalog_remove(p->catalog, layer, kind, key, length) != 0) {
+        return -1;
+    }
+    publish_soon(p);
+    return 0;
+}
+
 const struct model_item *pipeline_item(const struct pipeline *p, enum catalog_layer layer,
                                        enum image_blob_kind kind, const char *key, size_t length)
 {

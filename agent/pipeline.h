@@ -38,6 +38,9 @@ int pipeline_replace(struct pipeline *p, enum catalog_layer layer, struct model_
                      size_t count);
 /* One item of it (taken over, also on failure), perhaps a tombstone. 0, or -1: no memory. */
 int pipeline_put(struct pipeline *p, enum catalog_layer layer, struct model_item *item);
+/* One item of it less; also when there was none. 0, or -1: no memory. */
+int pipeline_remove(struct pipeline *p, enum catalog_layer layer, enum image_blob_kind kind,
+                    const char *key);
 /* What the source gave last; NULL: nothing. */
 const struct model_item *pipeline_item(const struct pipeline *p, enum catalog_layer layer,
                                        enum image_blob_kind kind, const char *key, size_t length);

@@ -239,6 +239,15 @@ int pipeline_override_load(struct pipeline *p, const char *key, const struct ove
     return put_override(p, key, override, fault);
 }
 
+int pipeline_override_unload(struct pipeline *p, const char *key, struct fault *fault)
+{
+    if (pipeline_override(p, key) && catalog_override_clear(p->catalog, key, strlen(key)) != 0) {
+        no_memory(fault);
+        return -1;
+    }
+    return 0;
+}
+
 const struct override *pipeline_override(const struct pipeline *p, const char *key)
 {
     return catalog_override(p->catalog, key, strlen(key));

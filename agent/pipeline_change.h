@@ -67,6 +67,8 @@ int pipeline_override_clear(struct pipeline *p, const char *key, struct fault *f
    first load, so that no flag is published without its override. 0, or -1 with *fault. */
 int pipeline_override_load(struct pipeline *p, const char *key, const struct override *override,
                            struct fault *fault);
+/* The other way: it is none any more with what is published next; also when it was none. */
+int pipeline_override_unload(struct pipeline *p, const char *key, struct fault *fault);
 
 /* Borrowed until the flag's override changes. NULL: there is none. */
 const struct override *pipeline_override(const struct pipeline *p, const char *key);

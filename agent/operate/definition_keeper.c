@@ -364,7 +364,7 @@ static int run(struct running *r, bool dry_run, struct definition_outcome *outco
     }
     const int result =
         operation_run(&r->k->operations, &operation, dry_run, &outcome->operation, error);
-    if (result >= 0 && !dry_run) {
+    if (result >= 0 && !dry_run && !outcome->operation.proposed) {
         r->k->count = (size_t)((int64_t)r->k->count + growth(r));
         log_change(r);
         if (r->k->stored) {
@@ -416,6 +416,59 @@ void definition_keeper_load(struct definition_keeper *k)
                   log_number("ignored", (int64_t)kept.ignored));
     }
     free(kept.items);
+}
+
+static void log_ignored(const char *key, const struct fault *fault)
+{
+    LOG_EVENT(LOG_LEVEL_ERROR, "definition-ignored", log_text("key", key),
+              log_text("member", fault->member), log_text("cause", fault->cause),
+              log_text("effect", "its last good version stays published"));
+}
+
+/* 0, also when it cannot be used by this version of the agent: then it stays as it was. */
+static int take_renewed(struct definition_keeper *k, enum storage_kind kind, const char *key,
+                        const struct definition_state *state, struct fault *fault)
+{
+    struct pipeline *p = k->operations.pipeline;
+    if (!state->version || state->came != STORAGE_PUT) {
+        return pipeline_remove(p, CATALOG_ADMIN, definition_item_kind(kind), key);
+    }
+    struct model_item *item =
+        definition_lower(kind, key, state->body, state->version, state->changed_by, fault);
+    if (!item) {
+        log_ignored(key, fault);
+        return 0;
+    }
+    return pipeline_put(p, CATALOG_ADMIN, item);
+}
+
+void definition_keeper_renew(struct definition_keeper *k, enum storage_kind kind, const char *key)
+{
+    struct definition_state state;
+    struct fault fault = {0};
+    const enum image_blob_kind item = definition_item_kind(kind);
+    const size_t length = strlen(key);
+    const bool was = pipeline_item(k->operations.pipeline, CATALOG_ADMIN, item, key, length);
+    if (definition_state_get(state_file_storage(k->operations.state), kind, key, 0, &state,
+                             &fault) != 0) {
+        log_ignored(key, &fault);
+    } else if (take_renewed(k, kind, key, &state, &fault) != 0) {
+        LOG_EVENT(LOG_LEVEL_ERROR, "definition-ignored", log_text("key", key),
+                  log_text("cause", "out of memory"));
+    }
+    definition_state_free(&state);
+    const bool is = pipeline_item(k->operations.pipeline, CATALOG_ADMIN, item, key, length);
+    k->count += is && !was;
+    k->count -= was && !is && k->count > 0;
+}
+
+void definition_keeper_reload(struct definition_keeper *k)
+{
+    k->count = 0;
+    definition_keeper_load(k);
+    if (k->count == 0 && pipeline_replace(k->operations.pipeline, CATALOG_ADMIN, NULL, 0) != 0) {
+        LOG_EVENT(LOG_LEVEL_ERROR, "definitions-not-loaded", log_text("cause", "out of memory"));
+    }
 }
 
 size_t definition_keeper_count(const struct definition_keeper *k)

@@ -22,6 +22,9 @@ void definition_keeper_free(struct definition_keeper *k);
 /* What is kept is in force with what is published next: before the sources' first load. What cannot
    be is logged. */
 void definition_keeper_load(struct definition_keeper *k);
+/* The same of one that came into the state file by others; and of all of it. */
+void definition_keeper_renew(struct definition_keeper *k, enum storage_kind kind, const char *key);
+void definition_keeper_reload(struct definition_keeper *k);
 /* That are in force. */
 size_t definition_keeper_count(const struct definition_keeper *k);
 

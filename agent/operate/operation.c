@@ -67,6 +67,7 @@ static int publish(const struct operations *o, struct operation_outcome *outcome
 int operation_run(const struct operations *o, const struct operation *operation, bool dry_run,
                   struct operation_outcome *outcome, struct admin_error *error)
 {
+    outcome->proposed = false;
     if (operation_can_keep(o, error) != 0) {
         return -1;
     }
@@ -80,7 +81,8 @@ int operation_run(const struct operations *o, const struct operation *operation,
         pipeline_change_undo(o->pipeline);
         return -1;
     }
-    if (dry_run) {
+    outcome->proposed = !dry_run && state_file_proposes(o->state);
+    if (dry_run || outcome->proposed) {
         pipeline_change_undo(o->pipeline);
         return 0;
     }

@@ -33,6 +33,7 @@ struct operation_outcome {
     char digest[OPERATION_DIGEST]; /* of the snapshot that comes of it */
     bool changes;                  /* it is another one than what is published */
     uint64_t generation;           /* that is published now */
+    bool proposed;                 /* the fleet is to agree on it: it is not in force yet */
 };
 
 /* Runs it; dry_run: only *outcome. 0: stored, and the next evaluation in every process of the host

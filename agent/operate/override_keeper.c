@@ -11,6 +11,7 @@
 
 #define LOOK_MOST_MS 60000 /* the wall clock may be set meanwhile; what failed is tried again */
 #define EXPIRE_AT_ONCE 64  /* each waits for the disk */
+#define FLEET_AGAIN_MS 1000
 
 struct override_keeper {
     struct operations operations;
@@ -18,6 +19,12 @@ struct override_keeper {
     size_t count;     /* that are in force */
     int64_t tried_ms; /* when those that had expired were cleared, or were tried to be */
     int64_t next_ms;  /* nothing expires before that; INT64_MAX: nothing does */
+    /* Of a fleet. */
+    const struct turns *turns; /* NULL: it is not */
+    bool (*leads)(const void *arg);
+    const void *leads_arg;
+    struct turn turn;
+    bool asks;
 };
 
 static int64_t now_ms(void)
@@ -129,7 +136,7 @@ static int run(struct override_keeper *k, struct edit *e, bool dry_run,
 {
     const struct operation operation = {apply, keep, e};
     const int result = operation_run(&k->operations, &operation, dry_run, outcome, error);
-    if (result < 0 || dry_run) {
+    if (result < 0 || dry_run || outcome->proposed) {
         return result;
     }
     k->count += e->override && !e->was;
@@ -243,6 +250,15 @@ static int on_due(void *arg, const struct storage_override *row)
     return 0;
 }
 
+static void drop_due(struct due *due)
+{
+    for (size_t i = 0; i < due->count; i++) {
+        free(due->all[i].key);
+        free(due->all[i].before);
+    }
+    free(due->all);
+}
+
 static int expire(struct override_keeper *k, const struct due_one *one)
 {
     const struct admin_change change = {
@@ -266,6 +282,27 @@ static int expire(struct override_keeper *k, const struct due_one *one)
     return 0;
 }
 
+/* In a fleet it is over on every host; its row goes by the host that leads, one in a turn. */
+static bool expire_here(struct override_keeper *k, const struct due *due)
+{
+    bool any = false;
+    for (size_t i = 0; i < due->count; i++) {
+        struct fault fault = {0};
+        any = any || pipeline_override(k->operations.pipeline, due->all[i].key);
+        if (pipeline_override_unload(k->operations.pipeline, due->all[i].key, &fault) != 0) {
+            log_fault(LOG_LEVEL_ERROR, "override-expiry-failed", &fault);
+        }
+    }
+    if (any) {
+        (void)pipeline_publish(k->operations.pipeline);
+    }
+    if (due->count > 0 && !k->asks && k->leads(k->leads_arg)) {
+        k->asks = true;
+        k->turns->ask(k->turns->arg, &k->turn);
+    }
+    return due->count > 0;
+}
+
 static void on_expiry(evutil_socket_t fd, short what, void *arg)
 {
     struct override_keeper *k = arg;
@@ -279,14 +316,15 @@ static void on_expiry(evutil_socket_t fd, short what, void *arg)
     if (s && storage_override_due(s, k->tried_ms, 0, on_due, &due, &fault) != 0) {
         log_fault(LOG_LEVEL_ERROR, "override-expiry-failed", &fault);
     }
+    const bool others = k->turns && expire_here(k, &due);
     for (size_t i = 0; i < due.count; i++) {
-        more = more || cleared == EXPIRE_AT_ONCE;
+        more = more || cleared == EXPIRE_AT_ONCE || k->turns;
         cleared += !more && expire(k, &due.all[i]) == 0;
-        free(due.all[i].key);
-        free(due.all[i].before);
     }
-    free(due.all);
-    if (more) {
+    drop_due(&due);
+    if (others) {
+        arm(k, FLEET_AGAIN_MS); /* the host that leads takes it away, or another one will lead */
+    } else if (more) {
         at_once(k);
     } else {
         look_for_expiry(k);
@@ -327,6 +365,111 @@ void override_keeper_load(struct override_keeper *k)
     }
 }
 
+/* ---- in a fleet ----------------------------------------------------------------------------- */
+
+static void go(struct turn *t)
+{
+    struct override_keeper *k =
+        (struct override_keeper *)((char *)t - offsetof(struct override_keeper, turn));
+    struct due due = {0};
+    struct fault fault = {0};
+    if (storage_override_due(state_file_storage(k->operations.state), now_ms(), 1, on_due, &due,
+                             &fault) != 0) {
+        log_fault(LOG_LEVEL_ERROR, "override-expiry-failed", &fault);
+    } else if (due.count > 0) {
+        (void)expire(k, &due.all[0]);
+    }
+    drop_due(&due);
+    k->turns->end(k->turns->arg, t);
+}
+
+static void on_over(struct turn *t, enum turn_outcome outcome, const struct fault *fault)
+{
+    struct override_keeper *k =
+        (struct override_keeper *)((char *)t - offsetof(struct override_keeper, turn));
+    (void)fault;
+    k->asks = false;
+    if (outcome == TURN_DONE || outcome == TURN_OVERTAKEN) {
+        at_once(k); /* the next one */
+    } else {
+        arm(k, FLEET_AGAIN_MS);
+    }
+}
+
+void override_keeper_of_fleet(struct override_keeper *k, const struct turns *turns,
+                              bool (*leads)(const void *arg), const void *arg)
+{
+    k->turns = turns;
+    k->leads = leads;
+    k->leads_arg = arg;
+    k->turn = (struct turn){.go = go, .over = on_over};
+}
+
+static int on_found(void *arg, const struct storage_override *row)
+{
+    (void)row;
+    *(bool *)arg = true;
+    return 0;
+}
+
+bool override_keeper_has(const struct override_keeper *k, const char *key)
+{
+    struct storage *s = state_file_storage(k->operations.state);
+    bool found = false;
+    return s && storage_override_get(s, key, on_found, &found, NULL) == 0 && found;
+}
+
+static int drop_one(struct override_keeper *k, const char *key)
+{
+    struct fault fault = {0};
+    k->count -= pipeline_override(k->operations.pipeline, key) && k->count > 0;
+    if (pipeline_override_unload(k->operations.pipeline, key, &fault) != 0) {
+        log_fault(LOG_LEVEL_ERROR, "override-ignored", &fault);
+        return -1;
+    }
+    return 0;
+}
+
+void override_keeper_renew(struct override_keeper *k, const char *key)
+{
+    struct storage *s = state_file_storage(k->operations.state);
+    struct fault fault = {0};
+    if (drop_one(k, key) == 0 && s && storage_override_get(s, key, on_stored, k, &fault) != 0) {
+        log_fault(LOG_LEVEL_ERROR, "override-ignored", &fault);
+    }
+    at_once(k);
+}
+
+struct keys {
+    char **all;
+    size_t count;
+};
+
+static void collect_key(void *arg, const char *key, const struct override *override,
+                        const struct model_item *item)
+{
+    struct keys *keys = arg;
+    char **all = realloc(keys->all, (keys->count + 1) * sizeof *all);
+    (void) override, (void)item;
+    keys->all = all ? all : keys->all;
+    if (all && (all[keys->count] = strdup(key)) != NULL) {
+        keys->count++;
+    }
+}
+
+void override_keeper_reload(struct override_keeper *k)
+{
+    struct keys keys = {NULL, 0};
+    pipeline_override_each(k->operations.pipeline, collect_key, &keys);
+    for (size_t i = 0; i < keys.count; i++) {
+        (void)drop_one(k, keys.all[i]);
+        free(keys.all[i]);
+    }
+    free(keys.all);
+    k->count = 0;
+    override_keeper_load(k);
+}
+
 /* ---- life ----------------------------------------------------------------------------------- */
 
 struct override_keeper *override_keeper_new(struct event_base *base,
@@ -349,6 +492,9 @@ struct override_keeper *override_keeper_new(struct event_base *base,
 void override_keeper_free(struct override_keeper *k)
 {
     if (k) {
+        if (k->asks) {
+            k->turns->leave(k->turns->arg, &k->turn);
+        }
         event_free(k->expiry);
         free(k);
     }

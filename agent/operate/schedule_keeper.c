@@ -15,8 +15,9 @@
 #include "schedule.h"
 
 #define RUN_AT_ONCE 16 /* each waits for the disk; then the loop has its turn */
-#define AGAIN_MS 5000  /* after a change that could not be stored */
-#define LATE_MS 1000   /* less is not worth a word */
+#define FLEET_AGAIN_MS 500
+#define AGAIN_MS 5000 /* after a change that could not be stored */
+#define LATE_MS 1000  /* less is not worth a word */
 #define RESULT_MOST 600
 
 struct schedule_keeper {
@@ -26,6 +27,13 @@ struct schedule_keeper {
     struct event *due;
     bool started;
     int64_t started_ms;
+    /* Of a fleet. */
+    const struct turns *turns; /* NULL: it is not */
+    bool (*leads)(const void *arg);
+    const void *leads_arg;
+    struct turn turn;
+    bool asks;
+    bool again; /* what was due could not be done */
 };
 
 static int64_t now_ms(void)
@@ -34,6 +42,8 @@ static int64_t now_ms(void)
     clock_gettime(CLOCK_REALTIME, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
+
+static void run_due(struct schedule_keeper *k);
 
 /* ---- the clock ------------------------------------------------------------------------------ */
 
@@ -292,13 +302,14 @@ static bool waits(const struct all_due *all, size_t at)
     return false;
 }
 
-static void run_due(struct schedule_keeper *k)
+/* most: how many at once. */
+static void run_some(struct schedule_keeper *k, size_t most)
 {
     struct storage *s = state_file_storage(k->operations.state);
     struct all_due all = {.count = 0};
     struct fault fault = {0};
     bool again = false;
-    if (s && storage_schedule_due(s, now_ms(), RUN_AT_ONCE, on_due, &all, &fault) != 0) {
+    if (s && storage_schedule_due(s, now_ms(), most, on_due, &all, &fault) != 0) {
         log_fault(LOG_LEVEL_ERROR, "schedule-failed", &fault);
         again = true;
     }
@@ -311,10 +322,81 @@ static void run_due(struct schedule_keeper *k)
     for (size_t i = 0; i < all.count; i++) {
         free(all.due[i].texts);
     }
+    k->again = again;
     if (again) {
         wait_until(k, now_ms() + AGAIN_MS);
     } else {
         wait_for_next(k);
+    }
+}
+
+/* ---- in a fleet: one in a turn, by the host that leads -------------------------------------- */
+
+static struct schedule_keeper *of(struct turn *t)
+{
+    return (struct schedule_keeper *)((char *)t - offsetof(struct schedule_keeper, turn));
+}
+
+static void go(struct turn *t)
+{
+    struct schedule_keeper *k = of(t);
+    k->again = false;
+    if (k->leads(k->leads_arg)) {
+        run_some(k, 1);
+    }
+    k->turns->end(k->turns->arg, t);
+}
+
+static void on_over(struct turn *t, enum turn_outcome outcome, const struct fault *fault)
+{
+    struct schedule_keeper *k = of(t);
+    (void)fault;
+    k->asks = false;
+    if (k->again) {
+        wait_until(k, now_ms() + AGAIN_MS);
+    } else if (outcome == TURN_DONE || outcome == TURN_OVERTAKEN) {
+        wait_for_next(k);
+    } else {
+        wait_until(k, now_ms() + FLEET_AGAIN_MS);
+    }
+}
+
+static void ask(struct schedule_keeper *k)
+{
+    struct storage *s = state_file_storage(k->operations.state);
+    int64_t at_ms = INT64_MAX;
+    if (k->asks || !s || storage_schedule_next(s, &at_ms, NULL) != 0 || at_ms > now_ms()) {
+        wait_for_next(k);
+    } else if (k->leads(k->leads_arg)) {
+        k->asks = true;
+        k->turns->ask(k->turns->arg, &k->turn);
+    } else { /* the leader's row comes soon; or another host leads, perhaps this one */
+        wait_until(k, now_ms() + FLEET_AGAIN_MS);
+    }
+}
+
+void schedule_keeper_of_fleet(struct schedule_keeper *k, const struct turns *turns,
+                              bool (*leads)(const void *arg), const void *arg)
+{
+    k->turns = turns;
+    k->leads = leads;
+    k->leads_arg = arg;
+    k->turn = (struct turn){.go = go, .over = on_over};
+}
+
+void schedule_keeper_renew(struct schedule_keeper *k)
+{
+    if (k->started && !k->asks) {
+        run_due(k);
+    }
+}
+
+static void run_due(struct schedule_keeper *k)
+{
+    if (k->turns) {
+        ask(k);
+    } else {
+        run_some(k, RUN_AT_ONCE);
     }
 }
 
@@ -523,6 +605,9 @@ void schedule_keeper_free(struct schedule_keeper *k)
 {
     if (!k) {
         return;
+    }
+    if (k->asks) {
+        k->turns->leave(k->turns->arg, &k->turn);
     }
     if (k->due) {
         event_free(k->due);

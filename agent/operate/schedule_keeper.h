@@ -12,6 +12,7 @@
 #include <event2/event.h>
 
 #include "definition_keeper.h"
+#include "turns.h"
 
 struct schedule_keeper;
 
@@ -33,5 +34,12 @@ int schedule_keeper_add(struct schedule_keeper *k, const char *key, const char *
 /* Takes a pending one of this flag away. 0, or -1 with *error: 404, or 409: it is not pending. */
 int schedule_keeper_cancel(struct schedule_keeper *k, const char *key, int64_t number,
                            const struct admin_change *by, bool dry_run, struct admin_error *error);
+
+/* Its state file is one of a fleet's: what is due is done by the host that leads, in turns. Both
+   are borrowed. Before schedule_keeper_start. */
+void schedule_keeper_of_fleet(struct schedule_keeper *k, const struct turns *turns,
+                              bool (*leads)(const void *arg), const void *arg);
+/* What is scheduled was changed by others; or this host leads now. */
+void schedule_keeper_renew(struct schedule_keeper *k);
 
 #endif

@@ -178,7 +178,11 @@ static int look(struct trail *t, struct storage *s, struct fault *fault)
     }
     const bool recorded = newest.found && newest.store == publisher_epoch(t->publisher) &&
                           newest.generation == t->before.generation;
-    return t->before.generation == 0 || recorded ? 0 : enter_adoption(t, s, &newest, fault);
+    if (t->before.generation == 0 || recorded) {
+        return 0;
+    }
+    return state_file_proposes(t->state) ? add_row(t, s, &t->before, t->last, fault)
+                                         : enter_adoption(t, s, &newest, fault);
 }
 
 /* ---- writing -------------------------------------------------------------------------------- */
@@ -187,7 +191,7 @@ static int write_rows(struct trail *t, struct storage *s, struct fault *fault)
 {
     int64_t entry = 0;
     int result = t->looked ? 0 : look(t, s, fault);
-    if (result == 0 && t->awaiting > 0) {
+    if (result == 0 && t->awaiting > 0 && !state_file_proposes(t->state)) {
         result = enter_changes(t, s, &entry, fault);
     }
     for (size_t i = 0; i < t->count && result == 0; i++) {

@@ -9,6 +9,9 @@
  * files. One that was published without being recorded (the agent was killed, the file was full) is
  * told by an entry "agent.adopt".
  *
+ * In a fleet the entries are the fleet's, and what each host's sources bring is not among them: it
+ * is in the host's log.
+ *
  * Nothing here waits for a disk, or is on the way of a kill switch: rows are written TRAIL_ROWS_MS
  * after the publish, entries of sources at most once in TRAIL_ENTRIES_MS, for all generations of
  * that time together; before the entry of an operator's change, so that entries are in the order of

@@ -113,8 +113,8 @@ static void change(const struct routes_overrides *o, const char *key, const stru
     struct operation_outcome outcome;
     struct admin_error error = {0};
     char etag[ADMIN_ETAG_MOST];
-    if (override_keeper_change(o->keeper, key, wanted, by, request->dry_run, &outcome, &error) !=
-        0) {
+    struct override_keeper *keeper = wanted && o->host ? o->host : o->keeper;
+    if (override_keeper_change(keeper, key, wanted, by, request->dry_run, &outcome, &error) != 0) {
         admin_answer_error(answer, &error);
         return;
     }
@@ -128,6 +128,10 @@ static void change(const struct routes_overrides *o, const char *key, const stru
         json_decref(affected);
     }
     routes_put_outcome(body, &outcome, request->dry_run);
+    if (wanted && o->fleet && !request->dry_run) {
+        json_object_set_new(body, "fleet", json_string("pending"));
+        override_fleet_bring(o->fleet);
+    }
     if (wanted && !request->dry_run) {
         etag_of(wanted, etag);
         admin_answer_etag(answer, etag);
@@ -239,7 +243,8 @@ static const struct admin_route routes[] = {
                 "until expiresMs, where that is given; a reason is required",
      .body = ADMIN_BODY_OPTIONAL,
      .body_most = 64u << 10,
-     .changes = true},
+     .changes = true,
+     .urgent = true},
     {.method = ADMIN_POST,
      .pattern = ADMIN_ROOT "/flags/{key}/revive",
      .least = ADMIN_ROLE_EDITOR,

@@ -5,12 +5,15 @@
 #define FFSHM_AGENT_ROUTES_OVERRIDES_H
 
 #include "../admin/admin_server.h"
-#include "../operate/override_keeper.h"
+#include "../operate/override_fleet.h"
 
 /* What the routes work on; borrowed, must stay. */
 struct routes_overrides {
     struct pipeline *pipeline;
     struct override_keeper *keeper;
+    struct override_keeper
+        *host; /* of a fleet's host: what it kills by itself; NULL: keeper does */
+    struct override_fleet *fleet; /* NULL: there is none */
 };
 
 /* 0, or -1: no memory. */
