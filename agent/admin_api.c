@@ -135,6 +135,9 @@ static json_t *status(void *arg)
             json_object_set_new(body, "events", delivered(&told.delivered));
         }
     }
+    if (body && agent->fleet) {
+        json_object_set_new(body, "fleet", fleet_client_json(agent->fleet));
+    }
     return body;
 }
 
@@ -208,11 +211,25 @@ static int add_routes(struct admin_api *api)
     return added ? 0 : -1;
 }
 
+/* What the fleet has agreed on is published by now. */
+static void agreed(void *arg, json_t *body)
+{
+    const struct admin_api *api = arg;
+    struct publisher_stats stats;
+    char text[LOG_GENERATION];
+    if (json_object_get(body, "generation")) {
+        publisher_stats(api->agent.publisher, &stats);
+        json_object_set_new(body, "generation", json_integer((json_int_t)stats.generation));
+        json_object_set_new(body, "generationText",
+                            json_string(log_generation(stats.generation, text)));
+    }
+}
+
 static int make(struct admin_api *api, struct event_base *base, struct fault *fault)
 {
     const struct config *c = api->agent.config;
     fault_set(fault, "admin", NULL, "out of memory");
-    api->refusals = refusal_trail_new(base, api->agent.state, &refusal_limits_standard);
+    api->refusals = refusal_trail_new(base, api->agent.own_state, &refusal_limits_standard);
     if (!api->refusals || read_lists(api) != 0) {
         return -1;
     }
@@ -225,6 +242,9 @@ static int make(struct admin_api *api, struct event_base *base, struct fault *fa
         .rules = api->rules,
         .rule_count = api->rule_count,
         .tokens = tokens_of(api),
+        .turns = api->agent.fleet ? fleet_client_turns(api->agent.fleet) : NULL,
+        .agreed = agreed,
+        .agreed_arg = api,
         .refused = refusal_trail_refused,
         .arg = api->refusals,
     };
@@ -233,7 +253,12 @@ static int make(struct admin_api *api, struct event_base *base, struct fault *fa
         return -1;
     }
     api->builtin = (struct admin_builtin){api->server, {api, is_ready, status}};
-    api->overrides = (struct routes_overrides){api->agent.pipeline, api->agent.overrides};
+    api->overrides = (struct routes_overrides){
+        .pipeline = api->agent.pipeline,
+        .keeper = api->agent.overrides,
+        .host = api->agent.fleet ? fleet_client_overrides(api->agent.fleet) : NULL,
+        .fleet = api->agent.fleet ? fleet_client_kills(api->agent.fleet) : NULL,
+    };
     api->definitions = (struct routes_definitions){
         {api->agent.pipeline, api->agent.publisher, api->agent.state}, api->agent.definitions};
     api->schedules = (struct routes_schedules){&api->definitions, api->agent.schedules};
@@ -309,6 +334,14 @@ void admin_api_start(struct admin_api *api)
                   log_text("tls", *config_text(api->agent.config, CONFIG_ADMIN_TLS_CERTIFICATE)
                                       ? "yes"
                                       : "no"));
+    }
+}
+
+void admin_api_tokens(struct admin_api *api)
+{
+    struct fault fault = {0};
+    if (admin_server_reload_tokens(api->server, &fault) != 0) {
+        log_fault(LOG_LEVEL_ERROR, "admin-tokens-failed", &fault);
     }
 }
 

@@ -9,6 +9,7 @@
 
 #include "admin/admin_server.h"
 #include "config.h"
+#include "fleet_client.h"
 #include "launchdarkly_client.h"
 #include "operate/definition_keeper.h"
 #include "operate/override_keeper.h"
@@ -24,10 +25,12 @@ struct admin_api_agent {
     struct pipeline *pipeline;
     struct publisher *publisher;
     struct launchdarkly_client *client; /* NULL: LaunchDarkly is not in use */
-    struct state_file *state;
+    struct state_file *state;     /* of operators' changes: the fleet's, where there is one */
+    struct state_file *own_state; /* the host's own; the same where there is no fleet */
     struct override_keeper *overrides;
     struct definition_keeper *definitions;
     struct schedule_keeper *schedules;
+    struct fleet_client *fleet; /* NULL: there is none */
 };
 
 /* Makes the server with the routes that need nothing else; more may be added before
@@ -40,6 +43,8 @@ struct admin_server *admin_api_server(struct admin_api *api);
 
 /* Listens. What cannot be listened on is logged, with the reason. */
 void admin_api_start(struct admin_api *api);
+/* Tokens were changed by other hosts. */
+void admin_api_tokens(struct admin_api *api);
 /* Reads the certificate again. */
 void admin_api_reload(struct admin_api *api);
 

@@ -14,6 +14,7 @@
 
 #include "admin_api.h"
 #include "ffshm.h"
+#include "fleet_client.h"
 #include "launchdarkly_client.h"
 #include "notify.h"
 #include "operate/definition_keeper.h"
@@ -45,6 +46,7 @@ struct agent {
     struct source_file *source;         /* NULL: no flag files */
     struct launchdarkly_client *client; /* NULL: LaunchDarkly is not in use */
     struct state_file state;
+    struct fleet_client *fleet; /* NULL: what operators change is this host's own affair */
     struct override_keeper *overrides;
     struct definition_keeper *definitions;
     struct schedule_keeper *schedules;
@@ -412,7 +414,8 @@ static int serve_first(struct agent *a)
     if (a->config->once && a->source && !loaded) {
         return -1;
     }
-    const bool only_operators = !a->source && !a->client;
+    const bool only_operators =
+        !a->source && !a->client && (!a->fleet || fleet_client_known(a->fleet));
     if (only_operators) {
         say_only_operators(a);
     }
@@ -452,9 +455,11 @@ static void stop(struct agent *a)
     notify_send("STOPPING=1");
     admin_api_free(a->admin);
     trail_free(a->trail);
+    fleet_client_detach(a->fleet);
     override_keeper_free(a->overrides);
     schedule_keeper_free(a->schedules);
     definition_keeper_free(a->definitions);
+    fleet_client_free(a->fleet);
     state_file_close(&a->state);
     source_file_free(a->source);
     launchdarkly_client_free(a->client);
@@ -512,11 +517,16 @@ static void open_state(struct agent *a)
     }
 }
 
+/* What operators change is kept in the host's own state file, or in the fleet's. */
+static struct state_file *state_of_operators(struct agent *a)
+{
+    return a->fleet ? fleet_client_state(a->fleet) : &a->state;
+}
+
 /* What operators have changed is in force from the first snapshot on, with or without an API. */
 static int open_keepers(struct agent *a)
 {
-    open_state(a);
-    const struct operations operations = {a->pipeline, a->publisher, &a->state};
+    const struct operations operations = {a->pipeline, a->publisher, state_of_operators(a)};
     a->overrides = override_keeper_new(a->base, &operations);
     a->definitions = definition_keeper_new(&operations);
     if (a->definitions) {
@@ -531,14 +541,49 @@ static int open_keepers(struct agent *a)
     return 0;
 }
 
+static void on_tokens(void *arg)
+{
+    const struct agent *a = arg;
+    if (a->admin) {
+        admin_api_tokens(a->admin);
+    }
+}
+
+/* The fleet's state is here for the first time. */
+static void on_known(void *arg)
+{
+    struct agent *a = arg;
+    if (!a->source && !a->client) {
+        say_only_operators(a);
+        (void)pipeline_publish(a->pipeline);
+    }
+}
+
+/* Until the fleet's state is known, what is missing is not known to be nowhere. */
+static int join_fleet(struct agent *a)
+{
+    const struct fleet_client_parts parts = {a->pipeline,  a->publisher,   &a->state,
+                                             a->overrides, a->definitions, a->schedules};
+    if (!a->fleet) {
+        return 0;
+    }
+    pipeline_expect(a->pipeline, CATALOG_ADMIN);
+    if (fleet_client_known(a->fleet) && definition_keeper_count(a->definitions) == 0) {
+        pipeline_replace(a->pipeline, CATALOG_ADMIN, NULL, 0);
+    }
+    fleet_client_on_tokens(a->fleet, on_tokens, a);
+    fleet_client_on_known(a->fleet, on_known, a);
+    return fleet_client_attach(a->fleet, a->base, &parts);
+}
+
 /* Nobody asks for a trail where there is no API and no LaunchDarkly: no file is made for it then.
  */
 static void open_trail(struct agent *a)
 {
     const bool asked = a->client || config_bool(a->config, CONFIG_ADMIN_ENABLED);
-    if (state_file_keeps(&a->state)) {
-        a->trail =
-            trail_new(a->base, a->pipeline, a->publisher, &a->state, asked && !a->config->once);
+    struct state_file *state = state_of_operators(a);
+    if (state_file_keeps(state)) {
+        a->trail = trail_new(a->base, a->pipeline, a->publisher, state, asked && !a->config->once);
         if (!a->trail) {
             LOG_EVENT(LOG_LEVEL_WARNING, "trail-failed", log_text("cause", "out of memory"));
         }
@@ -548,8 +593,18 @@ static void open_trail(struct agent *a)
 /* Without it the agent does what it is for all the same. */
 static void start_admin(struct agent *a)
 {
-    const struct admin_api_agent agent = {a->config, a->pipeline,  a->publisher,   a->client,
-                                          &a->state, a->overrides, a->definitions, a->schedules};
+    const struct admin_api_agent agent = {
+        .config = a->config,
+        .pipeline = a->pipeline,
+        .publisher = a->publisher,
+        .client = a->client,
+        .state = state_of_operators(a),
+        .own_state = &a->state,
+        .overrides = a->overrides,
+        .definitions = a->definitions,
+        .schedules = a->schedules,
+        .fleet = a->fleet,
+    };
     a->admin = admin_api_new(a->base, &agent);
     if (a->admin) {
         admin_api_start(a->admin);
@@ -570,7 +625,9 @@ static int start(struct agent *a)
         LOG_EVENT(LOG_LEVEL_ERROR, "start-failed", log_text("cause", "out of memory"));
         return -1;
     }
-    if (open_keepers(a) != 0) {
+    open_state(a);
+    if (fleet_client_open(a->base, a->config, &a->fleet) != 0 || open_keepers(a) != 0 ||
+        join_fleet(a) != 0) {
         return -1;
     }
     open_trail(a);
@@ -584,6 +641,9 @@ static int start(struct agent *a)
         return waits_for_launchdarkly(a) ? wait_for_launchdarkly(a) : 0;
     }
     schedule_keeper_start(a->schedules);
+    if (a->fleet && fleet_client_start(a->fleet) != 0) {
+        return -1;
+    }
     if (!a->client || !launchdarkly_client_collects(a->client)) {
         publisher_telemetry_window(a->publisher, 0); /* an earlier agent may have collected */
         const struct image_delivery_report nothing = {.state = IMAGE_DELIVERY_NONE};
