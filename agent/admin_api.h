@@ -25,8 +25,8 @@ struct admin_api_agent {
     struct pipeline *pipeline;
     struct publisher *publisher;
     struct launchdarkly_client *client; /* NULL: LaunchDarkly is not in use */
-    struct state_file *state;     /* of operators' changes: the fleet's, where there is one */
-    struct state_file *own_state; /* the host's own; the same where there is no fleet */
+    struct state_file *state;           /* of operators' changes: the fleet's, where there is one */
+    struct state_file *own_state;       /* the host's own; the same where there is no fleet */
     struct override_keeper *overrides;
     struct definition_keeper *definitions;
     struct schedule_keeper *schedules;
