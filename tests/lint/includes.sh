@@ -12,12 +12,12 @@ import os, re, sys
 # http/, redis/ and storage/ serve several stages and know none.
 TOP = "the top"
 USES = {
-    "source": ["catalog", "http"],
+    "source": ["catalog", "http", "redis"],
     "catalog": ["compile"],
     "compile": [],
     "publish": ["compile"],
     "collect": ["deliver", "storage"],
-    "deliver": ["http", "storage"],
+    "deliver": ["http", "redis", "storage"],
     "http": [],
     "redis": [],
     "storage": [],
