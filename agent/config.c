@@ -32,6 +32,7 @@ char *config_copy(struct config *c, const char *text)
 static void clear(struct config_values *v)
 {
     for (size_t i = 0; i < v->count; i++) {
+        secret_wipe(v->values[i].text, strlen(v->values[i].text)); /* of a Redis, perhaps */
         free(v->values[i].text);
         free(v->values[i].origin);
     }
@@ -98,8 +99,12 @@ static size_t choices_of(const struct config_setting_info *s, char *copy, const 
     return count;
 }
 
-static bool is_choice(const struct config_setting_info *s, const char *text)
+bool config_is_choice(enum config_setting setting, const char *text)
 {
+    const struct config_setting_info *s = &config_settings[setting];
+    if (!s->choices) {
+        return false;
+    }
     char copy[CONFIG_CHOICES];
     const char *words[CONFIG_CHOICES / 2];
     const size_t count = choices_of(s, copy, words, CONFIG_CHOICES / 2);
@@ -142,15 +147,16 @@ const char *config_wanted(enum config_setting setting, char text[CONFIG_WANTED])
     return text;
 }
 
-static bool is_value(const struct config_setting_info *s, const char *text)
+static bool is_value(enum config_setting setting, const char *text)
 {
+    const struct config_setting_info *s = &config_settings[setting];
     switch (s->type) {
     case CONFIG_NUMBER:
         return is_number(s, text);
     case CONFIG_BOOL:
         return truth(text) >= 0;
     case CONFIG_CHOICE:
-        return is_choice(s, text);
+        return config_is_choice(setting, text);
     default:
         return true;
     }
@@ -180,7 +186,7 @@ static int check(enum config_setting setting, const char *text, const char *memb
         fault_set(fault, member, "give a value, or leave the setting out", "is empty");
         return -1;
     }
-    if (!is_value(s, text)) {
+    if (!is_value(setting, text)) {
         char wanted[CONFIG_WANTED];
         char hint[128];
         hint_of(s, text, hint, sizeof hint);
@@ -225,6 +231,9 @@ int config_set(struct config *c, enum config_setting setting, enum config_layer 
             return -1;
         }
         text = "";
+    }
+    if (config_settings[setting].type == CONFIG_REDIS && strchr(text, '@')) {
+        secret_guard_process();
     }
     if (layer != v->layer || !config_settings[setting].list) {
         clear(v);
@@ -397,6 +406,8 @@ static void finish(struct config *c)
         default_state(c);
     }
     config_read_key_file(c);
+    config_read_password_file(c);
+    config_check_redis(c);
     log_level_parse(config_text(c, CONFIG_LOG_LEVEL), &c->log_level);
     const struct config_values *flags = &c->settings[CONFIG_FLAGS];
     if (!flags->count && !asks_launchdarkly(c) && !operators_can_write(c) && !c->problem_count &&
@@ -451,6 +462,7 @@ void config_free(struct config *c)
         clear(&c->settings[i]);
     }
     secret_free(c->sdk_key);
+    secret_free(c->redis_password);
     free(c->checked);
     free(c->file);
     free(c->flag_paths);

@@ -14,6 +14,7 @@
 
 #include "catalog/fault.h"
 #include "log.h"
+#include "redis/redis_url.h"
 #include "secret.h"
 
 #define CONFIG_NO_STATE "none"
@@ -28,6 +29,7 @@ enum config_setting {
     CONFIG_LOG_LEVEL,
     CONFIG_RETAIN,
     CONFIG_STATE,
+    CONFIG_STORAGE,
     CONFIG_OFFLINE,
     CONFIG_SDK_KEY,
     CONFIG_SDK_KEY_FILE,
@@ -60,6 +62,10 @@ enum config_setting {
     CONFIG_ADMIN_TLS_CERTIFICATE,
     CONFIG_ADMIN_TLS_KEY,
     CONFIG_ADMIN_PEERS,
+    CONFIG_REDIS_URL,
+    CONFIG_REDIS_PREFIX,
+    CONFIG_REDIS_PASSWORD_FILE,
+    CONFIG_REDIS_CA_FILE,
     CONFIG_SETTINGS
 };
 
@@ -78,7 +84,7 @@ struct config_values {
     size_t count;
 };
 
-/* A variable that is understood but has no effect in this version. */
+/* A variable that is understood but has no effect: in this version, or by itself. */
 struct config_notice {
     const char *variable;
     char text[256]; /* never a secret */
@@ -94,8 +100,9 @@ struct config {
     bool file_read; /* false: the default one, and it is not there */
     struct config_values settings[CONFIG_SETTINGS];
     enum log_level log_level;
-    struct secret *sdk_key;  /* NULL: LaunchDarkly is not in use */
-    const char **flag_paths; /* CONFIG_FLAGS as definitions_load wants it; borrowed texts */
+    struct secret *sdk_key;        /* NULL: LaunchDarkly is not in use */
+    struct secret *redis_password; /* of redis.password_file; NULL: none */
+    const char **flag_paths;       /* CONFIG_FLAGS as definitions_load wants it; borrowed texts */
     size_t flag_count;
     struct config_notice notices[CONFIG_NOTICES];
     size_t notice_count;
@@ -109,11 +116,17 @@ int config_load(struct config *c, int argc, char *const *argv);
 void config_free(struct config *c);
 
 /* The one text of a setting that is not a list; "" where none is given. Never the SDK key, which is
-   in c->sdk_key alone. */
+   in c->sdk_key alone. The URL of a Redis may have a password in it: config_redis_url(). */
 const char *config_text(const struct config *c, enum config_setting setting);
 /* The same of one that is a number, or true or false. */
 int64_t config_number(const struct config *c, enum config_setting setting);
 bool config_bool(const struct config *c, enum config_setting setting);
+
+/* The Redis that a setting names: by its own URL, or by the word "redis" for redis.url with
+   redis.password_file. 0: *url is the caller's to free. 1: it names none ("sqlite", not given),
+   *url is zeroed. -1: *fault, without a secret. */
+int config_redis_url(const struct config *c, enum config_setting setting, struct redis_url *url,
+                     struct fault *fault);
 
 /* The effective configuration as a configuration file, with the origins as comments. */
 void config_print(const struct config *c, FILE *out);

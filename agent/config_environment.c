@@ -7,6 +7,13 @@
 #include <string.h>
 #include <strings.h>
 
+/* A URL of a Redis may have a password. */
+static bool is_secret(enum config_setting setting, const char *value)
+{
+    const enum config_type type = config_settings[setting].type;
+    return type == CONFIG_SECRET || (type == CONFIG_REDIS && strchr(value, '@'));
+}
+
 static const char *variable(const char *name)
 {
     const char *value = getenv(name);
@@ -19,7 +26,13 @@ static void set(struct config *c, enum config_setting setting, const char *value
     char origin[64];
     struct fault fault = {0};
     snprintf(origin, sizeof origin, "environment %s", name);
-    if (config_set(c, setting, CONFIG_BY_ENVIRONMENT, value, origin, name, &fault) != 0) {
+    if (config_set(c, setting, CONFIG_BY_ENVIRONMENT, value, origin, name, &fault) == 0) {
+        return;
+    }
+    if (setting == CONFIG_REDIS_URL) {
+        /* Others read REDIS_URL, too: what they take for one does not keep the agent down. */
+        config_notice(c, name, "%.120s; it is ignored", fault.cause);
+    } else {
         config_problem(c, &fault);
     }
 }
@@ -44,65 +57,14 @@ static void set_list(struct config *c, enum config_setting setting, const char *
 
 #define IGNORED "not available in this version: ignored"
 
-static void notice(struct config *c, const char *name, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void notice(struct config *c, const char *name, const char *format, ...)
+void config_notice(struct config *c, const char *variable, const char *format, ...)
 {
     struct config_notice *n = &c->notices[c->notice_count++];
     va_list arguments;
-    n->variable = name;
+    n->variable = variable;
     va_start(arguments, format);
     vsnprintf(n->text, sizeof n->text, format, arguments);
     va_end(arguments);
-}
-
-static bool is_printable(const char *text)
-{
-    for (; *text; text++) {
-        if (!isgraph((unsigned char)*text)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Scheme, host and port of a URL; what may hold a password (user information, path, query) is left
-   out. -1: not a Redis URL. */
-static int redis_place(const char *url, char *place, size_t capacity)
-{
-    static const char *const schemes[] = {"redis://", "rediss://"};
-    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
-        const size_t length = strlen(schemes[i]);
-        if (strncasecmp(url, schemes[i], length) != 0) {
-            continue;
-        }
-        const char *authority = url + length;
-        const char *end = authority + strcspn(authority, "/?#");
-        const char *at = memrchr(authority, '@', (size_t)(end - authority));
-        const char *host = at ? at + 1 : authority;
-        if (!is_printable(url) || host == end) {
-            return -1;
-        }
-        /* An '@' further on: perhaps a password with an unescaped '/', and no host before it. */
-        const bool unsure = strchr(end, '@') != NULL;
-        const int shown = unsure ? 0 : end - host > 100 ? 100 : (int)(end - host);
-        snprintf(place, capacity, "%s%.*s", schemes[i], shown, host);
-        return 0;
-    }
-    return -1;
-}
-
-static void redis_url(struct config *c, const char *name, const char *value)
-{
-    char place[128];
-    if (redis_place(value, place, sizeof place) == 0) {
-        notice(c, name, "Redis (%s) is " IGNORED, place);
-    } else {
-        notice(c, name,
-               "not a URL of the form redis://[user:password@]host[:port][/database]; Redis "
-               "is " IGNORED);
-    }
 }
 
 static void cache_ttl(struct config *c, const char *name, const char *value)
@@ -111,13 +73,14 @@ static void cache_ttl(struct config *c, const char *name, const char *value)
     errno = 0;
     const unsigned long seconds = strtoul(value, &end, 10);
     if (isdigit((unsigned char)value[0]) && !*end && !errno && seconds > 0) {
-        notice(c, name,
-               "a cache lifetime (%lu s) is " IGNORED
-               "; a change reaches every process at its next evaluation",
-               seconds);
+        config_notice(c, name,
+                      "a cache lifetime (%lu s) is " IGNORED
+                      "; a change reaches every process at its next evaluation",
+                      seconds);
     } else {
-        notice(c, name, "not a whole number of seconds: \"%.16s\"; a cache lifetime is " IGNORED,
-               value);
+        config_notice(c, name,
+                      "not a whole number of seconds: \"%.16s\"; a cache lifetime is " IGNORED,
+                      value);
     }
 }
 
@@ -128,14 +91,14 @@ static void metrics(struct config *c, const char *name, const char *value)
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         good = good || strcasecmp(value, words[i]) == 0;
     }
-    notice(c, name, "%s\"%.16s\"; metrics are " IGNORED, good ? "" : "not true or false: ", value);
+    config_notice(c, name, "%s\"%.16s\"; metrics are " IGNORED,
+                  good ? "" : "not true or false: ", value);
 }
 
 static const struct {
     const char *name;
     void (*tell)(struct config *c, const char *name, const char *value);
-} announced[CONFIG_NOTICES] = {
-    {"REDIS_URL", redis_url},
+} announced[] = {
     {"FF_CACHE_TTL_SECONDS", cache_ttl},
     {"FF_ENABLE_METRICS", metrics},
 };
@@ -149,7 +112,7 @@ void config_read_environment(struct config *c)
         } else if (value) {
             set(c, (enum config_setting)i, value);
         }
-        if (value && config_settings[i].type == CONFIG_SECRET) {
+        if (value && is_secret((enum config_setting)i, value)) {
             secret_take_variable(config_settings[i].variable);
         }
     }
@@ -157,7 +120,7 @@ void config_read_environment(struct config *c)
 
 void config_read_announced(struct config *c)
 {
-    for (size_t i = 0; i < CONFIG_NOTICES; i++) {
+    for (size_t i = 0; i < sizeof announced / sizeof *announced; i++) {
         const char *value = variable(announced[i].name);
         if (value) {
             announced[i].tell(c, announced[i].name, value);

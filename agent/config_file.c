@@ -53,6 +53,12 @@ static char *beside_file(const struct reading *r, const char *path)
     return joined;
 }
 
+static bool is_secret(enum config_setting setting)
+{
+    const enum config_type type = config_settings[setting].type;
+    return type == CONFIG_SECRET || type == CONFIG_REDIS;
+}
+
 static void set_text(const struct reading *r, enum config_setting setting, const char *member,
                      const char *text)
 {
@@ -65,7 +71,7 @@ static void set_text(const struct reading *r, enum config_setting setting, const
         config_set(r->c, setting, CONFIG_BY_FILE, value, origin, member, &fault) != 0) {
         report(r, &fault);
     }
-    if (value && config_settings[setting].type == CONFIG_SECRET) {
+    if (value && is_secret(setting)) {
         secret_wipe(value, strlen(value));
     }
     free(value);
@@ -174,7 +180,7 @@ static void read_member(const struct reading *r, enum config_setting setting, co
         read_list(r, setting, value);
     } else if (is_string && json_is_string(value)) {
         set_text(r, setting, s->member, json_string_value(value));
-        if (s->type == CONFIG_SECRET) {
+        if (is_secret(setting)) {
             secret_wipe((void *)(uintptr_t)json_string_value(value), json_string_length(value));
         }
     } else if (scalar_text(setting, value, text)) {

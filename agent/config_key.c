@@ -1,5 +1,5 @@
-/* The SDK key from a file of its own: what secret managers mount, and what need not be in the file
-   that everybody may read. */
+/* Secrets from files of their own, the SDK key and the password of Redis: what secret managers
+   mount, and what need not be in the file that everybody may read. */
 #include "config_settings.h"
 
 #include <ctype.h>
@@ -54,10 +54,12 @@ static ssize_t read_line(const char *path, char *line, size_t capacity)
     return (ssize_t)length;
 }
 
-static void problem(struct config *c, const char *path, const char *hint, const char *cause)
+static void problem(struct config *c, enum config_setting setting, const char *hint,
+                    const char *cause)
 {
+    const char *path = c->settings[setting].values[0].text;
     struct fault fault = {0};
-    fault_set(&fault, "sdk_key_file", hint, "%s", cause);
+    fault_set(&fault, config_settings[setting].member, hint, "%s", cause);
     snprintf(fault.file, sizeof fault.file, "%s", path);
     config_problem(c, &fault);
 }
@@ -75,9 +77,10 @@ void config_read_key_file(struct config *c)
     if (length < 0) {
         char cause[128];
         snprintf(cause, sizeof cause, "cannot read the SDK key: %s", strerror(errno));
-        problem(c, path, "check the path and who may read the file", cause);
+        problem(c, CONFIG_SDK_KEY_FILE, "check the path and who may read the file", cause);
     } else if (length == 0) {
-        problem(c, path, "put the SDK key into its first line", "the file has no SDK key");
+        problem(c, CONFIG_SDK_KEY_FILE, "put the SDK key into its first line",
+                "the file has no SDK key");
     } else {
         struct fault fault = {0};
         char origin[600];
@@ -86,6 +89,28 @@ void config_read_key_file(struct config *c)
             snprintf(fault.file, sizeof fault.file, "%s", path);
             config_problem(c, &fault);
         }
+    }
+    secret_wipe(line, sizeof line);
+}
+
+void config_read_password_file(struct config *c)
+{
+    const struct config_values *file = &c->settings[CONFIG_REDIS_PASSWORD_FILE];
+    if (!file->count) {
+        return;
+    }
+    char line[LONGEST_LINE];
+    const ssize_t length = read_line(file->values[0].text, line, sizeof line);
+    if (length < 0) {
+        char cause[128];
+        snprintf(cause, sizeof cause, "cannot read the password: %s", strerror(errno));
+        problem(c, CONFIG_REDIS_PASSWORD_FILE, "check the path and who may read the file", cause);
+    } else if (length == 0) {
+        problem(c, CONFIG_REDIS_PASSWORD_FILE, "put the password into its first line",
+                "the file has no password");
+    } else {
+        c->redis_password = secret_new(line, (size_t)length);
+        c->no_memory = c->no_memory || !c->redis_password;
     }
     secret_wipe(line, sizeof line);
 }

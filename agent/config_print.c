@@ -37,6 +37,9 @@ static void print_value(enum config_setting setting, const char *text, FILE *out
     const struct config_setting_info *s = &config_settings[setting];
     if (s->type == CONFIG_NUMBER || s->type == CONFIG_BOOL) {
         fputs(text, out);
+    } else if (s->type == CONFIG_REDIS) {
+        char shown[CONFIG_REDIS_SHOWN];
+        print_text(out, config_redis_shown(text, shown));
     } else if (s->argument && strcmp(s->argument, "URL") == 0) {
         print_url(out, text);
     } else {
@@ -146,7 +149,7 @@ void config_help(FILE *out)
           "  -V, --version       the version\n"
           "\n"
           "Environment, understood but not available in this version\n"
-          "  REDIS_URL, FF_CACHE_TTL_SECONDS, FF_ENABLE_METRICS: reported when set\n"
+          "  FF_CACHE_TTL_SECONDS, FF_ENABLE_METRICS: reported when set\n"
           "Environment of the service manager\n"
           "  NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID, JOURNAL_STREAM: as systemd sets them\n"
           "\n"

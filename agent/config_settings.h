@@ -13,6 +13,8 @@ enum config_type {
     CONFIG_BOOL,
     CONFIG_CHOICE,
     CONFIG_SECRET, /* never kept as a text, never shown; no option: everybody sees those */
+    CONFIG_REDIS,  /* a URL, or one of the choices, where "redis" stands for redis.url; user and
+                      password are never shown */
 };
 
 struct config_setting_info {
@@ -25,7 +27,7 @@ struct config_setting_info {
     char separator;       /* of a list's variable; 0: ':' */
     const char *standard; /* the default; NULL: none, or worked out (config.c: finish) */
     int64_t least, most;  /* CONFIG_NUMBER */
-    const char *choices;  /* CONFIG_CHOICE: "stream poll off" */
+    const char *choices;  /* CONFIG_CHOICE: "stream poll off"; CONFIG_REDIS: NULL: a URL alone */
     const char *help;     /* lines after the first are indented by config_help */
 };
 
@@ -57,6 +59,22 @@ int config_check_admin_text(enum config_setting setting, const char *text, const
                             struct fault *fault);
 void config_check_admin(struct config *c);
 
+/* The same of redis.prefix and of everything of type CONFIG_REDIS. */
+int config_check_redis_text(enum config_setting setting, const char *text, const char *member,
+                            struct fault *fault);
+void config_check_redis(struct config *c);
+
+/* Is it one of the setting's words? */
+bool config_is_choice(enum config_setting setting, const char *text);
+
+/* A value of type CONFIG_REDIS, with *** for user and password. */
+#define CONFIG_REDIS_SHOWN (REDIS_PLACE + 8)
+const char *config_redis_shown(const char *text, char shown[CONFIG_REDIS_SHOWN]);
+
+/* Tells of something that has no effect. The text never shows a secret. */
+void config_notice(struct config *c, const char *variable, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* Keeps a copy of the fault. */
 void config_problem(struct config *c, const struct fault *fault);
 
@@ -66,8 +84,10 @@ char *config_copy(struct config *c, const char *text);
 /* The layers. */
 void config_read_file(struct config *c, const char *path, bool must_exist);
 void config_read_environment(struct config *c);
-/* The SDK key of CONFIG_SDK_KEY_FILE, unless the key itself is given in the same layer or above. */
+/* The SDK key of CONFIG_SDK_KEY_FILE, unless the key itself is given in the same layer or above;
+   the password of CONFIG_REDIS_PASSWORD_FILE. */
 void config_read_key_file(struct config *c);
+void config_read_password_file(struct config *c);
 /* The variables that have no effect in this version; after all layers. */
 void config_read_announced(struct config *c);
 /* In two steps: what to do and which configuration file (NULL: not said), then the settings. */

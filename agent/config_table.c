@@ -30,6 +30,13 @@ const struct config_setting_info config_settings[CONFIG_SETTINGS] = {
                           "Default: ENVIRONMENT.db in $STATE_DIRECTORY, else in\n"
                           "/var/lib/ffshm, else in ~/.local/state/ffshm. Made with the\n"
                           "first publish; without HTTP API and LaunchDarkly it is not"},
+    [CONFIG_STORAGE] = {"storage", "--storage", "WHERE", "FFSHM_STORAGE", CONFIG_REDIS,
+                        .standard = "sqlite", .choices = "sqlite redis",
+                        .help =
+                            "whose flags, overrides, schedules, tokens and audit trail these\n"
+                            "are: this host's alone (sqlite, in the state file), or those of a\n"
+                            "fleet, in the Redis of redis.url (redis) or of a URL.\n"
+                            "Default: sqlite"},
     [CONFIG_OFFLINE] = {"offline", "--offline", "BOOL", "LAUNCHDARKLY_OFFLINE", CONFIG_BOOL,
                         .standard = "false",
                         .help = "no network at all: LaunchDarkly's last definitions are served,\n"
@@ -160,4 +167,24 @@ const struct config_setting_info config_settings[CONFIG_SETTINGS] = {
                                     "@GROUP=ROLE or *=ROLE; roles are none, viewer, editor and\n"
                                     "admin; in the variable separated by commas. Root and the\n"
                                     "agent's user are admins, others viewers unless said here"},
+    [CONFIG_REDIS_URL] =
+        {"redis.url", "--redis-url", "URL", "REDIS_URL", CONFIG_REDIS,
+         .help = "the Redis or Valkey that other settings call redis:\n"
+                 "redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE], rediss:// with TLS,\n"
+                 "or unix:///PATH?db=DATABASE. A password is not for the option:\n"
+                 "everybody sees those. Alone it turns nothing on"},
+    [CONFIG_REDIS_PREFIX] = {"redis.prefix", "--redis-prefix", "TEXT", "FFSHM_REDIS_PREFIX",
+                             CONFIG_TEXT, .standard = "ffshm",
+                             .help =
+                                 "what the names of a fleet's keys begin with; the environment\n"
+                                 "follows. Default: ffshm"},
+    [CONFIG_REDIS_PASSWORD_FILE] = {"redis.password_file", "--redis-password-file", "FILE",
+                                    "FFSHM_REDIS_PASSWORD_FILE", CONFIG_PATH,
+                                    .help =
+                                        "a file whose first line is the password of redis.url,\n"
+                                        "unless that has one"},
+    [CONFIG_REDIS_CA_FILE] = {"redis.ca_file", "--redis-ca-file", "FILE", "FFSHM_REDIS_CA_FILE",
+                              CONFIG_PATH,
+                              .help = "PEM certificates to trust with rediss:// instead of the\n"
+                                      "system's"},
 };

@@ -77,6 +77,8 @@ int config_check_text(enum config_setting setting, const char *text, const char 
     case CONFIG_ADMIN_PEERS:
         return config_check_admin_text(setting, text, member, fault);
     default:
-        return 0;
+        return setting == CONFIG_REDIS_PREFIX || config_settings[setting].type == CONFIG_REDIS
+                   ? config_check_redis_text(setting, text, member, fault)
+                   : 0;
     }
 }

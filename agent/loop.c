@@ -484,7 +484,7 @@ static void stop(struct agent *a)
 static void log_notices(const struct config *c)
 {
     for (size_t i = 0; i < c->notice_count; i++) {
-        LOG_EVENT(LOG_LEVEL_WARNING, "not-available", log_text("variable", c->notices[i].variable),
+        LOG_EVENT(LOG_LEVEL_WARNING, "no-effect", log_text("variable", c->notices[i].variable),
                   log_text("text", c->notices[i].text));
     }
 }

@@ -22,11 +22,16 @@ struct secret *secret_new(const char *text, size_t length)
     madvise(s, size, MADV_DONTDUMP);
     madvise(s, size, MADV_DONTFORK);
     mlock(s, size); /* not into swap; beyond the limit it goes without */
-    prctl(PR_SET_DUMPABLE, 0);
+    secret_guard_process();
     s->mapped = size;
     memcpy(s->text, text, length);
     s->text[length] = '\0';
     return s;
+}
+
+void secret_guard_process(void)
+{
+    prctl(PR_SET_DUMPABLE, 0);
 }
 
 void secret_free(struct secret *s)

@@ -14,6 +14,8 @@ struct secret;
    to cannot be told apart from the rest of the heap. */
 struct secret *secret_new(const char *text, size_t length);
 void secret_free(struct secret *s);
+/* The same of the process, for a secret that lies elsewhere. */
+void secret_guard_process(void);
 
 /* NUL-terminated. */
 const char *secret_text(const struct secret *s);

@@ -279,7 +279,8 @@ static void come_up(struct redis_link *l)
 static void on_greeting(void *arg, const redisReply *reply, const struct fault *fault)
 {
     struct redis_link *l = arg;
-    if (fault || l->dying) {
+    (void)fault;
+    if (!reply || l->dying) {
         return;
     }
     if (reply->type == REDIS_REPLY_ERROR) {

@@ -27,6 +27,7 @@ static const char *const variables[] = {
     "LAUNCHDARKLY_SDK_KEY",
     "FFSHM_ADMIN_LISTEN",
     "FFSHM_ADMIN_PEERS",
+    "FFSHM_STORAGE",
 };
 
 /* A configuration file of the test's own, and the configuration that is loaded from it. */
@@ -362,24 +363,106 @@ static void an_environment_that_is_no_file_name_cannot_name_the_directory(void *
 
 static void what_is_not_available_is_reported_once_each(void **state)
 {
-    setenv("REDIS_URL", "redis://localhost:6379/1", 1);
     setenv("FF_CACHE_TTL_SECONDS", "300", 1);
     setenv("FF_ENABLE_METRICS", "true", 1);
     const struct config *c = load(*state, "--flags a");
     assert_int_equal(c->problem_count, 0);
-    assert_int_equal(c->notice_count, 3);
+    assert_int_equal(c->notice_count, 2);
     for (size_t i = 0; i < c->notice_count; i++) {
         assert_contains(c->notices[i].text, "not available in this version: ignored");
         assert_lacks(c->notices[i].text, "not a ");
     }
     setenv("FF_CACHE_TTL_SECONDS", "5 minutes", 1);
     setenv("FF_ENABLE_METRICS", "maybe", 1);
-    setenv("REDIS_URL", "localhost:6379", 1);
     c = load(*state, "--flags a");
     assert_int_equal(c->problem_count, 0); /* what has no effect does not keep the agent down */
-    assert_contains(c->notices[0].text, "not a URL");
-    assert_contains(c->notices[1].text, "not a whole number");
-    assert_contains(c->notices[2].text, "not true or false");
+    assert_contains(c->notices[0].text, "not a whole number");
+    assert_contains(c->notices[1].text, "not true or false");
+}
+
+static void a_redis_that_nothing_uses_is_reported(void **state)
+{
+    setenv("REDIS_URL", "redis://:hunter2@localhost:6379/1", 1);
+    const struct config *c = load(*state, "--flags a");
+    assert_int_equal(c->problem_count, 0);
+    assert_int_equal(c->notice_count, 1);
+    assert_contains(c->notices[0].text, "redis://***@localhost:6379/1 (environment REDIS_URL) is "
+                                        "not used");
+    assert_null(getenv("REDIS_URL")); /* nobody who looks at the process sees it */
+    setenv("REDIS_URL", "localhost:6379", 1);
+    c = load(*state, "--flags a");
+    assert_int_equal(c->problem_count, 0);
+    assert_contains(c->notices[0].text, "is not the URL of a Redis");
+    c = load(*state, "--flags a --storage redis");
+    assert_contains(problem(c, 0), "storage: is redis (option --storage), and redis.url is not "
+                                   "given; give redis.url (REDIS_URL)");
+    c = load(*state, "--flags a --storage redis --redis-url redis://h");
+    assert_int_equal(c->problem_count + c->notice_count, 1); /* REDIS_URL alone is no URL */
+}
+
+static void expect_redis(const struct config *c, enum config_setting setting, const char *place,
+                         const char *password)
+{
+    struct redis_url url;
+    struct fault fault = {0};
+    char text[REDIS_PLACE];
+    assert_int_equal(c->problem_count, 0);
+    assert_int_equal(config_redis_url(c, setting, &url, &fault), 0);
+    assert_string_equal(redis_url_place(&url, text), place);
+    assert_int_equal(password == NULL, url.password == NULL);
+    if (password != NULL) {
+        assert_string_equal(url.password, password);
+    }
+    redis_url_free(&url);
+}
+
+static void redis_stands_for_its_url_or_for_one_of_its_own(void **state)
+{
+    struct fixture *f = *state;
+    struct redis_url url;
+    struct fault fault = {0};
+    char options[128];
+    write_file(f, "open sesame\n");
+    (void)snprintf(options, sizeof options, "--config /dev/null --flags a --redis-password-file %s",
+                   f->path);
+    setenv("REDIS_URL", "redis://me@h/1", 1);
+    const struct config *c = load(f, options);
+    assert_int_equal(config_redis_url(c, CONFIG_STORAGE, &url, &fault), 1); /* sqlite */
+    assert_null(url.host);
+    setenv("FFSHM_STORAGE", "REDIS", 1);
+    setenv("REDIS_URL", "redis://me@h/1", 1);
+    expect_redis(load(f, options), CONFIG_STORAGE, "redis://h:6379/1", "open sesame");
+    setenv("REDIS_URL", "redis://me:other@h/1", 1);
+    expect_redis(load(f, options), CONFIG_STORAGE, "redis://h:6379/1", "other");
+    setenv("REDIS_URL", "redis://h/1", 1);
+    setenv("FFSHM_STORAGE", "unix:///run/redis.sock", 1);
+    expect_redis(load(f, options), CONFIG_STORAGE, "unix:///run/redis.sock?db=0", NULL);
+    unsetenv("FFSHM_STORAGE");
+    unsetenv("REDIS_URL");
+    assert_contains(problem(load(f, options), 0), "is the password of redis.url, which is not");
+    assert_int_equal(config_redis_url(&f->config, CONFIG_REDIS_URL, &url, &fault), 1);
+    write_file(f, "");
+    setenv("REDIS_URL", "redis://h/1", 1);
+    assert_contains(problem(load(f, options), 0), "the file has no password");
+}
+
+static void what_redis_is_told_wrongly_is_told_without_the_password(void **state)
+{
+    struct fixture *f = *state;
+    const char *text = problem(load(f, "--flags a --redis-url redis://:hunter2@h"), 0);
+    assert_contains(text, "--redis-url: has a password: everybody on this host sees options");
+    assert_lacks(text, "hunter2");
+    text = problem(load(f, "--flags a --storage redis://:hunter2@h:x"), 0);
+    assert_contains(text, "--storage: is not the URL of a Redis: its port is not one");
+    assert_lacks(text, "hunter2");
+    text = problem(load(f, "--flags a --storage sqlit"), 0);
+    assert_contains(text, "does not begin like one");
+    write_file(f, "redis:\n  url: redis://:hunter2@h:x\n");
+    text = problem(load(f, "--flags a"), 0);
+    assert_contains(text, ":2:3: redis.url: is not the URL of a Redis: its port is not one");
+    assert_lacks(text, "hunter2");
+    write_file(f, "");
+    assert_contains(problem(load(f, "--flags a --redis-prefix {a}"), 0), "none of {}");
 }
 
 static void no_secret_is_ever_shown(void **state)
@@ -645,6 +728,8 @@ static void the_help_names_every_way_to_say_every_setting(void **state)
         "--environment",
         "FFSHM_CONFIG",
         "REDIS_URL",
+        "--storage WHERE",
+        "redis.password_file",
         "SIGHUP",
         "SIGTERM, SIGINT",
         "Exit codes",
@@ -700,6 +785,9 @@ int main(void)
         TEST(the_environment_names_the_default_directory),
         TEST(an_environment_that_is_no_file_name_cannot_name_the_directory),
         TEST(what_is_not_available_is_reported_once_each),
+        TEST(a_redis_that_nothing_uses_is_reported),
+        TEST(redis_stands_for_its_url_or_for_one_of_its_own),
+        TEST(what_redis_is_told_wrongly_is_told_without_the_password),
         TEST(no_secret_is_ever_shown),
         TEST(an_sdk_key_takes_the_place_of_flag_files),
         TEST(an_sdk_key_for_events_alone_brings_no_flags),

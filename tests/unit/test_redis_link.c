@@ -17,6 +17,7 @@
 #include "loopback.h"
 #include "redis/redis_link.h"
 #include "redis_server.h"
+#include "tls_server.h"
 
 #define WAIT_MS 20000
 
@@ -273,6 +274,49 @@ static void tls_is_refused_where_hiredis_has_none(void **state)
     }
     redis_link_free(l);
     redis_url_free(&url);
+}
+
+/* Not with Debian 12's hiredis: see above. */
+static void tls_asks_whose_certificate_it_is(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_server *certificates = HIREDIS_MAJOR > 0 ? tls_server_start() : NULL;
+    char port[8];
+    char paths[4][128];
+    char url[64];
+    static const char *const names[] = {"cert.pem", "key.pem", "ca.pem", "other.pem"};
+    if (certificates == NULL) {
+        skip();
+    }
+    for (size_t i = 0; i < 4; i++) {
+        (void)snprintf(paths[i], sizeof paths[i], "%s/%s", tls_server_dir(certificates), names[i]);
+    }
+    const unsigned tls_port = loopback_closed_port();
+    (void)snprintf(port, sizeof port, "%u", tls_port % 65536);
+    const char *const options[] = {"--tls-port",
+                                   port,
+                                   "--tls-cert-file",
+                                   paths[0],
+                                   "--tls-key-file",
+                                   paths[1],
+                                   "--tls-auth-clients",
+                                   "no",
+                                   "--tls-ca-cert-file",
+                                   paths[2],
+                                   NULL};
+    start_server(f, options);
+    (void)snprintf(url, sizeof url, "rediss://localhost:%u", tls_port);
+    start_link(f, url, (struct redis_link_options){.ca_file = paths[2]});
+    expect_up(f);
+    free_link(f);
+    start_link(f, url, (struct redis_link_options){.ca_file = paths[3]});
+    expect_down(f, "certificate");
+    free_link(f);
+    f->down = false;
+    (void)snprintf(url, sizeof url, "rediss://127.0.0.1:%u", tls_port); /* not in it */
+    start_link(f, url, (struct redis_link_options){.ca_file = paths[2]});
+    expect_down(f, "certificate");
+    tls_server_stop(certificates);
 }
 
 /* ---- who may ------------------------------------------------------------------------------ */
@@ -604,6 +648,7 @@ int main(void)
         TEST(nobody_listening_is_a_trouble_and_tried_again),
         TEST(a_server_that_says_nothing_is_given_up),
         TEST(tls_is_refused_where_hiredis_has_none),
+        TEST(tls_asks_whose_certificate_it_is),
         TEST(the_right_password_opens),
         TEST(a_wrong_password_is_a_trouble_with_a_hint),
         TEST(no_password_is_a_trouble_with_a_hint),
