@@ -15,14 +15,40 @@ fi
 
 work=$(mktemp -d)
 service=
+redis=
 clean_up() {
-    if [ -n "$service" ]; then
-        kill "$service" 2>/dev/null || true
-        wait "$service" 2>/dev/null || true
-    fi
+    local pid
+    for pid in $service $redis; do
+        kill "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
     rm -rf "$work"
 }
 trap clean_up EXIT
+
+# The harness wants its Redis at localhost:6379, and empties it. So it is one of ours, or none:
+# where that port is taken it does not start, and what needs it is left out.
+start_redis() {
+    local attempt
+    command -v redis-server >/dev/null && command -v redis-cli >/dev/null || return 1
+    redis-server --port 6379 --bind 127.0.0.1 -::1 --dir "$work" --save '' --appendonly no \
+        >"$work/redis.out" 2>&1 </dev/null &
+    redis=$!
+    for ((attempt = 0; attempt < 250; attempt++)); do
+        kill -0 "$redis" 2>/dev/null || break
+        if redis-cli -p 6379 info server 2>/dev/null | grep -q "^process_id:${redis}[^0-9]*$"; then
+            return
+        fi
+        sleep 0.02
+    done
+    return 1
+}
+persistence=()
+if start_redis; then
+    persistence=(-enable-persistence-tests)
+else
+    echo "without persistence tests: no redis-server can be started at localhost:6379"
+fi
 
 # With any free port: it says which one.
 "$FFSHM_BUILD_DIR/tests/contract_service" --agent "$FFSHM_BUILD_DIR/agent/ffagent" \
@@ -40,4 +66,4 @@ done
 
 # Nobody else's port: the harness takes this one, and the next one for TLS.
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-"$harness" -url "$url" -port "$port" -stop-service-at-end
+"$harness" -url "$url" -port "$port" -stop-service-at-end "${persistence[@]}"

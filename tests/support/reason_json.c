@@ -20,6 +20,10 @@ json_t *reason_json(const struct ffshm_detail *d)
     if (d->in_experiment) {
         json_object_set_new(reason, "inExperiment", json_true());
     }
+    if (d->big_segments != FFSHM_BIG_SEGMENTS_NONE) {
+        json_object_set_new(reason, "bigSegmentsStatus",
+                            json_string(ffshm_big_segments_name(d->big_segments)));
+    }
     return reason;
 }
 
@@ -30,6 +34,7 @@ json_t *reason_json_of_result(const struct ffshm_result *r)
         .error = r->error,
         .rule_index = r->rule_index,
         .in_experiment = r->in_experiment,
+        .big_segments = r->big_segments,
     };
     snprintf(d.rule_id, sizeof d.rule_id, "%s", r->rule_id);
     snprintf(d.prerequisite_key, sizeof d.prerequisite_key, "%s", r->prerequisite_key);

@@ -3,6 +3,7 @@ import gzip
 import json
 import queue
 import threading
+import time
 
 import wire
 
@@ -116,6 +117,60 @@ class Events:
     def need_none(self, test, seconds=0.2):
         try:
             test.stop(f"events that should not be: {self.payloads.get(timeout=seconds)}")
+        except queue.Empty:
+            pass
+
+
+class Members:
+    """A store of big segments: metadata as `status` says, memberships by the hash of a key."""
+
+    AGES = {"HEALTHY": 0, "STALE": 10**9}  # ms; another status is an error of the store
+
+    def __init__(self, status="HEALTHY", memberships=None):
+        self.status = status
+        self.age = None  # ms since it was up to date, in place of what the status says
+        self.memberships = memberships  # {hash: {reference: bool} or None}; None: nobody is known
+        self.failing = False  # membership queries
+        self.queries = []
+        self.strangers = []  # asked for, and not expected
+        self.polls = queue.Queue()
+        self.endpoint = None
+
+    def __call__(self, request):
+        if request.path == "/getMetadata":
+            self.polls.put(request.time)
+            self.answer(request, self.metadata())
+        elif request.path == "/getMembership":
+            self.answer(request, self.membership(request.json()["contextHash"]))
+
+    def answer(self, request, body):
+        if body is None:
+            request.respond(500, b"what is wanted here is an error")
+        else:
+            request.respond(200, compact(body), [("Content-Type", "application/json")])
+
+    def metadata(self):
+        age = self.age if self.age is not None else self.AGES.get(self.status)
+        return None if age is None else {"lastUpToDate": max(0, int(time.time() * 1000) - age)}
+
+    def membership(self, key_hash):
+        self.queries.append(key_hash)
+        if self.failing:
+            return None
+        if self.memberships is not None and key_hash not in self.memberships:
+            self.strangers.append(key_hash)
+        return {"values": (self.memberships or {}).get(key_hash)}
+
+    def need_poll(self, test, seconds=5.0):
+        try:
+            return self.polls.get(timeout=seconds)
+        except queue.Empty:
+            test.stop(f"no metadata query within {seconds} s")
+
+    def need_no_poll(self, test, seconds=0.2):
+        try:
+            self.polls.get(timeout=seconds)
+            test.stop("a metadata query that should not be")
         except queue.Empty:
             pass
 

@@ -19,6 +19,7 @@ import tempfile
 import time
 
 import analytics
+import bigsegments
 import certificates
 import contexts
 import core
@@ -26,6 +27,7 @@ import evaluation
 import hooks
 import migrations
 import patience
+import persistence
 import polling
 import privacy
 import requests
@@ -45,9 +47,23 @@ QUICK = (
 SLOW = ("long", "tags", "migrations", "events/delivery", "events/requests/tls")
 
 
+MODULES = (
+    analytics,
+    privacy,
+    requests,
+    streaming,
+    polling,
+    contexts,
+    migrations,
+    hooks,
+    bigsegments,
+    persistence,
+)
+
+
 def all_units(options):
     units = evaluation.units(options.corpus)
-    for module in (analytics, privacy, requests, streaming, polling, contexts, migrations, hooks):
+    for module in MODULES:
         units += module.units()
     if options.long:
         units += patience.units()
@@ -75,6 +91,7 @@ def work(options, units, tls, tasks, answers):
         results = []
         core.carry_out(world, name.split("/"), function, results, options.quick)
         answers.put((number, results))
+    world.close()
     code = made.stop()
     answers.put((None, [] if code == 0 else [f"the service ended with code {code}"]))
 

@@ -5,6 +5,7 @@ import subprocess
 import urllib.parse
 
 import mock
+import stores
 
 
 class Refused(Exception):
@@ -97,6 +98,10 @@ class Client:
     def flush(self):
         self.command("flushEvents")
 
+    def members_status(self):
+        """Of the store of big segments."""
+        return self.command("getBigSegmentStoreStatus")
+
 
 class World:
     """What the checks of one worker share."""
@@ -106,6 +111,18 @@ class World:
         self.mock = server
         self.tls = tls  # certificates.Certificates, or None
         self.capabilities = set(service.about["capabilities"])
+        self.started = None
+
+    def redis(self):
+        """A server of this worker's, started when the first check wants it."""
+        if not self.started:
+            stores.need_redis()
+            self.started = stores.Redis()
+        return self.started
+
+    def close(self):
+        if self.started:
+            self.started.close()
 
 
 # ---- what checks set up; everything goes when the check ends ----
@@ -128,6 +145,18 @@ def events(test, compressed=True):
     made = mock.Events(compressed)
     made.endpoint = endpoint(test, made)
     return made
+
+
+def members(test, *arguments, **more):
+    """A store of big segments."""
+    made = mock.Members(*arguments, **more)
+    made.endpoint = endpoint(test, made)
+    return made
+
+
+def asking(store, **settings):
+    """The part of a configuration that asks this store of big segments."""
+    return {"bigSegments": {"callbackUri": store.endpoint.url, **settings}}
 
 
 EVER = 1000000  # ms: nothing is flushed unless asked for
