@@ -219,8 +219,8 @@ int fleet_client_attach(struct fleet_client *c, struct event_base *base,
     override_keeper_of_fleet(parts->overrides, fleet_turns(c->fleet), leads, c);
     schedule_keeper_of_fleet(parts->schedules, fleet_turns(c->fleet), leads, c);
     override_keeper_load(c->host);
-    c->kills =
-        override_fleet_new(c->host, parts->overrides, &own, &fleet, fleet_turns(c->fleet), host);
+    c->kills = override_fleet_new(base, c->host, parts->overrides, &own, &fleet,
+                                  fleet_turns(c->fleet), host);
     return c->kills ? 0 : -1;
 }
 

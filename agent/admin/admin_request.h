@@ -41,6 +41,7 @@ struct admin_request {
     struct admin_parameter parameters[ADMIN_PARAMETERS_MOST];
     size_t parameter_count;
     bool dry_run;
+    bool alone; /* the fleet is away: only what can be done without it (admin_route: alone) */
     const char *reason;             /* X-Reason, else the body's "comment"; NULL: none was given */
     char if_match[ADMIN_ETAG_MOST]; /* without quotes; "*": any; "": there was none */
     bool must_be_new;               /* If-None-Match: * */

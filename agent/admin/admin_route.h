@@ -62,6 +62,7 @@ struct admin_route {
     enum admin_media answers;
     enum admin_media offers; /* besides, to who asks for it; ADMIN_JSON: nothing else */
     bool changes;            /* understands If-Match, dryRun and a reason */
+    bool alone;              /* is also called, with request->alone, when the fleet is away */
     bool urgent;             /* waits for no turn (admin_options: turns) */
     bool creates;            /* may answer 201 */
     const struct admin_parameter_info *parameters; /* NULL: none */

@@ -74,6 +74,17 @@ static void answer_failed(struct admin_connection *c, enum turn_outcome outcome,
     admin_answer_error(&c->answer, &error);
 }
 
+/* What can be done without the fleet; the handler answers nothing when it is not that. */
+static bool do_alone(struct admin_connection *c, enum turn_outcome outcome)
+{
+    if (outcome != TURN_FAILED || !c->request.route->alone) {
+        return false;
+    }
+    c->request.alone = true;
+    admin_connection_dispatch(c);
+    return c->answer.begun;
+}
+
 static void on_over(struct turn *t, enum turn_outcome outcome, const struct fault *fault)
 {
     struct admin_turn *turn = of(t);
@@ -93,7 +104,7 @@ static void on_over(struct turn *t, enum turn_outcome outcome, const struct faul
     if (outcome == TURN_OVERTAKEN) {
         admin_answer_refuse(&c->answer, 503, "too_busy", "other hosts were quicker %u times",
                             TRIES_MOST);
-    } else {
+    } else if (!do_alone(c, outcome)) {
         answer_failed(c, outcome, fault);
     }
     c->later = (struct admin_later){0};

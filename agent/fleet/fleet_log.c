@@ -73,8 +73,8 @@ static void take(struct fleet *f, const redisReply *list)
     if (count == 0) {
         return;
     }
-    switch (fleet_replica_apply(&f->replica, entries, count, false, f->owner.changed, f->owner.arg,
-                                &fault)) {
+    switch (fleet_replica_apply(&f->replica, entries, count, f->proposal.sent, f->owner.changed,
+                                f->owner.arg, &fault)) {
     case FLEET_APPLIED:
         applied(f, entries, count);
         break;

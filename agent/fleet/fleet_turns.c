@@ -80,8 +80,8 @@ static void on_committed(void *arg, const struct redisReply *reply, const struct
 {
     struct fleet *f = arg;
     struct fault fault = {0};
-    if (!f->proposal.sent) {
-        return; /* it is over already */
+    if (++f->answered != f->proposal.number || !f->proposal.sent) {
+        return; /* that one is over already: the log was quicker */
     }
     if (!reply) {
         f->proposal.lost = true; /* the log will tell, once there is one again */
@@ -106,8 +106,11 @@ static void send_proposal(struct fleet *f)
     struct fault fault = {0};
     fleet_chain_next(p->base.chain, p->record.bytes, p->record.length, p->chain);
     p->sent = true;
+    p->number = f->sent + 1;
     if (fleet_commit_send(f, &p->base, p->chain, p->record.bytes, p->record.length, on_committed,
-                          f) != 0) {
+                          f) == 0) {
+        f->sent++;
+    } else {
         fault_set(&fault, "", "try again", "Redis is away: %.200s",
                   f->troubled ? f->trouble.cause : "the connection is busy");
         over(f, TURN_FAILED, &fault);

@@ -8,6 +8,8 @@
 #include "../admin/audit.h"
 #include "../log.h"
 
+#define AGAIN_S 1
+
 struct override_fleet {
     struct override_keeper *host;
     struct override_keeper *fleet;
@@ -18,6 +20,7 @@ struct override_fleet {
     char *host_name;
     struct turn turn;
     bool asks;
+    struct event *again; /* after one that failed */
     /* The one that is being brought, copied. */
     char *key;
     int64_t set_ms;
@@ -169,9 +172,17 @@ static void on_over(struct turn *t, enum turn_outcome outcome, const struct faul
         override_fleet_bring(o);
     } else if (outcome == TURN_OVERTAKEN) {
         override_fleet_bring(o);
-    } else if (fault && outcome == TURN_FAILED) {
-        log_fault(LOG_LEVEL_DEBUG, "override-waits", fault); /* until it can be reached again */
+    } else if (outcome == TURN_FAILED || outcome == TURN_UNKNOWN) {
+        const struct timeval wait = {AGAIN_S, 0};
+        log_fault(LOG_LEVEL_DEBUG, "override-waits", fault);
+        (void)event_add(o->again, &wait);
     }
+}
+
+static void on_again(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    override_fleet_bring(arg);
 }
 
 void override_fleet_bring(struct override_fleet *o)
@@ -199,7 +210,7 @@ void override_fleet_reload(struct override_fleet *o)
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-struct override_fleet *override_fleet_new(struct override_keeper *host,
+struct override_fleet *override_fleet_new(struct event_base *base, struct override_keeper *host,
                                           struct override_keeper *fleet,
                                           const struct operations *host_operations,
                                           const struct operations *fleet_operations,
@@ -222,6 +233,11 @@ struct override_fleet *override_fleet_new(struct override_keeper *host,
         .host_name = name,
         .turn = {.go = go, .over = on_over},
     };
+    o->again = evtimer_new(base, on_again, o);
+    if (!o->again) {
+        override_fleet_free(o);
+        return NULL;
+    }
     return o;
 }
 
@@ -230,6 +246,9 @@ void override_fleet_free(struct override_fleet *o)
     if (o) {
         if (o->asks) {
             o->turns->leave(o->turns->arg, &o->turn);
+        }
+        if (o->again) {
+            event_free(o->again);
         }
         free(o->host_name);
         free(o->key);

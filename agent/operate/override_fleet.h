@@ -15,7 +15,7 @@ struct override_fleet;
 
 /* host: the host's own (its operations are not the fleet's), loaded already; fleet: the fleet's.
    All are borrowed. NULL: no memory. */
-struct override_fleet *override_fleet_new(struct override_keeper *host,
+struct override_fleet *override_fleet_new(struct event_base *base, struct override_keeper *host,
                                           struct override_keeper *fleet,
                                           const struct operations *host_operations,
                                           const struct operations *fleet_operations,

@@ -206,6 +206,19 @@ static void kill_flag(void *arg, struct admin_request *request, struct admin_ans
     change(o, key, &wanted, &by, request, answer);
 }
 
+/* A kill of this host's own, which the fleet has not heard of. */
+static void revive_alone(const struct routes_overrides *o, const char *key,
+                         const struct admin_change *by, const struct admin_request *request,
+                         struct admin_answer *answer)
+{
+    const struct routes_overrides own = {.pipeline = o->pipeline, .keeper = o->host};
+    if (o->host && override_keeper_has(o->host, key)) {
+        change(&own, key, NULL, by, request, answer);
+        override_keeper_renew(o->keeper, key); /* what the fleet had set before is in force again */
+        (void)pipeline_publish(o->pipeline);
+    }
+}
+
 static void revive(void *arg, struct admin_request *request, struct admin_answer *answer)
 {
     static const char *const members[] = {NULL};
@@ -226,7 +239,11 @@ static void revive(void *arg, struct admin_request *request, struct admin_answer
         admin_answer_error(answer, &error);
         return;
     }
-    change(o, key, NULL, &by, request, answer);
+    if (request->alone) {
+        revive_alone(o, key, &by, request, answer);
+    } else {
+        change(o, key, NULL, &by, request, answer);
+    }
 }
 
 static const struct admin_route routes[] = {
@@ -252,7 +269,8 @@ static const struct admin_route routes[] = {
      .summary = "Serve what the definition says again",
      .body = ADMIN_BODY_OPTIONAL,
      .body_most = 64u << 10,
-     .changes = true},
+     .changes = true,
+     .alone = true},
 };
 
 int routes_overrides_add(struct routes_overrides *o, struct admin_server *server)

@@ -120,8 +120,9 @@ static void trigger_text(FILE *out, enum rows_table which, const char *event, co
     const struct table *t = &tables[which];
     fprintf(out, "CREATE TEMP TRIGGER rows_%s_%.3s AFTER %s ON main.%s", t->name, event, event,
             t->name);
+    fprintf(out, " WHEN rows_noted()");
     if (t->unless && strcmp(event, "UPDATE") == 0) {
-        fprintf(out, " WHEN new.%s IS old.%s", t->unless, t->unless);
+        fprintf(out, " AND new.%s IS old.%s", t->unless, t->unless);
     }
     fprintf(out, " BEGIN INSERT OR IGNORE INTO rows_changed (tab, a, b, c) VALUES (%u, ",
             (unsigned)which);
@@ -311,12 +312,27 @@ static int run_text(struct storage *s, struct text *text, const char *what, stru
     return result;
 }
 
+/* What comes from elsewhere is not noted. */
+static void noted(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    const struct storage *s = sqlite3_user_data(context);
+    (void)count, (void)values;
+    sqlite3_result_int(context, s->proposes);
+}
+
 int rows_capture(struct storage *s, struct fault *fault)
 {
     struct rows *rows = rows_of(s, fault);
     struct text text;
     if (!rows || text_begin(&text) != 0) {
         return rows ? no_memory(fault) : -1;
+    }
+    if (sqlite3_create_function(s->db, "rows_noted", 0, SQLITE_UTF8, s, noted, NULL, NULL) !=
+        SQLITE_OK) {
+        sqlite_fault(s, "cannot be used", fault);
+        fclose(text.out);
+        free(text.bytes);
+        return -1;
     }
     fprintf(text.out, "CREATE TEMP TABLE rows_changed (number INTEGER PRIMARY KEY, tab INTEGER,"
                       " a, b, c, UNIQUE (tab, a, b, c));");

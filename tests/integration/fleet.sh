@@ -165,11 +165,18 @@ until_true "host 2 serves the fallback" serves 2 sale false
 serves 1 sale true || fail "host 1 heard of it"
 [ "$(fleet 2 waitingKills)" = 1 ] || fail "the kill does not wait"
 
+step "a kill that nobody else has heard of can be taken back"
+on 1 kill sale --reason "a mistake" >/dev/null
+until_true "host 1 serves the fallback" serves 1 sale false
+on 1 revive sale >/dev/null
+until_true "host 1 serves it again" serves 1 sale true
+! on 1 revive sale >"$work/answer" 2>&1 || fail "there was nothing to revive"
+
 step "a host starts without Redis, from its replica, with its own kill"
 end_host 2
 start_host 2
 until_true "host 2 serves the fallback" serves 2 sale false
-on 2 flags get sale | grep -q '"version"' || fail "the definition is not there"
+until_true "host 2 has the definition" sh -c "FFSHM_DIR='$work/store2' '$bin/ffctl' flags get sale | grep -q version"
 
 step "Redis comes back with what it had: the kill comes into the fleet"
 start_redis
