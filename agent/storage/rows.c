@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../packed.h"
 #include "rows_state.h"
 
 #define KEY_MOST 3
@@ -282,6 +283,7 @@ static int run_with(struct storage *s, sqlite3_stmt *statement, enum rows_table 
     int result = -1;
     msgpack_unpacked_init(&unpacked);
     const bool whole =
+        packed_is_sound(bytes, length) &&
         msgpack_unpack_next(&unpacked, bytes, length, &at) == MSGPACK_UNPACK_SUCCESS &&
         at == length && unpacked.data.type == MSGPACK_OBJECT_ARRAY &&
         unpacked.data.via.array.size == count;
@@ -487,7 +489,8 @@ int rows_key_read(const void *key, size_t length, struct rows_key *values, size_
     size_t at = 0;
     int count = -1;
     msgpack_unpacked_init(&unpacked);
-    if (msgpack_unpack_next(&unpacked, key, length, &at) == MSGPACK_UNPACK_SUCCESS &&
+    if (packed_is_sound(key, length) &&
+        msgpack_unpack_next(&unpacked, key, length, &at) == MSGPACK_UNPACK_SUCCESS &&
         at == length && unpacked.data.type == MSGPACK_OBJECT_ARRAY) {
         count = (int)unpacked.data.via.array.size;
         for (size_t i = 0; i < most && i < (size_t)count; i++) {
