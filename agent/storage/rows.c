@@ -13,7 +13,6 @@
 #include "rows_state.h"
 
 #define KEY_MOST 3
-#define COLUMNS_MOST 12
 
 const char *const rows_table_names[ROWS_TABLES] = {"definition", "version", "override",
                                                    "schedule",   "token",   "audit"};
@@ -21,7 +20,7 @@ const char *const rows_table_names[ROWS_TABLES] = {"definition", "version", "ove
 /* Keys first: a key is the beginning of its row. */
 struct table {
     const char *name;
-    const char *columns[COLUMNS_MOST + 1];
+    const char *columns[ROWS_COLUMNS_MOST + 1];
     unsigned keys;
     const char *unless; /* an update that changes nothing else is not told */
 };
@@ -473,13 +472,15 @@ static struct rows_key key_of(const msgpack_object *value)
 {
     switch (value->type) {
     case MSGPACK_OBJECT_POSITIVE_INTEGER:
-        return (struct rows_key){(int64_t)value->via.u64, "", 0};
+        return (struct rows_key){.number = (int64_t)value->via.u64, .text = ""};
     case MSGPACK_OBJECT_NEGATIVE_INTEGER:
-        return (struct rows_key){value->via.i64, "", 0};
+        return (struct rows_key){.number = value->via.i64, .text = ""};
     case MSGPACK_OBJECT_STR:
-        return (struct rows_key){0, value->via.str.ptr, value->via.str.size};
+        return (struct rows_key){.text = value->via.str.ptr, .length = value->via.str.size};
+    case MSGPACK_OBJECT_BIN:
+        return (struct rows_key){.text = value->via.bin.ptr, .length = value->via.bin.size};
     default:
-        return (struct rows_key){0, "", 0};
+        return (struct rows_key){.text = "", .none = true};
     }
 }
 
@@ -499,4 +500,14 @@ int rows_key_read(const void *key, size_t length, struct rows_key *values, size_
     }
     msgpack_unpacked_destroy(&unpacked);
     return count;
+}
+
+char *rows_text(const struct rows_key *value)
+{
+    char *text = value->none ? NULL : malloc(value->length + 1);
+    if (text) {
+        memcpy(text, value->text, value->length);
+        text[value->length] = '\0';
+    }
+    return text;
 }
