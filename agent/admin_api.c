@@ -114,12 +114,57 @@ static json_t *delivered(const struct launchdarkly_events_stats *s)
                      (json_int_t)s->last_status, "lastError", s->last_error, strlen(s->last_error));
 }
 
+static json_t *milliseconds(int64_t ms)
+{
+    return time_or_null(ms > 0 ? (uint64_t)ms : 0);
+}
+
+/* LaunchDarkly's store in Redis, read or written. */
+static json_t *store(const struct launchdarkly_store_stats *s)
+{
+    static const char *const states[] = {"waiting", "writing", "valid", "interrupted"};
+    const struct redis_store_stats *r = &s->read;
+    const struct redis_store_sink_stats *w = &s->written;
+    if (s->reads) {
+        return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "mode", "source", "looks",
+                         (json_int_t)r->looks, "reads", (json_int_t)r->reads, "changes",
+                         (json_int_t)r->changes, "invalid", (json_int_t)r->invalid, "older",
+                         (json_int_t)r->older, "failures", (json_int_t)r->failures, "items",
+                         (json_int_t)r->items, "readMs", milliseconds(r->read_ms));
+    }
+    json_t *body =
+        json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "mode", "sink", "state",
+                  states[w->state], "wholes", (json_int_t)w->wholes, "found", (json_int_t)w->found,
+                  "raced", (json_int_t)w->raced, "items", (json_int_t)w->items, "notNewer",
+                  (json_int_t)w->not_newer, "failures", (json_int_t)w->failures, "bytes",
+                  (json_int_t)w->bytes, "writtenMs", milliseconds(w->written_ms));
+    if (body && w->trouble[0]) {
+        json_object_set_new(body, "trouble", json_string(w->trouble));
+    }
+    return body;
+}
+
+static void add_launchdarkly(json_t *body, const struct launchdarkly_client *client)
+{
+    struct launchdarkly_client_stats told;
+    launchdarkly_client_stats(client, &told);
+    if (told.collects) {
+        json_object_set_new(body, "telemetry", collected(&told.collected));
+    }
+    if (told.delivers) {
+        json_object_set_new(body, "events", delivered(&told.delivered));
+    }
+    json_object_set_new(body, "levels", launchdarkly_levels_json(told.levels));
+    if (told.store.reads || told.store.writes) {
+        json_object_set_new(body, "store", store(&told.store));
+    }
+}
+
 static json_t *status(void *arg)
 {
     const struct admin_api *api = arg;
     const struct admin_api_agent *agent = &api->agent;
     struct publisher_stats published;
-    struct launchdarkly_client_stats told;
     publisher_stats(agent->publisher, &published);
     json_t *body = json_pack("{s:s, s:i, s:I, s:s, s:b, s:o, s:o}", "version", FFSHM_VERSION, "pid",
                              (int)getpid(), "startedMs", (json_int_t)api->started_ms, "dir",
@@ -127,13 +172,7 @@ static json_t *status(void *arg)
                              published.generation != 0, "snapshot", snapshot(&published), "sources",
                              sources(pipeline_sources(agent->pipeline)));
     if (body && agent->client) {
-        launchdarkly_client_stats(agent->client, &told);
-        if (told.collects) {
-            json_object_set_new(body, "telemetry", collected(&told.collected));
-        }
-        if (told.delivers) {
-            json_object_set_new(body, "events", delivered(&told.delivered));
-        }
+        add_launchdarkly(body, agent->client);
     }
     if (body && agent->fleet) {
         json_object_set_new(body, "fleet", fleet_client_json(agent->fleet));

@@ -369,10 +369,11 @@ static void default_state(struct config *c)
     set_default(c, CONFIG_STATE, path);
 }
 
-/* An SDK key brings definitions, too, unless it is for events alone. */
+/* An SDK key brings definitions, too, unless it is for events alone; a store without one. */
 static bool asks_launchdarkly(const struct config *c)
 {
-    return c->sdk_key && strcasecmp(config_text(c, CONFIG_LD_MODE), "off") != 0;
+    return config_reads_store(c) ||
+           (c->sdk_key && strcasecmp(config_text(c, CONFIG_LD_MODE), "off") != 0);
 }
 
 static void no_definitions(struct config *c)
@@ -408,6 +409,7 @@ static void finish(struct config *c)
     config_read_key_file(c);
     config_read_password_file(c);
     config_check_redis(c);
+    config_check_store(c);
     log_level_parse(config_text(c, CONFIG_LOG_LEVEL), &c->log_level);
     const struct config_values *flags = &c->settings[CONFIG_FLAGS];
     if (!flags->count && !asks_launchdarkly(c) && !operators_can_write(c) && !c->problem_count &&

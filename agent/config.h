@@ -48,6 +48,10 @@ enum config_setting {
     CONFIG_LD_CA_FILE,
     CONFIG_LD_SKIP_VERIFY,
     CONFIG_LD_PROXY,
+    CONFIG_LD_STORE,
+    CONFIG_LD_STORE_MODE,
+    CONFIG_LD_STORE_PREFIX,
+    CONFIG_LD_STORE_TTL_SECONDS,
     CONFIG_EVENTS_ENABLED,
     CONFIG_EVENTS_CAPACITY,
     CONFIG_EVENTS_FLUSH_MS,
@@ -127,6 +131,11 @@ bool config_bool(const struct config *c, enum config_setting setting);
    *url is zeroed. -1: *fault, without a secret. */
 int config_redis_url(const struct config *c, enum config_setting setting, struct redis_url *url,
                      struct fault *fault);
+
+/* LaunchDarkly's store in Redis: is there one, and is it where definitions come from ("daemon
+   mode"), or where they go? */
+bool config_reads_store(const struct config *c);
+bool config_writes_store(const struct config *c);
 
 /* The effective configuration as a configuration file, with the origins as comments. */
 void config_print(const struct config *c, FILE *out);

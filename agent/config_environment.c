@@ -29,8 +29,8 @@ static void set(struct config *c, enum config_setting setting, const char *value
     if (config_set(c, setting, CONFIG_BY_ENVIRONMENT, value, origin, name, &fault) == 0) {
         return;
     }
-    if (setting == CONFIG_REDIS_URL) {
-        /* Others read REDIS_URL, too: what they take for one does not keep the agent down. */
+    if (setting == CONFIG_REDIS_URL || setting == CONFIG_LD_STORE_TTL_SECONDS) {
+        /* Others read these, too: what they take for one does not keep the agent down. */
         config_notice(c, name, "%.120s; it is ignored", fault.cause);
     } else {
         config_problem(c, &fault);
@@ -67,23 +67,6 @@ void config_notice(struct config *c, const char *variable, const char *format, .
     va_end(arguments);
 }
 
-static void cache_ttl(struct config *c, const char *name, const char *value)
-{
-    char *end;
-    errno = 0;
-    const unsigned long seconds = strtoul(value, &end, 10);
-    if (isdigit((unsigned char)value[0]) && !*end && !errno && seconds > 0) {
-        config_notice(c, name,
-                      "a cache lifetime (%lu s) is " IGNORED
-                      "; a change reaches every process at its next evaluation",
-                      seconds);
-    } else {
-        config_notice(c, name,
-                      "not a whole number of seconds: \"%.16s\"; a cache lifetime is " IGNORED,
-                      value);
-    }
-}
-
 static void metrics(struct config *c, const char *name, const char *value)
 {
     static const char *const words[] = {"true", "false", "1", "0", "yes", "no", "on", "off"};
@@ -99,7 +82,6 @@ static const struct {
     const char *name;
     void (*tell)(struct config *c, const char *name, const char *value);
 } announced[] = {
-    {"FF_CACHE_TTL_SECONDS", cache_ttl},
     {"FF_ENABLE_METRICS", metrics},
 };
 

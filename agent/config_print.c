@@ -149,7 +149,7 @@ void config_help(FILE *out)
           "  -V, --version       the version\n"
           "\n"
           "Environment, understood but not available in this version\n"
-          "  FF_CACHE_TTL_SECONDS, FF_ENABLE_METRICS: reported when set\n"
+          "  FF_ENABLE_METRICS: reported when set\n"
           "Environment of the service manager\n"
           "  NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID, JOURNAL_STREAM: as systemd sets them\n"
           "\n"

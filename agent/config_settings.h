@@ -64,6 +64,10 @@ int config_check_redis_text(enum config_setting setting, const char *text, const
                             struct fault *fault);
 void config_check_redis(struct config *c);
 
+/* What launchdarkly.store and the others of its kind say together. */
+void config_check_store(struct config *c);
+int config_check_store_prefix(const char *text, const char *member, struct fault *fault);
+
 /* Is it one of the setting's words? */
 bool config_is_choice(enum config_setting setting, const char *text);
 

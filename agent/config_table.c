@@ -103,6 +103,29 @@ const struct config_setting_info config_settings[CONFIG_SETTINGS] = {
                          CONFIG_TEXT,
                          .help = "an HTTP proxy, http://host:port. Default: the usual variables\n"
                                  "(https_proxy, no_proxy, ...)"},
+    [CONFIG_LD_STORE] = {"launchdarkly.store", "--launchdarkly-store", "WHERE",
+                         "LAUNCHDARKLY_STORE", CONFIG_REDIS, .standard = "none",
+                         .choices = "none redis",
+                         .help =
+                             "LaunchDarkly's persistent store, in the Redis of redis.url (redis)\n"
+                             "or of a URL, for its other SDKs and its Relay Proxy. Default: none"},
+    [CONFIG_LD_STORE_MODE] = {"launchdarkly.store_mode", "--launchdarkly-store-mode", "MODE",
+                              "LAUNCHDARKLY_STORE_MODE", CONFIG_CHOICE, .standard = "sink",
+                              .choices = "sink source",
+                              .help =
+                                  "sink: what LaunchDarkly sends is written there, too.\n"
+                                  "source: definitions come from there, not from LaunchDarkly;\n"
+                                  "no SDK key is needed for them. Default: sink"},
+    [CONFIG_LD_STORE_PREFIX] = {"launchdarkly.store_prefix", "--launchdarkly-store-prefix", "TEXT",
+                                "LAUNCHDARKLY_STORE_PREFIX", CONFIG_TEXT,
+                                .standard = "launchdarkly",
+                                .help = "what the names of its keys begin with, a colon follows.\n"
+                                        "Default: launchdarkly"},
+    [CONFIG_LD_STORE_TTL_SECONDS] =
+        {"launchdarkly.store_ttl_seconds", "--launchdarkly-store-ttl", "SECONDS",
+         "FF_CACHE_TTL_SECONDS", CONFIG_NUMBER, .standard = "15", .least = 0, .most = 86400,
+         .help = "between two looks at the store as a source; 0: ten times\n"
+                 "a second. Default: 15"},
     [CONFIG_EVENTS_ENABLED] = {"events.enabled", "--events", "BOOL", "FFSHM_EVENTS", CONFIG_BOOL,
                                .standard = "true",
                                .help = "collect what programs evaluate, track and identify, and\n"

@@ -76,6 +76,8 @@ int config_check_text(enum config_setting setting, const char *text, const char 
     case CONFIG_ADMIN_LISTEN:
     case CONFIG_ADMIN_PEERS:
         return config_check_admin_text(setting, text, member, fault);
+    case CONFIG_LD_STORE_PREFIX:
+        return config_check_store_prefix(text, member, fault);
     default:
         return setting == CONFIG_REDIS_PREFIX || config_settings[setting].type == CONFIG_REDIS
                    ? config_check_redis_text(setting, text, member, fault)

@@ -10,15 +10,18 @@
 #include "deliver/launchdarkly_events.h"
 #include "delivery_report.h"
 #include "ffshm.h"
+#include "hash.h"
 #include "http/http.h"
 #include "launchdarkly_diagnostics.h"
 #include "launchdarkly_headers.h"
+#include "launchdarkly_kept.h"
+#include "launchdarkly_levels.h"
+#include "launchdarkly_store.h"
 #include "source/launchdarkly.h"
 #include "storage/storage.h"
 
 #define POLL_LEAST_MS 30000
 #define REPORT_MS 1000
-#define STATE_NAME 96
 
 struct launchdarkly_client {
     struct event_base *base;
@@ -31,19 +34,30 @@ struct launchdarkly_client {
     struct launchdarkly *source;
     struct deliver *events;
     struct collector *collector;
-    struct event *report;         /* what becomes of events, into the control page */
-    char state_name[STATE_NAME];  /* of this key's and filter's definitions in storage */
-    char environment[STATE_NAME]; /* of this key: events and counts are of one */
-    char trouble[256];            /* what the source said last that is wrong; "": nothing is */
-    void (*news)(void *arg);      /* of trouble; NULL: nobody asks */
+    struct event *report; /* once a second: what becomes of events, and the levels, into the
+                             control page */
+    struct launchdarkly_store *store; /* NULL: none in Redis is in use */
+    struct launchdarkly_kept kept;
+    struct launchdarkly_levels levels;
+    char state_name[LAUNCHDARKLY_KEPT_NAME];  /* of this key's and filter's definitions in storage,
+                                                 or of this store's */
+    char environment[LAUNCHDARKLY_KEPT_NAME]; /* of this key: events and counts are of one */
+    char trouble[256];       /* what the source said last that is wrong; "": nothing is */
+    void (*news)(void *arg); /* of trouble; NULL: nobody asks */
     void *news_arg;
     bool restored;
     bool keeps;   /* storage is a file */
-    bool fresh;   /* LaunchDarkly's own state was here in this run */
+    bool adopted; /* an earlier agent's snapshot was found */
+    bool fresh;   /* the source's own state was here in this run */
     bool stopped; /* it will not be asked again */
-    bool unkept;  /* what is kept of the definitions is older than they are */
     bool forgets; /* what was told with another SDK key */
 };
+
+/* How its definitions are called in the log. */
+static const char *source_name(const struct launchdarkly_client *c)
+{
+    return config_reads_store(c->config) ? "launchdarkly-store" : "launchdarkly";
+}
 
 static int64_t now_ms(void)
 {
@@ -64,7 +78,8 @@ static bool has_mode(const struct launchdarkly_client *c, const char *mode)
 
 static bool has_events(const struct launchdarkly_client *c)
 {
-    return config_bool(c->config, CONFIG_EVENTS_ENABLED) && !is_offline(c) && !c->config->once;
+    return c->config->sdk_key && config_bool(c->config, CONFIG_EVENTS_ENABLED) && !is_offline(c) &&
+           !c->config->once;
 }
 
 static void state_failed(const char *event, const struct fault *fault)
@@ -78,7 +93,7 @@ static void state_failed(const char *event, const struct fault *fault)
 
 /* What is of the SDK key, without writing it down. */
 static int name_of_key(const struct launchdarkly_client *c, const char *kind, const char *text,
-                       char name[STATE_NAME])
+                       char name[LAUNCHDARKLY_KEPT_NAME])
 {
     struct ffshm_context who;
     char hash[65];
@@ -86,112 +101,72 @@ static int name_of_key(const struct launchdarkly_client *c, const char *kind, co
     if (ffshm_secure_mode_hash(secret_text(c->config->sdk_key), &who, hash) != FFSHM_OK) {
         return -1;
     }
-    snprintf(name, STATE_NAME, "launchdarkly/%s", hash);
+    snprintf(name, LAUNCHDARKLY_KEPT_NAME, "launchdarkly/%s", hash);
     return 0;
 }
 
-/* The definitions of one SDK key and filter must never be served for another. */
+/* A store has no key that would have to stay a secret. */
+static int name_of_store(struct launchdarkly_client *c)
+{
+    char place[LAUNCHDARKLY_STORE_PLACE];
+    if (launchdarkly_store_place(c->config, place) != 0) {
+        return -1;
+    }
+    const XXH128_hash_t hash = XXH3_128bits(place, strlen(place));
+    snprintf(c->state_name, sizeof c->state_name, "launchdarkly-store/%016" PRIx64 "%016" PRIx64,
+             hash.high64, hash.low64);
+    return 0;
+}
+
+/* The definitions of one SDK key and filter, or store, must never be served for another. */
 static int name_state(struct launchdarkly_client *c)
 {
     const char *filter = config_text(c->config, CONFIG_LD_FILTER);
-    return name_of_key(c, "ffshm-state", *filter ? filter : ANY, c->state_name) == 0 &&
-                   name_of_key(c, "ffshm-events", ANY, c->environment) == 0
-               ? 0
-               : -1;
-}
-
-/* What is kept, while it is read. */
-struct restoring {
-    struct launchdarkly_client *c;
-    int64_t newest_ms;
-    size_t items;
-};
-
-static int restore_all(struct restoring *r, const void *bytes, size_t length)
-{
-    struct model_item **items;
-    size_t count;
-    struct fault fault = {0};
-    if (launchdarkly_parse_state(bytes, length, &items, &count, &fault) != 0) {
-        state_failed("state-unreadable", &fault);
+    if (c->config->sdk_key && name_of_key(c, "ffshm-events", ANY, c->environment) != 0) {
         return -1;
     }
-    r->items += count;
-    const int result = pipeline_replace(r->c->pipeline, CATALOG_LAUNCHDARKLY, items, count);
-    free(items);
-    return result;
+    return config_reads_store(c->config)
+               ? name_of_store(c)
+               : name_of_key(c, "ffshm-state", *filter ? filter : ANY, c->state_name);
 }
 
-static int restore_one(const struct restoring *r, const char *path, const void *bytes,
-                       size_t length)
-{
-    struct fault fault = {0};
-    struct model_item *item = launchdarkly_parse_item(path, bytes, length, &fault);
-    if (!item) {
-        state_failed("state-unreadable", &fault);
-        return -1;
-    }
-    return pipeline_put(r->c->pipeline, CATALOG_LAUNCHDARKLY, item);
-}
-
-static int restore(void *arg, const char *path, const void *bytes, size_t length,
-                   int64_t received_ms)
-{
-    struct restoring *r = arg;
-    r->newest_ms = received_ms > r->newest_ms ? received_ms : r->newest_ms;
-    return path ? restore_one(r, path, bytes, length) : restore_all(r, bytes, length);
-}
-
+/* The levels that are on this host. */
 static void restore_state(struct launchdarkly_client *c)
 {
-    struct restoring r = {c, 0, 0};
-    struct fault fault = {0};
-    if (storage_state_load(c->storage, c->state_name, restore, &r, &fault) != 0) {
-        if (fault.cause[0]) {
-            state_failed("state-unreadable", &fault);
-        }
-        if (r.items == 0) {
-            return;
-        }
-    } else if (r.newest_ms == 0) {
+    struct launchdarkly_kept_found found;
+    struct publisher_stats published;
+    publisher_stats(c->publisher, &published);
+    launchdarkly_kept_open(&c->kept);
+    c->adopted = published.generation != 0;
+    if (c->adopted) {
+        launchdarkly_levels_hit(&c->levels, IMAGE_LEVEL_MEMORY,
+                                (uint64_t)published.flags + published.segments);
+    }
+    launchdarkly_kept_restore(&c->kept, &found);
+    if (found.newest_ms == 0) {
         return; /* nothing is kept */
     }
     const struct source_state state = {.state = IMAGE_SOURCE_INTERRUPTED};
     c->restored = true;
-    pipeline_data_as_of(c->pipeline, CATALOG_LAUNCHDARKLY, (uint64_t)r.newest_ms);
+    c->levels.of[IMAGE_LEVEL_DISK].older = found.older;
+    launchdarkly_levels_hit(&c->levels, IMAGE_LEVEL_DISK, found.items - found.older);
+    pipeline_data_as_of(c->pipeline, CATALOG_LAUNCHDARKLY, (uint64_t)found.newest_ms);
     pipeline_source_state(c->pipeline, CATALOG_LAUNCHDARKLY, &state);
-    LOG_EVENT(LOG_LEVEL_INFO, "restored", log_text("source", "launchdarkly"),
-              log_number("items", (int64_t)r.items),
-              log_number("age_s", (now_ms() - r.newest_ms) / 1000));
+    LOG_EVENT(LOG_LEVEL_INFO, "restored", log_text("source", source_name(c)),
+              log_number("items", (int64_t)found.items), log_number("older", (int64_t)found.older),
+              log_number("age_s", (now_ms() - found.newest_ms) / 1000));
 }
 
-/* A state of which something could not be kept takes no more, or it would be a mixture of times:
-   until LaunchDarkly sends a whole one that can be kept. */
-static void tell_kept(struct launchdarkly_client *c, bool kept, const struct fault *fault)
+/* Also once a second: into the control page. */
+static void report_levels(const struct launchdarkly_client *c)
 {
-    if (!kept && !c->unkept) {
-        state_failed("state-not-kept", fault);
-    } else if (kept && c->unkept) {
-        LOG_EVENT(LOG_LEVEL_INFO, "state-kept-again", log_text("source", "launchdarkly"));
+    struct launchdarkly_store_stats store = {0};
+    struct image_levels_report report;
+    if (c->store) {
+        launchdarkly_store_stats(c->store, &store);
     }
-    c->unkept = !kept;
-}
-
-static void keep_all(struct launchdarkly_client *c, const char *json, size_t length)
-{
-    struct fault fault = {0};
-    const int result = storage_state_put(c->storage, c->state_name, json, length, now_ms(), &fault);
-    tell_kept(c, result == 0, &fault);
-}
-
-static void keep_one(struct launchdarkly_client *c, const char *path, const char *json,
-                     size_t length)
-{
-    struct fault fault = {0};
-    if (!c->unkept &&
-        storage_state_patch(c->storage, c->state_name, path, json, length, now_ms(), &fault) != 0) {
-        tell_kept(c, false, &fault);
-    }
+    launchdarkly_levels_report(&c->levels, store.writes ? &store.written : NULL, &report);
+    publisher_levels_report(c->publisher, &report);
 }
 
 /* ---- what the source says ------------------------------------------------------------------ */
@@ -200,14 +175,19 @@ static int on_put(void *arg, struct model_item **items, size_t count, const char
                   size_t length)
 {
     struct launchdarkly_client *c = arg;
-    keep_all(c, json, length);
+    launchdarkly_keep_whole(&c->kept, json, length);
     LOG_EVENT(LOG_LEVEL_INFO, "received", log_text("source", "launchdarkly"),
               log_number("items", (int64_t)count), log_number("bytes", (int64_t)length));
     if (pipeline_replace(c->pipeline, CATALOG_LAUNCHDARKLY, items, count) != 0) {
         return -1;
     }
     pipeline_data_as_of(c->pipeline, CATALOG_LAUNCHDARKLY, 0);
+    launchdarkly_levels_hit(&c->levels, IMAGE_LEVEL_LAUNCHDARKLY, count);
+    if (c->store) {
+        launchdarkly_store_whole(c->store);
+    }
     c->fresh = true;
+    report_levels(c);
     return 0;
 }
 
@@ -221,8 +201,15 @@ static int on_patch(void *arg, struct model_item *item, const char *path, const 
         model_free(item); /* late: what is there is newer */
         return 0;
     }
-    keep_one(c, path, json, length);
-    return pipeline_put(c->pipeline, CATALOG_LAUNCHDARKLY, item);
+    launchdarkly_keep_item(&c->kept, path, json, length);
+    if (pipeline_put(c->pipeline, CATALOG_LAUNCHDARKLY, item) != 0) {
+        return -1;
+    }
+    launchdarkly_levels_hit(&c->levels, IMAGE_LEVEL_LAUNCHDARKLY, 1);
+    if (c->store) {
+        launchdarkly_store_item(c->store, path, json, length);
+    }
+    return 0;
 }
 
 /* One line when something goes wrong, and one when it is right again; the same again only for who
@@ -239,13 +226,13 @@ static void tell_state(struct launchdarkly_client *c, const struct source_state 
                   : is_off ? LOG_LEVEL_ERROR
                            : LOG_LEVEL_WARNING,
                   is_off ? "source-stopped" : "source-interrupted",
-                  log_text("source", "launchdarkly"), log_number("status", told->error_status),
+                  log_text("source", source_name(c)), log_number("status", told->error_status),
                   log_text("cause", told->error_text),
                   log_text("effect", c->fresh || c->restored
                                          ? "the last definitions stay in force"
                                          : "nothing is known of LaunchDarkly's flags yet"));
     } else if (told->state == IMAGE_SOURCE_VALID && c->trouble[0]) {
-        LOG_EVENT(LOG_LEVEL_INFO, "source-valid", log_text("source", "launchdarkly"));
+        LOG_EVENT(LOG_LEVEL_INFO, "source-valid", log_text("source", source_name(c)));
     } else if (told->state != IMAGE_SOURCE_VALID) {
         return;
     }
@@ -270,6 +257,56 @@ static void on_state(void *arg, enum image_source_state state, enum image_source
     };
     tell_state(c, &told);
     pipeline_source_state(c->pipeline, CATALOG_LAUNCHDARKLY, &told);
+    if (c->store) {
+        launchdarkly_store_follow(c->store, state != IMAGE_SOURCE_VALID);
+    }
+}
+
+/* ---- what a store says --------------------------------------------------------------------- */
+
+static void on_store_state(void *arg, enum image_source_state state, enum image_source_error error,
+                           const char *text, int64_t read_ms)
+{
+    struct launchdarkly_client *c = arg;
+    const struct source_state told = {
+        .state = state == IMAGE_SOURCE_INITIALIZING && (c->restored || c->fresh)
+                     ? IMAGE_SOURCE_INTERRUPTED
+                     : state,
+        .error = error,
+        .error_text = text,
+    };
+    if (state == IMAGE_SOURCE_VALID) {
+        pipeline_data_as_of(c->pipeline, CATALOG_LAUNCHDARKLY, 0);
+    } else if (read_ms > 0) {
+        pipeline_data_as_of(c->pipeline, CATALOG_LAUNCHDARKLY, (uint64_t)read_ms);
+    }
+    tell_state(c, &told);
+    pipeline_source_state(c->pipeline, CATALOG_LAUNCHDARKLY, &told);
+}
+
+/* While LaunchDarkly is away (the source is told of as it is), or instead of it. */
+static void on_store_taken(void *arg, bool whole)
+{
+    struct launchdarkly_client *c = arg;
+    report_levels(c);
+    if (config_reads_store(c->config)) {
+        c->fresh = c->fresh || whole;
+        return;
+    }
+    if (!c->restored && !c->fresh) {
+        const struct source_state state = {.state = IMAGE_SOURCE_INTERRUPTED};
+        c->restored = true; /* from another host */
+        pipeline_source_state(c->pipeline, CATALOG_LAUNCHDARKLY, &state);
+    }
+    pipeline_data_as_of(c->pipeline, CATALOG_LAUNCHDARKLY, (uint64_t)now_ms());
+    LOG_EVENT(LOG_LEVEL_INFO, "store-followed",
+              log_text("text", "LaunchDarkly is away; what the store has is newer"));
+}
+
+static bool on_store_serves(void *arg)
+{
+    const struct launchdarkly_client *c = arg;
+    return c->adopted || c->restored || c->fresh;
 }
 
 static void on_environment(void *arg, const char *id)
@@ -439,13 +476,18 @@ static void report_delivery(const struct launchdarkly_client *c)
 
 static void on_report(evutil_socket_t fd, short what, void *arg)
 {
+    const struct launchdarkly_client *c = arg;
     (void)fd, (void)what;
-    report_delivery(arg);
+    report_levels(c);
+    if (c->events && c->collector) {
+        report_delivery(c);
+    }
 }
 
 static int start_report(struct launchdarkly_client *c)
 {
     const struct timeval every = {REPORT_MS / 1000, REPORT_MS % 1000 * 1000L};
+    report_levels(c);
     c->report = event_new(c->base, -1, EV_PERSIST, on_report, c);
     return c->report ? event_add(c->report, &every) : -1;
 }
@@ -453,7 +495,7 @@ static int start_report(struct launchdarkly_client *c)
 /* Definitions matter more: whatever keeps events from being collected, they come. */
 static void start_way_back(struct launchdarkly_client *c)
 {
-    if (start_events(c) != 0 || start_collector(c) != 0 || start_report(c) != 0) {
+    if (start_events(c) != 0 || start_collector(c) != 0) {
         publisher_telemetry_window(c->publisher, 0);
         LOG_EVENT(LOG_LEVEL_ERROR, "events-off",
                   log_text("effect", "evaluations are neither counted nor reported"),
@@ -528,6 +570,36 @@ static int start_source(struct launchdarkly_client *c)
     return c->source ? 0 : -1;
 }
 
+/* Written to only where LaunchDarkly is asked, and not by who is gone in a moment. */
+static int start_store(struct launchdarkly_client *c)
+{
+    const bool reads = config_reads_store(c->config);
+    const bool writes = config_writes_store(c->config) && !has_mode(c, "off") && !c->config->once;
+    const struct launchdarkly_store_owner owner = {.config = c->config,
+                                                   .pipeline = c->pipeline,
+                                                   .kept = &c->kept,
+                                                   .levels = &c->levels,
+                                                   .state = on_store_state,
+                                                   .taken = on_store_taken,
+                                                   .serves = on_store_serves,
+                                                   .arg = c};
+    if (!reads && !writes) {
+        return 0;
+    }
+    c->store = launchdarkly_store_new(c->base, &owner);
+    if (!c->store) {
+        return -1;
+    }
+    if (reads) {
+        return launchdarkly_store_read(c->store);
+    }
+    if (launchdarkly_store_write(c->store) != 0) {
+        return -1;
+    }
+    launchdarkly_store_follow(c->store, true); /* until LaunchDarkly answers */
+    return 0;
+}
+
 /* ---- life ---------------------------------------------------------------------------------- */
 
 static int open_state(struct launchdarkly_client *c)
@@ -559,7 +631,13 @@ static int make(struct launchdarkly_client *c)
         .ca_file = *ca_file ? ca_file : NULL,
         .skip_verify = config_bool(c->config, CONFIG_LD_SKIP_VERIFY),
     };
-    if (launchdarkly_headers_make(&c->headers, c->config) != 0 || name_state(c) != 0 ||
+    if (name_state(c) != 0) {
+        return -1;
+    }
+    if (!c->config->sdk_key) {
+        return 0; /* nobody is asked, nobody is told */
+    }
+    if (launchdarkly_headers_make(&c->headers, c->config) != 0 ||
         pipeline_keep_values(c->pipeline) != 0) {
         return -1;
     }
@@ -585,7 +663,9 @@ struct launchdarkly_client *launchdarkly_client_new(struct event_base *base,
         launchdarkly_client_free(c);
         return NULL;
     }
-    if (!has_mode(c, "off") || is_offline(c)) {
+    c->kept = (struct launchdarkly_kept){
+        .storage = c->storage, .pipeline = pipeline, .publisher = publisher, .name = c->state_name};
+    if (launchdarkly_client_asks(c) || is_offline(c)) {
         pipeline_expect(pipeline, CATALOG_LAUNCHDARKLY);
         restore_state(c);
     }
@@ -612,11 +692,16 @@ int launchdarkly_client_start(struct launchdarkly_client *c)
         pipeline_source_state(c->pipeline, CATALOG_LAUNCHDARKLY, &off);
         return 0;
     }
-    check_uris(c);
+    if (c->config->sdk_key) {
+        check_uris(c);
+    }
     if (has_events(c)) {
         start_way_back(c);
     }
-    return has_mode(c, "off") ? 0 : start_source(c);
+    if (start_store(c) != 0 || start_report(c) != 0) {
+        return -1;
+    }
+    return config_reads_store(c->config) || has_mode(c, "off") ? 0 : start_source(c);
 }
 
 void launchdarkly_client_stats(const struct launchdarkly_client *c,
@@ -629,6 +714,10 @@ void launchdarkly_client_stats(const struct launchdarkly_client *c,
     }
     if (c->events) {
         launchdarkly_events_stats(c->events, &out->delivered);
+    }
+    out->levels = &c->levels;
+    if (c->store) {
+        launchdarkly_store_stats(c->store, &out->store);
     }
 }
 
@@ -643,12 +732,13 @@ void launchdarkly_client_finish(struct launchdarkly_client *c)
 
 bool launchdarkly_client_finished(const struct launchdarkly_client *c)
 {
-    return !c->events || launchdarkly_events_idle(c->events);
+    return (!c->events || launchdarkly_events_idle(c->events)) &&
+           (!c->store || launchdarkly_store_idle(c->store));
 }
 
 bool launchdarkly_client_asks(const struct launchdarkly_client *c)
 {
-    return !has_mode(c, "off") && !is_offline(c);
+    return (config_reads_store(c->config) || !has_mode(c, "off")) && !is_offline(c);
 }
 
 bool launchdarkly_client_fresh(const struct launchdarkly_client *c)
@@ -684,9 +774,10 @@ void launchdarkly_client_free(struct launchdarkly_client *c)
     }
     launchdarkly_free(c->source);
     if (c->report) {
-        report_delivery(c);
+        on_report(-1, 0, c);
         event_free(c->report);
     }
+    launchdarkly_store_free(c->store);
     collector_free(c->collector);
     launchdarkly_events_free(c->events);
     http_free(c->http);

@@ -1,8 +1,9 @@
 /*
- * launchdarkly_client.h - the agent as a client of LaunchDarkly: the source of definitions, what is
- * kept of them over restarts, and the way back of what programs evaluate and track.
+ * launchdarkly_client.h - the agent as a client of LaunchDarkly, or of its store in Redis: the
+ * source of definitions, what is kept of them over restarts, and the way back of what programs
+ * evaluate and track.
  *
- * Only glue: source/ -> pipeline, collect/ -> deliver/, with storage/ and http/ below.
+ * Only glue: source/ -> pipeline, collect/ -> deliver/, with storage/, http/ and redis/ below.
  */
 #ifndef FFSHM_AGENT_LAUNCHDARKLY_CLIENT_H
 #define FFSHM_AGENT_LAUNCHDARKLY_CLIENT_H
@@ -12,6 +13,8 @@
 #include "collect/collector.h"
 #include "config.h"
 #include "deliver/launchdarkly_events.h"
+#include "launchdarkly_levels.h"
+#include "launchdarkly_store.h"
 #include "pipeline.h"
 
 struct launchdarkly_client;
@@ -51,6 +54,8 @@ struct launchdarkly_client_stats {
     struct collector_stats collected;
     bool delivers;
     struct launchdarkly_events_stats delivered;
+    const struct launchdarkly_levels *levels; /* borrowed: the client's */
+    struct launchdarkly_store_stats store;
 };
 void launchdarkly_client_stats(const struct launchdarkly_client *c,
                                struct launchdarkly_client_stats *out);

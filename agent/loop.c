@@ -329,9 +329,10 @@ static void log_directory(const char *dir)
 /* How LaunchDarkly takes part. */
 static const char *launchdarkly_word(const struct config *c)
 {
-    return !c->sdk_key                      ? "none"
-           : config_bool(c, CONFIG_OFFLINE) ? "offline"
-                                            : config_text(c, CONFIG_LD_MODE);
+    return !c->sdk_key && !config_reads_store(c) ? "none"
+           : config_bool(c, CONFIG_OFFLINE)      ? "offline"
+           : config_reads_store(c)               ? "store"
+                                                 : config_text(c, CONFIG_LD_MODE);
 }
 
 static int open_publisher(struct agent *a)
@@ -379,7 +380,7 @@ static int make_stages(struct agent *a)
             return -1;
         }
     }
-    if (a->config->sdk_key) {
+    if (a->config->sdk_key || config_reads_store(a->config)) {
         a->client = launchdarkly_client_new(a->base, a->config, a->pipeline, a->publisher);
         if (!a->client) {
             return -1;

@@ -103,6 +103,40 @@ struct image_delivery_report {
 };
 
 /* Written by the agent alone; every other process maps it read-only. */
+/* Where LaunchDarkly's definitions can come from; later is nearer to their origin. */
+enum image_level {
+    IMAGE_LEVEL_NONE = 0,   /* nowhere yet */
+    IMAGE_LEVEL_MEMORY = 1, /* the snapshot of an earlier agent */
+    IMAGE_LEVEL_DISK = 2,   /* the state file */
+    IMAGE_LEVEL_REDIS = 3,  /* LaunchDarkly's store in Redis */
+    IMAGE_LEVEL_LAUNCHDARKLY = 4,
+    IMAGE_LEVELS = 5
+};
+
+/* Of LaunchDarkly's store in Redis as a sink. */
+enum image_sink_state {
+    IMAGE_SINK_NONE = 0,
+    IMAGE_SINK_WAITING = 1, /* for LaunchDarkly's state */
+    IMAGE_SINK_WRITING = 2,
+    IMAGE_SINK_VALID = 3,
+    IMAGE_SINK_INTERRUPTED = 4
+};
+
+/* Which levels answered, as the agent last said; read like struct image_source_report. */
+struct image_levels_report {
+    _Atomic uint32_t sequence;    /* odd while it is being written */
+    uint32_t first;               /* enum image_level: had definitions when the agent started */
+    uint64_t hits[IMAGE_LEVELS];  /* answers of which something came into force */
+    uint64_t items[IMAGE_LEVELS]; /* that came of them */
+    uint64_t older[IMAGE_LEVELS]; /* items that were passed over: what is served is newer */
+    uint32_t sink;                /* enum image_sink_state */
+    uint32_t reserved0;
+    uint64_t sink_ms;     /* written last, or found to be there (CLOCK_REALTIME); 0: never */
+    uint64_t sink_wholes; /* states that were written */
+    uint64_t sink_items;  /* single ones */
+    char sink_text[128];  /* what is wrong, NUL-terminated; "": nothing */
+};
+
 struct image_control {
     uint64_t magic; /* stored last at creation, with release */
     uint16_t major;
@@ -134,7 +168,9 @@ struct image_control {
     _Atomic uint32_t telemetry_ring_bytes; /* of the rings that processes make; 0: the default */
     struct image_source_report source;
     struct image_delivery_report delivery;
-    uint8_t reserved3[4096 - 832];
+    uint8_t reserved3[1024 - 832];
+    struct image_levels_report levels;
+    uint8_t reserved4[4096 - 1312];
 };
 
 #define IMAGE_WANTS_EVENTS 1u /* ring records; without it only counters and errors */
@@ -551,6 +587,18 @@ IMAGE_PIN(image_control, telemetry_ring_bytes, 324);
 IMAGE_PIN(image_control, source, 328);
 IMAGE_PIN(image_control, delivery, 640);
 IMAGE_PIN(image_control, reserved3, 832);
+IMAGE_PIN(image_control, levels, 1024);
+IMAGE_PIN(image_control, reserved4, 1312);
+IMAGE_PIN_SIZE(image_levels_report, 288);
+IMAGE_PIN(image_levels_report, first, 4);
+IMAGE_PIN(image_levels_report, hits, 8);
+IMAGE_PIN(image_levels_report, items, 48);
+IMAGE_PIN(image_levels_report, older, 88);
+IMAGE_PIN(image_levels_report, sink, 128);
+IMAGE_PIN(image_levels_report, sink_ms, 136);
+IMAGE_PIN(image_levels_report, sink_wholes, 144);
+IMAGE_PIN(image_levels_report, sink_items, 152);
+IMAGE_PIN(image_levels_report, sink_text, 160);
 IMAGE_PIN_SIZE(image_delivery_report, 192);
 IMAGE_PIN(image_delivery_report, sequence, 0);
 IMAGE_PIN(image_delivery_report, state, 4);

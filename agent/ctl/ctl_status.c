@@ -10,6 +10,7 @@
 #include "ctl.h"
 #include "ctl_delivery.h"
 #include "ctl_files.h"
+#include "ctl_levels.h"
 #include "ctl_options.h"
 #include "ctl_output.h"
 #include "ctl_trouble.h"
@@ -50,12 +51,13 @@ struct view {
     struct trouble trouble;
     struct overridden overridden;
     long pid;         /* of the agent, as trouble_agent_pid */
-    bool has_control; /* the next four are filled in */
+    bool has_control; /* the next six are filled in */
     uint32_t agent_state;
     uint64_t published_ms;
     uint64_t publish_count;
     uint64_t publish_failures;
     struct image_delivery_report delivery;
+    struct image_levels_report levels;
     bool has_head; /* the next three are filled in */
     uint32_t extents;
     uint64_t bytes;
@@ -113,6 +115,7 @@ static void look_at_files(struct view *v)
         if (!delivery_read(v->dir, &v->delivery)) {
             v->delivery.state = IMAGE_DELIVERY_NONE;
         }
+        levels_read(v->dir, &v->levels);
     }
     struct files_snapshot s;
     if (v->status.ready && files_open(v->dir, v->status.generation, FILES_HEAD, &s, why) == 0) {
@@ -183,6 +186,7 @@ static void print_json_source(const struct view *v)
     print_json_time("data_as_of_ms", s->data_as_of_ms);
     printf(",\"telemetry\":%s", s->telemetry ? "true" : "false");
     delivery_print_json(&v->delivery);
+    levels_print_json(&v->levels);
 }
 
 /* What is wrong, and what to do: null where all is well. */
@@ -334,6 +338,7 @@ static void print_source(const struct view *v)
     }
     printf("telemetry    %s\n", s->telemetry ? "collected" : "not collected");
     delivery_print_text(&v->delivery);
+    levels_print_text(&v->levels);
 }
 
 static void print_overridden(const struct ctl *ctl, const struct overridden *o)

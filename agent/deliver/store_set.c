@@ -54,7 +54,7 @@ bool store_set_add(struct store_set *s, enum image_blob_kind kind, const char *k
                    size_t key_length, const char *json, size_t length,
                    const struct model_item *model)
 {
-    if (s->count == s->capacity) {
+    if (s->added == s->capacity) {
         const size_t capacity = s->capacity ? s->capacity * 2 : 256;
         struct store_set_item *items = realloc(s->items, capacity * sizeof *items);
         if (!items) {
@@ -63,17 +63,18 @@ bool store_set_add(struct store_set *s, enum image_blob_kind kind, const char *k
         s->items = items;
         s->capacity = capacity;
     }
-    struct store_set_item item = {.kind = kind, .number = s->count};
+    struct store_set_item item = {.kind = kind, .number = s->added};
     if (!copy(&item, key, key_length, json, length, model)) {
         return false;
     }
-    s->items[s->count++] = item;
+    s->items[s->added++] = item;
+    s->count = s->added;
     return true;
 }
 
 void store_set_free(struct store_set *s)
 {
-    for (size_t i = 0; i < s->count; i++) {
+    for (size_t i = 0; i < s->added; i++) {
         free_item(&s->items[i]);
     }
     free(s->items);
@@ -123,25 +124,33 @@ struct store_set_item *store_set_find(const struct store_set *s, enum image_blob
     return NULL;
 }
 
+static bool has_name_of_next(const struct store_set *s, size_t i)
+{
+    const struct store_set_item *a = &s->items[i];
+    const struct store_set_item *b = a + 1;
+    return i + 1 < s->count &&
+           compare_names(a->kind, a->key, a->key_length, b->kind, b->key, b->key_length) == 0;
+}
+
 /* Sorted; of the same name the one that was added last. */
 static void keep_last(struct store_set *s)
 {
     size_t kept = 0;
+    s->count = s->added;
     if (s->count > 0) {
         qsort(s->items, s->count, sizeof *s->items, compare);
     }
     for (size_t i = 0; i < s->count; i++) {
-        const bool again =
-            i + 1 < s->count && compare_names(s->items[i].kind, s->items[i].key,
-                                              s->items[i].key_length, s->items[i + 1].kind,
-                                              s->items[i + 1].key, s->items[i + 1].key_length) == 0;
-        if (again) {
-            free_item(&s->items[i]);
-        } else {
-            s->items[kept++] = s->items[i];
+        s->items[i].seen = has_name_of_next(s, i);
+    }
+    for (size_t i = 0; i < s->count; i++) {
+        if (!s->items[i].seen) {
+            const struct store_set_item item = s->items[i];
+            s->items[i] = s->items[kept];
+            s->items[kept++] = item;
         }
     }
-    s->count = kept;
+    s->count = kept; /* the others are freed with the set */
 }
 
 /* ---- the order ----------------------------------------------------------------------------- */
@@ -172,7 +181,7 @@ static bool waiting_make(struct waiting *w, const struct store_set *s)
     }
     w->missing = calloc(s->count + 1, sizeof *w->missing);
     w->first = malloc((s->count + 1) * sizeof *w->first);
-    w->edges = malloc((most + 1) * sizeof *w->edges);
+    w->edges = calloc(most + 1, sizeof *w->edges);
     if (!w->missing || !w->first || !w->edges) {
         return false;
     }
@@ -224,7 +233,7 @@ bool store_set_order(struct store_set *s)
     struct waiting w = {0};
     keep_last(s);
     free(s->order);
-    s->order = malloc((s->count + 1) * sizeof *s->order);
+    s->order = calloc(s->count + 1, sizeof *s->order);
     const bool made = s->order && waiting_make(&w, s);
     if (made) {
         for (size_t i = 0; i < s->count; i++) {

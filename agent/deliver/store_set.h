@@ -30,7 +30,8 @@ struct store_set_item {
 
 struct store_set {
     struct store_set_item *items; /* by kind and key until they are ordered, see store_set_order */
-    size_t count, capacity;
+    size_t count;                 /* without what was replaced */
+    size_t added, capacity;
     size_t *order; /* indexes of items; count of them */
 };
 

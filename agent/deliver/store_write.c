@@ -34,18 +34,24 @@ static void fail(struct store_write *w, const struct fault *fault)
     }
 }
 
-/* An error of what is only queued makes the transaction fail, so it is discarded. */
-static bool is_bad(struct store_write *w, const struct redisReply *reply, const struct fault *fault)
+static void fail_by(struct store_write *w, const struct redisReply *reply)
 {
     struct fault refusal = {0};
-    if (!reply) {
-        fail(w, fault);
-        w->closed = true; /* with the connection */
-    } else if (reply->type == REDIS_REPLY_ERROR) {
+    if (reply->type == REDIS_REPLY_ERROR) {
         redis_link_refusal(w->link, reply, &refusal);
         fail(w, &refusal);
     }
-    return w->failed;
+}
+
+/* An error of what is only queued makes the transaction fail, so it is discarded. */
+static void note(struct store_write *w, const struct redisReply *reply, const struct fault *fault)
+{
+    if (reply) {
+        fail_by(w, reply);
+    } else {
+        fail(w, fault);
+        w->closed = true; /* with the connection */
+    }
 }
 
 static void send_more(struct store_write *w);
@@ -68,17 +74,18 @@ static void answered(struct store_write *w)
 static void on_queued(void *arg, const struct redisReply *reply, const struct fault *fault)
 {
     struct store_write *w = arg;
-    (void)is_bad(w, reply, fault);
+    note(w, reply, fault);
     answered(w);
 }
 
 static void on_executed(void *arg, const struct redisReply *reply, const struct fault *fault)
 {
     struct store_write *w = arg;
-    if (!is_bad(w, reply, fault)) {
+    note(w, reply, fault);
+    if (reply) {
         w->raced = reply->type == REDIS_REPLY_NIL;
         for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
-            (void)is_bad(w, reply->element[i], NULL);
+            fail_by(w, reply->element[i]);
         }
     }
     answered(w);

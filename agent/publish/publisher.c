@@ -589,6 +589,11 @@ void publisher_delivery_report(struct publisher *p, const struct image_delivery_
     write_report(&p->control.page->delivery.sequence, report, sizeof *report);
 }
 
+void publisher_levels_report(struct publisher *p, const struct image_levels_report *report)
+{
+    write_report(&p->control.page->levels.sequence, report, sizeof *report);
+}
+
 void publisher_telemetry(struct publisher *p, uint32_t wants, uint32_t ring_bytes)
 {
     struct image_control *const page = p->control.page;

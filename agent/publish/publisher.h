@@ -108,6 +108,8 @@ void publisher_heartbeat(struct publisher *p, enum image_source_state state);
 void publisher_source_report(struct publisher *p, const struct image_source_report *report);
 /* The same of what becomes of events. */
 void publisher_delivery_report(struct publisher *p, const struct image_delivery_report *report);
+/* The same of where LaunchDarkly's definitions came from. */
+void publisher_levels_report(struct publisher *p, const struct image_levels_report *report);
 /* What readers are to tell (lib/image.h: telemetry_*). A window of 0: nothing. */
 void publisher_telemetry(struct publisher *p, uint32_t wants, uint32_t ring_bytes);
 void publisher_telemetry_window(struct publisher *p, uint64_t window);

@@ -119,7 +119,7 @@ static bool has_room(struct taking *t)
         return true;
     }
     const size_t capacity = t->capacity ? t->capacity * 2 : 256;
-    struct model_item **items = realloc(t->items, capacity * sizeof *items);
+    struct model_item **items = realloc(t->items, capacity * sizeof(struct model_item *));
     if (items) {
         t->items = items;
         t->capacity = capacity;

@@ -22,6 +22,7 @@ static const char *const variables[] = {
     "FFSHM_CONFIG",
     "REDIS_URL",
     "FF_CACHE_TTL_SECONDS",
+    "LAUNCHDARKLY_STORE",
     "LAUNCHDARKLY_ENVIRONMENT",
     "FF_ENABLE_METRICS",
     "LAUNCHDARKLY_SDK_KEY",
@@ -363,21 +364,62 @@ static void an_environment_that_is_no_file_name_cannot_name_the_directory(void *
 
 static void what_is_not_available_is_reported_once_each(void **state)
 {
-    setenv("FF_CACHE_TTL_SECONDS", "300", 1);
     setenv("FF_ENABLE_METRICS", "true", 1);
     const struct config *c = load(*state, "--flags a");
     assert_int_equal(c->problem_count, 0);
-    assert_int_equal(c->notice_count, 2);
-    for (size_t i = 0; i < c->notice_count; i++) {
-        assert_contains(c->notices[i].text, "not available in this version: ignored");
-        assert_lacks(c->notices[i].text, "not a ");
-    }
-    setenv("FF_CACHE_TTL_SECONDS", "5 minutes", 1);
+    assert_int_equal(c->notice_count, 1);
+    assert_contains(c->notices[0].text, "not available in this version: ignored");
+    assert_lacks(c->notices[0].text, "not a ");
     setenv("FF_ENABLE_METRICS", "maybe", 1);
     c = load(*state, "--flags a");
     assert_int_equal(c->problem_count, 0); /* what has no effect does not keep the agent down */
-    assert_contains(c->notices[0].text, "not a whole number");
-    assert_contains(c->notices[1].text, "not true or false");
+    assert_contains(c->notices[0].text, "not true or false");
+}
+
+static void a_cache_lifetime_is_a_stores(void **state)
+{
+    setenv("FF_CACHE_TTL_SECONDS", "300", 1);
+    const struct config *c = load(*state, "--flags a");
+    assert_int_equal(c->problem_count, 0);
+    assert_int_equal(c->notice_count, 1);
+    assert_contains(c->notices[0].text, "a cache lifetime (300 s) is for launchdarkly.store");
+    c = load(*state, "--launchdarkly-store redis://h --launchdarkly-store-mode source");
+    assert_int_equal(c->problem_count + c->notice_count, 0);
+    assert_int_equal(config_number(c, CONFIG_LD_STORE_TTL_SECONDS), 300);
+    setenv("FF_CACHE_TTL_SECONDS", "5 minutes", 1); /* other programs may understand it */
+    c = load(*state, "--launchdarkly-store redis://h --launchdarkly-store-mode source");
+    assert_int_equal(c->problem_count, 0);
+    assert_contains(c->notices[0].text, "must be a whole number from 0 to 86400");
+    assert_int_equal(config_number(c, CONFIG_LD_STORE_TTL_SECONDS), 15);
+}
+
+static void a_store_is_a_source_without_a_key_and_a_sink_with_one(void **state)
+{
+    const struct config *c = load(*state, "--flags a");
+    assert_false(config_reads_store(c) || config_writes_store(c));
+    c = load(*state, "--launchdarkly-store redis://h --launchdarkly-store-mode source");
+    assert_int_equal(c->problem_count, 0); /* no flag file, no key */
+    assert_true(config_reads_store(c));
+    assert_string_equal(config_text(c, CONFIG_LD_STORE_PREFIX), "launchdarkly");
+    c = load(*state, "--flags a --launchdarkly-store redis://h");
+    assert_contains(problem(c, 0), "launchdarkly.store: (option --launchdarkly-store) is for what "
+                                   "LaunchDarkly sends, and no SDK key is given; or say "
+                                   "launchdarkly.store_mode source");
+    setenv("LAUNCHDARKLY_SDK_KEY", "sdk-1", 1);
+    c = load(*state, "--launchdarkly-store redis://h");
+    assert_int_equal(c->problem_count, 0);
+    assert_true(config_writes_store(c));
+    assert_false(config_reads_store(c));
+    setenv("LAUNCHDARKLY_SDK_KEY", "sdk-1", 1);
+    c = load(*state, "--flags a --launchdarkly-store redis://h --launchdarkly-mode off");
+    assert_contains(problem(c, 0), "launchdarkly.mode is off");
+    c = load(*state, "--flags a --launchdarkly-store none");
+    assert_int_equal(c->problem_count, 0);
+    assert_false(config_reads_store(c) || config_writes_store(c));
+    c = load(*state, "--launchdarkly-store redis --launchdarkly-store-mode source");
+    assert_contains(problem(c, 0), "redis.url is not given");
+    c = load(*state, "--flags a --launchdarkly-store-prefix a\tb");
+    assert_contains(problem(c, 0), "cannot begin the names of keys");
 }
 
 static void a_redis_that_nothing_uses_is_reported(void **state)
@@ -737,6 +779,7 @@ static void the_help_names_every_way_to_say_every_setting(void **state)
         "--version",
         "FF_CACHE_TTL_SECONDS",
         "FF_ENABLE_METRICS",
+        "LAUNCHDARKLY_STORE",
         "LAUNCHDARKLY_SDK_KEY",
         "FFSHM_ADMIN_LISTEN",
         "FFSHM_ADMIN_PEERS",
@@ -785,6 +828,8 @@ int main(void)
         TEST(the_environment_names_the_default_directory),
         TEST(an_environment_that_is_no_file_name_cannot_name_the_directory),
         TEST(what_is_not_available_is_reported_once_each),
+        TEST(a_cache_lifetime_is_a_stores),
+        TEST(a_store_is_a_source_without_a_key_and_a_sink_with_one),
         TEST(a_redis_that_nothing_uses_is_reported),
         TEST(redis_stands_for_its_url_or_for_one_of_its_own),
         TEST(what_redis_is_told_wrongly_is_told_without_the_password),
