@@ -11,7 +11,7 @@ declare -A agents
 
 # start_host N ARGUMENT...
 start_host() {
-    "$bin/ffagent" --dir "$work/store$1" --state "$work/state$1/host.db" --storage "$fleet_url" \
+    FFSHM_STORAGE=$fleet_url "$bin/ffagent" --dir "$work/store$1" --state "$work/state$1/host.db" \
         "${@:2}" >>"$work/agent$1.log" 2>&1 </dev/null &
     agents[$1]=$!
     pids+=("${agents[$1]}")
