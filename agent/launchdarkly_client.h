@@ -46,6 +46,10 @@ bool launchdarkly_client_stopped(const struct launchdarkly_client *c);
 const char *launchdarkly_client_trouble(const struct launchdarkly_client *c);
 void launchdarkly_client_on_news(struct launchdarkly_client *c, void (*news)(void *arg), void *arg);
 
+/* Hands on what programs ask for (collector.h). Before the start. */
+void launchdarkly_client_on_asks(struct launchdarkly_client *c,
+                                 void (*asked)(void *arg, const char *key), void *arg);
+
 /* Connects, and collects events (not with --once). 0, or -1: logged why. */
 int launchdarkly_client_start(struct launchdarkly_client *c);
 
