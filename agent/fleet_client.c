@@ -31,7 +31,7 @@ static void renew_definition(struct fleet_client *c, const struct row_change *ch
 {
     struct rows_key key[2];
     if (rows_key_read(change->key, change->key_length, key, 2) == 2) {
-        char *name = strndup(key[1].text, key[1].length);
+        char *name = rows_text(&key[1]);
         if (name) {
             definition_keeper_renew(c->parts.definitions, (enum storage_kind)key[0].number, name);
         }
@@ -43,7 +43,7 @@ static void renew_override(struct fleet_client *c, const struct row_change *chan
 {
     struct rows_key key;
     if (rows_key_read(change->key, change->key_length, &key, 1) == 1) {
-        char *name = strndup(key.text, key.length);
+        char *name = rows_text(&key);
         if (name) {
             override_fleet_renew(c->kills, name);
         }

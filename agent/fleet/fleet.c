@@ -209,6 +209,7 @@ void fleet_follow(struct fleet *f)
     if (f->stage == FLEET_FOLLOWING && f->owner.following) {
         f->owner.following(f->owner.arg);
     }
+    fleet_again(f);
 }
 
 void fleet_failed(struct fleet *f, const struct fault *fault)
@@ -490,17 +491,21 @@ static int make(struct fleet *f, const struct fleet_options *o, struct fault *fa
 {
     fault_set(fault, "storage", "give the agent more memory", "out of memory");
     fleet_random(f->id);
-    f->host = strdup(o->host);
     f->ca_file = o->ca_file ? strdup(o->ca_file) : NULL;
     f->tick = evtimer_new(f->base, on_tick, f);
     f->soon = evtimer_new(f->base, on_soon, f);
-    if (!f->host || (o->ca_file && !f->ca_file) || !f->tick || !f->soon ||
+    if ((o->ca_file && !f->ca_file) || !f->tick || !f->soon ||
         redis_url_copy(o->url, &f->url) != 0 || fleet_turns_init(f) != 0 ||
         fleet_keys_make(&f->keys, o->prefix, o->environment, f->id) != 0 ||
         fleet_replica_load(&f->replica, o->replica, fault) != 0 ||
         storage_agree(o->replica, &f->agreement, fault) != 0) {
         return -1;
     }
+    if (asprintf(&f->host, "%.200s/%.8s", o->host, f->replica.node) < 0) {
+        f->host = NULL;
+        return -1;
+    }
+    fleet_again_init(f);
     f->patience_ms = strtol((char[]){f->id[0], f->id[1], '\0'}, NULL, 16) * 2;
     fault_set(&f->trouble, "", "", "not connected to Redis yet");
     f->troubled = true;

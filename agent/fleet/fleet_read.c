@@ -118,16 +118,15 @@ static void bring_in(struct fleet *f)
 {
     struct fleet_read *r = f->read;
     struct fault fault = {0};
-    if (fleet_replica_replace(&f->replica, &r->from, &fault) != 0) {
-        fleet_failed(f, &fault);
-        return;
-    }
-    if (bring_in_rows(f, r, &fault) != 0 || bring_in_records(f, r, &fault) != 0) {
+    struct fleet_own *own = fleet_own_collect(f);
+    int result = fleet_replica_replace(&f->replica, &r->from, &fault);
+    if (result == 0 && (bring_in_rows(f, r, &fault) != 0 || bring_in_records(f, r, &fault) != 0 ||
+                        fleet_own_keep(f, own, &fault) != 0)) {
         fleet_replica_undo(&f->replica);
-        fleet_failed(f, &fault);
-        return;
+        result = -1;
     }
-    if (fleet_replica_replaced(&f->replica, &fault) != 0) {
+    fleet_own_free(own);
+    if (result != 0 || fleet_replica_replaced(&f->replica, &fault) != 0) {
         fleet_failed(f, &fault);
         return;
     }

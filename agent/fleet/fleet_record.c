@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "../packed.h"
 #include "hash.h"
 
 #define FORM 1
@@ -192,7 +193,8 @@ int fleet_record_read(const void *bytes, size_t length, struct fleet_record_head
     size_t at = 0;
     int result = 0;
     msgpack_unpacked_init(&unpacked);
-    if (msgpack_unpack_next(&unpacked, bytes, length, &at) != MSGPACK_UNPACK_SUCCESS ||
+    if (!packed_is_sound(bytes, length) ||
+        msgpack_unpack_next(&unpacked, bytes, length, &at) != MSGPACK_UNPACK_SUCCESS ||
         at != length || !read_head(&unpacked.data, head)) {
         fault_set(fault, "", "run the same version of ffagent on all hosts",
                   "what is in the fleet's log is not a record that this version understands");

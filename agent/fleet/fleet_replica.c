@@ -8,6 +8,23 @@
 #include "../storage/storage_fleet.h"
 
 #define POSITION "fleet.position" /* "EPOCH SEQUENCE CHAIN" */
+#define NODE "fleet.node"
+
+static int load_node(struct fleet_replica *r, struct fault *fault)
+{
+    char *text = NULL;
+    if (storage_get(r->storage, NODE, &text, fault) != 0) {
+        return -1;
+    }
+    if (text && strlen(text) == FLEET_CHAIN - 1) {
+        memcpy(r->node, text, FLEET_CHAIN);
+        free(text);
+        return 0;
+    }
+    free(text);
+    fleet_random(r->node);
+    return storage_set(r->storage, NODE, r->node, fault);
+}
 
 int fleet_replica_load(struct fleet_replica *r, struct storage *storage, struct fault *fault)
 {
@@ -21,7 +38,7 @@ int fleet_replica_load(struct fleet_replica *r, struct storage *storage, struct 
         r->at = (struct fleet_position){.sequence = 0};
     }
     free(text);
-    return 0;
+    return load_node(r, fault);
 }
 
 static int set_position(struct fleet_replica *r, const struct fleet_position *at,

@@ -9,11 +9,12 @@
 
 struct fleet_replica {
     struct storage *storage;
+    char node[FLEET_CHAIN]; /* which replica it is, for good: random */
     struct fleet_position at;
     struct fleet_position coming; /* between fleet_replica_replace and its end */
 };
 
-/* Reads where it is. 0, or -1 with *fault. */
+/* Reads where it is, and which. 0, or -1 with *fault. */
 int fleet_replica_load(struct fleet_replica *r, struct storage *storage, struct fault *fault);
 
 struct fleet_entry {

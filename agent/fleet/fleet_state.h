@@ -27,8 +27,8 @@ struct fleet_proposal {
     char chain[FLEET_CHAIN]; /* after it */
     bool sent;
     uint64_t number; /* of its sending: answers to earlier ones may be on their way */
-    bool lost;      /* no answer came */
-    int64_t behind; /* others were first: what is to be caught up with; 0: they were not */
+    bool lost;       /* no answer came */
+    int64_t behind;  /* others were first: what is to be caught up with; 0: they were not */
 };
 
 struct fleet {
@@ -37,7 +37,7 @@ struct fleet {
     struct redis_url url; /* a copy */
     struct fleet_keys keys;
     char *ca_file;
-    char *host;
+    char *host;           /* HOST/NODE: who makes records */
     char id[FLEET_CHAIN]; /* of this run of this agent */
     struct fleet_replica replica;
     struct storage_agreement agreement;
@@ -71,10 +71,13 @@ struct fleet {
     int64_t turn_ms;  /* when the current one began */
     struct fleet_proposal proposal;
     struct event *grant;
-    uint64_t sent;     /* proposals, and their answers, which come in the same order */
+    uint64_t sent; /* proposals, and their answers, which come in the same order */
     uint64_t answered;
 
-    unsigned pushing;          /* records whose answers are due */
+    unsigned pushing;  /* records whose answers are due */
+    struct turn again; /* fleet_again.c's */
+    int64_t again_number;
+    bool again_asks;
     struct fleet_read *read;   /* stage READING */
     struct fleet_bring *bring; /* stage BRINGING */
     bool leads;
@@ -147,6 +150,18 @@ void fleet_read_stop(struct fleet *f);
 void fleet_bring_begin(struct fleet *f, const struct fleet_position *over,
                        const struct fleet_position *at);
 void fleet_bring_stop(struct fleet *f);
+
+/* ---- fleet_again.c: records of our own that Redis has lost, and others have gone past */
+struct fleet_own;
+/* Before our state is replaced: what this host has brought lately. NULL: nothing. */
+struct fleet_own *fleet_own_collect(struct fleet *f);
+/* Within the transaction that replaces it, at its end: what is not among it is to be brought again.
+   0 or -1 with *fault. */
+int fleet_own_keep(struct fleet *f, const struct fleet_own *own, struct fault *fault);
+void fleet_own_free(struct fleet_own *own);
+void fleet_again_init(struct fleet *f);
+/* Brings what is to be brought again, one in a turn. */
+void fleet_again(struct fleet *f);
 
 /* ---- fleet_log.c: entries of the stream */
 /* Of XRANGE's and XREAD's answers. 0, or -1: it is no entry of ours. */

@@ -288,3 +288,12 @@ int storage_definition_changed(struct storage *s, int64_t after, int64_t to, sto
     const int bound = sqlite3_bind_int64(list, 1, after) | sqlite3_bind_int64(list, 2, to);
     return sqlite_each(s, list, bound, cannot_read, tell_key, &(struct key_teller){fn, arg}, fault);
 }
+
+int storage_definition_audit(struct storage *s, enum storage_kind kind, const char *key,
+                             int64_t version, int64_t audit, struct fault *fault)
+{
+    sqlite3_stmt *set = s->statements[S_DEFINITION_AUDIT];
+    const int bound = sqlite3_bind_int(set, 1, (int)kind) | bind_text(set, 2, key) |
+                      sqlite3_bind_int64(set, 3, version) | sqlite3_bind_int64(set, 4, audit);
+    return sqlite_run(s, set, bound, "cannot keep a definition", fault);
+}

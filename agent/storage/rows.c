@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../packed.h"
 #include "rows_state.h"
 
 #define KEY_MOST 3
-#define COLUMNS_MOST 12
 
 const char *const rows_table_names[ROWS_TABLES] = {"definition", "version", "override",
                                                    "schedule",   "token",   "audit"};
@@ -20,7 +20,7 @@ const char *const rows_table_names[ROWS_TABLES] = {"definition", "version", "ove
 /* Keys first: a key is the beginning of its row. */
 struct table {
     const char *name;
-    const char *columns[COLUMNS_MOST + 1];
+    const char *columns[ROWS_COLUMNS_MOST + 1];
     unsigned keys;
     const char *unless; /* an update that changes nothing else is not told */
 };
@@ -282,6 +282,7 @@ static int run_with(struct storage *s, sqlite3_stmt *statement, enum rows_table 
     int result = -1;
     msgpack_unpacked_init(&unpacked);
     const bool whole =
+        packed_is_sound(bytes, length) &&
         msgpack_unpack_next(&unpacked, bytes, length, &at) == MSGPACK_UNPACK_SUCCESS &&
         at == length && unpacked.data.type == MSGPACK_OBJECT_ARRAY &&
         unpacked.data.via.array.size == count;
@@ -471,13 +472,15 @@ static struct rows_key key_of(const msgpack_object *value)
 {
     switch (value->type) {
     case MSGPACK_OBJECT_POSITIVE_INTEGER:
-        return (struct rows_key){(int64_t)value->via.u64, "", 0};
+        return (struct rows_key){.number = (int64_t)value->via.u64, .text = ""};
     case MSGPACK_OBJECT_NEGATIVE_INTEGER:
-        return (struct rows_key){value->via.i64, "", 0};
+        return (struct rows_key){.number = value->via.i64, .text = ""};
     case MSGPACK_OBJECT_STR:
-        return (struct rows_key){0, value->via.str.ptr, value->via.str.size};
+        return (struct rows_key){.text = value->via.str.ptr, .length = value->via.str.size};
+    case MSGPACK_OBJECT_BIN:
+        return (struct rows_key){.text = value->via.bin.ptr, .length = value->via.bin.size};
     default:
-        return (struct rows_key){0, "", 0};
+        return (struct rows_key){.text = "", .none = true};
     }
 }
 
@@ -487,7 +490,8 @@ int rows_key_read(const void *key, size_t length, struct rows_key *values, size_
     size_t at = 0;
     int count = -1;
     msgpack_unpacked_init(&unpacked);
-    if (msgpack_unpack_next(&unpacked, key, length, &at) == MSGPACK_UNPACK_SUCCESS &&
+    if (packed_is_sound(key, length) &&
+        msgpack_unpack_next(&unpacked, key, length, &at) == MSGPACK_UNPACK_SUCCESS &&
         at == length && unpacked.data.type == MSGPACK_OBJECT_ARRAY) {
         count = (int)unpacked.data.via.array.size;
         for (size_t i = 0; i < most && i < (size_t)count; i++) {
@@ -496,4 +500,14 @@ int rows_key_read(const void *key, size_t length, struct rows_key *values, size_
     }
     msgpack_unpacked_destroy(&unpacked);
     return count;
+}
+
+char *rows_text(const struct rows_key *value)
+{
+    char *text = value->none ? NULL : malloc(value->length + 1);
+    if (text) {
+        memcpy(text, value->text, value->length);
+        text[value->length] = '\0';
+    }
+    return text;
 }

@@ -50,14 +50,18 @@ int rows_each(struct storage *s, enum rows_table table, rows_fn *fn, void *arg,
    in their place. */
 int rows_clear(struct storage *s, struct fault *fault);
 
-/* The first value of a key as a text, and as a number: "" and 0 where it is none. text borrows from
-   the key, and is not terminated. */
+/* One value of a key or a row, as a number, a text or bytes: 0 and "" where it is none. text
+   borrows from the key or row, and is not terminated. */
 struct rows_key {
     int64_t number;
     const char *text;
     size_t length;
+    bool none; /* NULL */
 };
-/* Up to `most` values; how many there are, -1: it is no key. */
+/* Up to `most` values, in the order of the columns; how many there are, -1: it is no key or row. */
 int rows_key_read(const void *key, size_t length, struct rows_key *values, size_t most);
+#define ROWS_COLUMNS_MOST 12
+/* A copy as a text, malloc'ed; NULL: it is none, or there is no memory. */
+char *rows_text(const struct rows_key *value);
 
 #endif

@@ -81,6 +81,9 @@ const char *const statement_sql[STATEMENTS] = {
     [S_DEFINITION_ALL] = "SELECT " DEFINITION_COLUMNS " FROM definition_version"
                          " ORDER BY kind, key, version",
 
+    [S_DEFINITION_AUDIT] = "UPDATE definition_version SET audit = ?4"
+                           " WHERE kind = ?1 AND key = ?2 AND version = ?3",
+
     [S_OVERRIDE_PUT] = "INSERT OR REPLACE INTO override (" OVERRIDE_COLUMNS ")"
                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [S_OVERRIDE_DELETE] = "DELETE FROM override WHERE flag = ?1",

@@ -75,6 +75,10 @@ int storage_definition_history(struct storage *s, enum storage_kind kind, const 
                                int64_t before, size_t limit, storage_definition_fn *fn, void *arg,
                                struct fault *fault);
 
+/* Another audit entry tells of a version. */
+int storage_definition_audit(struct storage *s, enum storage_kind kind, const char *key,
+                             int64_t version, int64_t audit, struct fault *fault);
+
 /* The version that was in force, or the deletion, when that audit entry was the newest.
    STORAGE_CONFLICT: it is not kept any more. */
 int storage_definition_as_of(struct storage *s, enum storage_kind kind, const char *key,
