@@ -21,6 +21,8 @@ USES = {
     "http": [],
     "redis": [],
     "storage": [],
+    # Memberships of big segments: asked for in Redis, put beside what is published.
+    "big_segments": ["publish", "redis"],
     "admin": ["catalog", "storage"],
     # What is published, looked at: through libffshm alone.
     "inspect": [],
