@@ -46,6 +46,10 @@ bool launchdarkly_client_stopped(const struct launchdarkly_client *c);
 const char *launchdarkly_client_trouble(const struct launchdarkly_client *c);
 void launchdarkly_client_on_news(struct launchdarkly_client *c, void (*news)(void *arg), void *arg);
 
+/* Where definitions come from a store, and it is there: reads it now, and calls done, once, when
+   what it has is in the pipeline. false: nothing will be called. */
+bool launchdarkly_client_look(struct launchdarkly_client *c, void (*done)(void *arg), void *arg);
+
 /* Hands on what programs ask for (collector.h). Before the start. */
 void launchdarkly_client_on_asks(struct launchdarkly_client *c,
                                  void (*asked)(void *arg, const char *key), void *arg);

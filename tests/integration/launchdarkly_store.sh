@@ -121,6 +121,24 @@ await_log 'nobody has filled the store'
 ! grep event=restored "$log" || fail "what is kept of one store is served for another"
 stop_agent
 
+step "SIGHUP has it read now"
+rm -rf "$store"
+start_reader --launchdarkly-store-ttl 86400 --launchdarkly-store-emptied follow
+await_value color '"blue"'
+in_store color 14 '"red"'
+kill -HUP "$agent"
+await_value color '"red"'
+
+step "an emptied Redis is followed, where that is wanted"
+redis flushall >"$work/answer"
+kill -HUP "$agent"
+await_value color none
+await_source 1
+in_store color 14 '"blue"'
+kill -HUP "$agent"
+await_value color '"blue"'
+stop_agent
+
 step "--once publishes what is there now"
 rm -rf "$store"
 in_store color 14 '"green"'
