@@ -26,6 +26,7 @@ struct fleet_proposal {
     struct fleet_position base;
     char chain[FLEET_CHAIN]; /* after it */
     bool sent;
+    int64_t sent_ms;
     uint64_t number; /* of its sending: answers to earlier ones may be on their way */
     bool lost;       /* no answer came */
     int64_t behind;  /* others were first: what is to be caught up with; 0: they were not */
@@ -68,7 +69,6 @@ struct fleet {
     struct turn *last;
     struct turn *current;
     struct turn left; /* in the place of one that is not interested any more */
-    int64_t turn_ms;  /* when the current one began */
     struct fleet_proposal proposal;
     struct event *grant;
     uint64_t sent; /* proposals, and their answers, which come in the same order */

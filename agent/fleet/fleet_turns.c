@@ -106,6 +106,7 @@ static void send_proposal(struct fleet *f)
     struct fault fault = {0};
     fleet_chain_next(p->base.chain, p->record.bytes, p->record.length, p->chain);
     p->sent = true;
+    p->sent_ms = fleet_now_ms();
     p->number = f->sent + 1;
     if (fleet_commit_send(f, &p->base, p->chain, p->record.bytes, p->record.length, on_committed,
                           f) == 0) {
@@ -195,7 +196,6 @@ static void grant(struct fleet *f)
     while (f->first && !f->current && may_go(f)) {
         struct turn *t = take_first(f);
         f->current = t;
-        f->turn_ms = fleet_now_ms();
         t->state = TURN_GOES;
         t->go(t);
     }
@@ -218,7 +218,7 @@ static void look_at_current(struct fleet *f)
         overtaken(f);
     } else if (p->lost && may_go(f)) {
         overtaken(f); /* we are up to date, and it is not there */
-    } else if (fleet_now_ms() - f->turn_ms > FLEET_ANSWER_MS) {
+    } else if (fleet_now_ms() - p->sent_ms > FLEET_ANSWER_MS) {
         over_unknown(f);
     }
 }
