@@ -13,7 +13,6 @@
 
 #define TTL_MS 15000
 #define RETRY_MS 1000 /* after a look that failed, where the TTL is longer */
-#define LEAST_MS 100
 #define MOST_BYTES (UINT64_C(512) << 20)
 #define MOST_ITEMS UINT64_C(1000000)
 #define ANSWER_MS 5000
@@ -226,7 +225,7 @@ static int make(struct redis_store *s, struct event_base *base,
     const struct redis_link_owner link_owner = {on_up, on_down, s};
     const struct store_look_owner look_owner = {on_began, on_see, on_done, s};
     s->ttl_ms = options->ttl_ms > 0 ? options->ttl_ms : TTL_MS;
-    s->ttl_ms = s->ttl_ms < LEAST_MS ? LEAST_MS : s->ttl_ms;
+    s->ttl_ms = s->ttl_ms < REDIS_STORE_LEAST_TTL_MS ? REDIS_STORE_LEAST_TTL_MS : s->ttl_ms;
     s->take.follows = options->follows;
     s->take.stats = &s->stats;
     s->take.items = store_items_new();
