@@ -16,7 +16,7 @@
 #define MOST_BYTES (UINT64_C(512) << 20)
 #define MOST_ITEMS UINT64_C(1000000)
 #define ANSWER_MS 5000
-#define WHOLE_EVERY 40u /* looks: read it, whatever is said of changes */
+#define WHOLE_MS 600000 /* then it is read, whatever is said of changes */
 
 struct redis_store {
     struct redis_store_owner owner;
@@ -27,7 +27,7 @@ struct redis_store {
     struct redis_store_take take;
     int64_t ttl_ms;
     int64_t began_ms; /* the last look: CLOCK_MONOTONIC */
-    unsigned since_whole;
+    int64_t whole_ms; /* when it was last read on principle: CLOCK_MONOTONIC */
     bool was_good;
     struct redis_store_stats stats;
     unsigned busy; /* callbacks are on the stack: nothing is destroyed */
@@ -118,8 +118,9 @@ static void next_look(struct redis_store *s, bool failed)
 static void look(struct redis_store *s)
 {
     s->began_ms = clock_ms(CLOCK_MONOTONIC);
-    if (store_look_start(s->look, s->since_whole >= WHOLE_EVERY) == 0) {
-        s->since_whole = s->since_whole >= WHOLE_EVERY ? 0 : s->since_whole + 1;
+    const bool whole = s->began_ms - s->whole_ms >= WHOLE_MS;
+    if (store_look_start(s->look, whole) == 0 && whole) {
+        s->whole_ms = s->began_ms;
     }
 }
 
