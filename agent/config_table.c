@@ -168,6 +168,38 @@ const struct config_setting_info config_settings[CONFIG_SETTINGS] = {
                                 .help =
                                     "memory of each program for events on their way to the\n"
                                     "agent, in KiB, rounded up to a power of two. Default: 128"},
+    [CONFIG_BIG_SEGMENTS_STORE] = {"big_segments.store", "--big-segments-store", "URL",
+                                   "FFSHM_BIG_SEGMENTS_STORE", CONFIG_TEXT,
+                                   .help =
+                                       "the Redis that has the memberships of LaunchDarkly's big\n"
+                                       "segments. Default: none, and nobody is in a big segment"},
+    [CONFIG_BIG_SEGMENTS_PREFIX] = {"big_segments.prefix", "--big-segments-prefix", "TEXT",
+                                    "FFSHM_BIG_SEGMENTS_PREFIX", CONFIG_TEXT,
+                                    .standard = "launchdarkly",
+                                    .help = "of its keys there. Default: launchdarkly"},
+    [CONFIG_BIG_SEGMENTS_CACHE_SIZE] =
+        {"big_segments.cache_size", "--big-segments-cache-size", "COUNT",
+         "FFSHM_BIG_SEGMENTS_CACHE_SIZE", CONFIG_NUMBER, .standard = "1000", .least = 0,
+         .most = 1000000,
+         .help = "contexts whose memberships are kept in shared memory; 0: the\n"
+                 "default. Default: 1000"},
+    [CONFIG_BIG_SEGMENTS_CACHE_MS] =
+        {"big_segments.cache_ms", "--big-segments-cache-ms", "MS", "FFSHM_BIG_SEGMENTS_CACHE_MS",
+         CONFIG_NUMBER, .standard = "5000", .least = 0, .most = DAY_MS,
+         .help = "after which a membership is asked for again; 0: the default.\n"
+                 "Default: 5000"},
+    [CONFIG_BIG_SEGMENTS_STATUS_POLL_MS] =
+        {"big_segments.status_poll_ms", "--big-segments-status-poll-ms", "MS",
+         "FFSHM_BIG_SEGMENTS_STATUS_POLL_MS", CONFIG_NUMBER, .standard = "5000", .least = 0,
+         .most = DAY_MS,
+         .help = "between two looks whether the store is up to date; 0: the\n"
+                 "default. Default: 5000"},
+    [CONFIG_BIG_SEGMENTS_STALE_AFTER_MS] =
+        {"big_segments.stale_after_ms", "--big-segments-stale-after-ms", "MS",
+         "FFSHM_BIG_SEGMENTS_STALE_AFTER_MS", CONFIG_NUMBER, .standard = "120000", .least = 0,
+         .most = DAY_MS,
+         .help = "since the store was brought up to date, after which it is\n"
+                 "stale; 0: the default. Default: 120000"},
     [CONFIG_ADMIN_ENABLED] = {"admin.enabled", "--admin", "BOOL", "FFSHM_ADMIN", CONFIG_BOOL,
                               .standard = "true",
                               .help = "the HTTP API, on the unix socket agent.sock in the store's\n"

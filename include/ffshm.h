@@ -32,9 +32,9 @@
  *     your stack; do not build one context from two threads at once. Evaluating with it from many
  *     threads is fine.
  *   - What ffshm_evaluate returns lives in the view: it is gone after ffshm_unpin.
- *   - Only ffshm_close, ffshm_refresh, ffshm_wait_ready, ffshm_status, ffshm_environment_id,
- *     ffshm_add_hook and the functions under "tell" take a NULL store; with NULL every evaluation
- *     is a crash. Check what ffshm_open returns.
+ *   - Only ffshm_close, ffshm_refresh, ffshm_wait_ready, ffshm_status, ffshm_environment_id, the
+ *     two of big segments' status, ffshm_add_hook and the functions under "tell" take a NULL store;
+ *     with NULL every evaluation is a crash. Check what ffshm_open returns.
  *   - A struct ffshm_migration borrows the store and the context until ffshm_migration_track.
  *   - A hook runs inside every evaluation, in whatever thread that is: it must be as safe and as
  *     fast as the evaluations are to be.
@@ -157,6 +157,9 @@ struct ffshm_options {
     bool no_telemetry; /* tell the agent nothing, and do not count what cannot be told */
     ffshm_log_fn *log;
     void *log_arg;
+    unsigned big_segment_wait_ms; /* 0: never. Else an evaluation that needs a big segment's
+                                     membership which is not known here asks the agent for it, and
+                                     waits for the answer at most that long: it may block then */
 };
 
 /*
@@ -244,6 +247,31 @@ FFSHM_API void ffshm_status(struct ffshm *ff, struct ffshm_status *out);
    length, 0 where it is not known (and for a NULL store). buffer may be NULL when capacity is 0.
    Wait-free. */
 FFSHM_API size_t ffshm_environment_id(struct ffshm *ff, char *buffer, size_t capacity);
+
+/*
+ * Big segments: segments whose members are not in the snapshot but in a store on the network that
+ * the agent asks (LaunchDarkly's Redis store). An evaluation never does. What the agent has learnt
+ * lately it keeps in shared memory; a membership that is not there is unknown to this evaluation
+ * (FFSHM_BIG_SEGMENTS_STORE_ERROR, and the segment's rules decide), the agent is told, and the next
+ * evaluations have it. ffshm_options.big_segment_wait_ms waits for it instead.
+ */
+struct ffshm_big_segment_status {
+    bool configured;             /* the agent has a store to ask */
+    bool available;              /* and the store answers */
+    bool stale;                  /* it has not been brought up to date for too long, or never was */
+    uint64_t last_up_to_date_ms; /* CLOCK_REALTIME, as the store says; 0: not known */
+};
+
+/* What the agent last said about the store of big segments. Without an agent that is alive it is
+   not available. All false for a NULL store. Makes system calls; does not block. */
+FFSHM_API void ffshm_big_segment_status(struct ffshm *ff, struct ffshm_big_segment_status *out);
+
+/* Waits until configured, available or stale is another than in *known, at most timeout_ms
+   milliseconds (0: looks once; negative: for ever), and brings *known up to date: for a thread of
+   the program's that is to hear of each change. FFSHM_OK: there was one; FFSHM_TIMEOUT;
+   FFSHM_INVALID_ARGUMENT for NULL. May block. */
+FFSHM_API int ffshm_wait_big_segment_status(struct ffshm *ff,
+                                            struct ffshm_big_segment_status *known, int timeout_ms);
 
 /* ---- context ------------------------------------------------------------------------------ */
 

@@ -10,6 +10,7 @@
  * IMAGE_MAX_VISITS all paths together, which may be two to the power of the depth. Each of them
  * abandons the whole evaluation.
  */
+#include "big_segments.h"
 #include "bucket.h"
 #include "clause.h"
 #include "evaluate.h"
@@ -28,7 +29,9 @@ struct run {
     unsigned depth;
     unsigned visits;
     uint8_t big_segments;
-    uint8_t hashed; /* bit k: key_hashes[k] is there */
+    uint8_t hashed;   /* bit k: key_hashes[k] is there */
+    uint16_t unknown; /* bit k: the membership of key k was asked for, and is not known. With the
+                         two before it one word, that one instruction clears */
     struct hash128 key_hashes[FFSHM_CONTEXT_KINDS];
 };
 
@@ -200,19 +203,84 @@ static inline enum verdict serve(struct run *run, const struct image_flag *flag,
 
 /* ---- segments ---- */
 
-static enum verdict big_segment(struct run *run, const struct image_segment *segment, bool *decided)
+/* A membership that this evaluation has asked for in vain, perhaps waiting, is not asked for again:
+   by whatever kind has the same key. */
+static bool asked_in_vain(const struct run *run, struct hash128 hash)
 {
-    *decided = false;
-    if (!(segment->flags & IMAGE_SEGMENT_HAS_GENERATION)) {
-        run->big_segments = FFSHM_BIG_SEGMENTS_NOT_CONFIGURED;
-        *decided = true;
-    } else if (context_kind(run->c, segment->unbounded_kind_hash) < 0) {
-        *decided = true;
-    } else {
-        /* No membership store: unknown, so the rules decide. */
-        run->big_segments = FFSHM_BIG_SEGMENTS_NOT_CONFIGURED;
+    for (unsigned k = 0; run->unknown >> k; k++) {
+        if (run->unknown >> k & 1 && run->key_hashes[k].lo == hash.lo &&
+            run->key_hashes[k].hi == hash.hi) {
+            return true;
+        }
     }
-    return NO;
+    return false;
+}
+
+static struct big_segments_answer membership(struct run *run, const struct image_segment *segment,
+                                             int kind)
+{
+    if (!big_segments_configured(run->snapshot->store)) {
+        return (struct big_segments_answer){.status = FFSHM_BIG_SEGMENTS_NOT_CONFIGURED,
+                                            .note = "no store of big segments is configured"};
+    }
+    if (!(run->hashed >> kind & 1)) {
+        run->key_hashes[kind] = big_segments_hash(
+            run->c->kinds[kind].key, run->c->kinds[kind].key_length, run->snapshot->set_seed);
+        run->hashed |= (uint8_t)(1u << kind);
+    }
+    const struct big_segments_question question = {
+        .key = run->c->kinds[kind].key,
+        .key_length = run->c->kinds[kind].key_length,
+        .hash = run->key_hashes[kind],
+        .reference = big_segments_reference_of(image_text(segment, segment->blob.key),
+                                               segment->blob.key.length, segment->generation,
+                                               run->snapshot->set_seed),
+    };
+    if (asked_in_vain(run, question.hash)) {
+        return (struct big_segments_answer){.status = FFSHM_BIG_SEGMENTS_STORE_ERROR,
+                                            .note = "not known, as before in this evaluation"};
+    }
+    const struct big_segments_answer answer = big_segments_ask(run->snapshot->store, &question);
+    if (answer.status == FFSHM_BIG_SEGMENTS_STORE_ERROR) {
+        run->unknown |= (uint16_t)(1u << kind);
+    }
+    return answer;
+}
+
+/* Of several that were met the worst counts, and they are numbered that way. */
+static void note_big_segment(struct run *run, const struct image_segment *segment, int status,
+                             bool matched, const char *note)
+{
+    (void)segment;
+    (void)matched;
+    (void)note;
+    if (status > run->big_segments) {
+        run->big_segments = (uint8_t)status;
+    }
+    NARRATE(.kind = EXPLAIN_BIG_SEGMENT, .blob = &segment->blob, .index = status,
+            .matched = matched, .note = note);
+}
+
+/* decided: the rules are not to be looked at. */
+static __attribute__((noinline)) enum verdict
+big_segment(struct run *run, const struct image_segment *segment, bool *decided)
+{
+    const int kind = context_kind(run->c, segment->unbounded_kind_hash);
+    *decided = true;
+    if (!(segment->flags & IMAGE_SEGMENT_HAS_GENERATION)) {
+        note_big_segment(run, segment, FFSHM_BIG_SEGMENTS_NOT_CONFIGURED, false,
+                         "the segment has no generation: it has no members");
+        return NO;
+    }
+    if (kind < 0) {
+        note_big_segment(run, segment, FFSHM_BIG_SEGMENTS_NONE, false,
+                         "the context is not of the segment's kind");
+        return NO;
+    }
+    const struct big_segments_answer answer = membership(run, segment, kind);
+    *decided = answer.mentioned;
+    note_big_segment(run, segment, answer.status, answer.included, answer.note);
+    return answer.included ? YES : NO;
 }
 
 static bool in_list(struct run *run, const struct image_segment *segment, uint32_t offset,
@@ -600,6 +668,7 @@ static inline void evaluate_run(const struct snapshot *snapshot, struct snapshot
     run.visits = 0;
     run.big_segments = FFSHM_BIG_SEGMENTS_NONE;
     run.hashed = 0; /* key_hashes stay uninitialised until their bit is set */
+    run.unknown = 0;
     if (flag_evaluate(&run, where, NULL, out) == ABANDON) {
         *out = (struct evaluation){.flag = flag,
                                    .variation = -1,

@@ -26,6 +26,8 @@ enum explain_kind {
     EXPLAIN_SEGMENT, /* blob: the segment (NULL: missing), note: its key; its steps follow, deeper
                       */
     EXPLAIN_SEGMENT_LIST, /* item: image_target, index; note: "included" or "excluded"; matched */
+    EXPLAIN_BIG_SEGMENT,  /* index: enum ffshm_big_segments, NONE: the store was not asked; matched:
+                             a  member; note: says who */
     EXPLAIN_SEGMENT_RULE, /* item: image_segment_rule, index; its clauses follow, deeper */
     EXPLAIN_SEGMENT_RULE_DONE, /* item, index; matched */
     EXPLAIN_SEGMENT_DONE,      /* blob, note: key; matched */

@@ -168,12 +168,16 @@ struct image_control {
     _Atomic uint32_t telemetry_ring_bytes; /* of the rings that processes make; 0: the default */
     struct image_source_report source;
     struct image_delivery_report delivery;
-    uint8_t reserved3[1024 - 832];
+    /* 0: no store of big segments is configured; else the id of the memberships file
+       (big_segments_file.h). An earlier agent's pages have 0. */
+    _Atomic uint64_t big_segments;
+    uint8_t reserved3[1024 - 840];
     struct image_levels_report levels;
     uint8_t reserved4[4096 - 1312];
 };
 
-#define IMAGE_WANTS_EVENTS 1u /* ring records; without it only counters and errors */
+#define IMAGE_WANTS_EVENTS 1u      /* ring records; without it only counters and errors */
+#define IMAGE_WANTS_MEMBERSHIPS 2u /* TELEMETRY_ASK records, also while no window is open */
 
 /* ---- head --------------------------------------------------------------------------------- */
 
@@ -586,7 +590,8 @@ IMAGE_PIN(image_control, telemetry_wants, 320);
 IMAGE_PIN(image_control, telemetry_ring_bytes, 324);
 IMAGE_PIN(image_control, source, 328);
 IMAGE_PIN(image_control, delivery, 640);
-IMAGE_PIN(image_control, reserved3, 832);
+IMAGE_PIN(image_control, big_segments, 832);
+IMAGE_PIN(image_control, reserved3, 840);
 IMAGE_PIN(image_control, levels, 1024);
 IMAGE_PIN(image_control, reserved4, 1312);
 IMAGE_PIN_SIZE(image_levels_report, 288);

@@ -15,6 +15,7 @@
 #include "image.h"
 #include "text.h"
 
+struct ffshm;   /* store.h */
 struct regexes; /* regex.h: the compiled patterns of one extent */
 
 struct snapshot {
@@ -25,7 +26,8 @@ struct snapshot {
     uint32_t extent_count;
     uint64_t generation;
     uint64_t set_seed;
-    bool ready;                    /* false: the empty snapshot before the first one */
+    struct ffshm *store; /* whose memberships of big segments count; NULL: there are none */
+    bool ready;          /* false: the empty snapshot before the first one */
     const struct image_head *head; /* NULL when not ready */
     const uint8_t *bases[IMAGE_MAX_EXTENTS];
     const struct regexes *regexes[IMAGE_MAX_EXTENTS]; /* NULL where an extent has none */

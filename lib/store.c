@@ -24,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "big_segments.h"
 #include "hooks.h"
 #include "image_verify.h"
 #include "regex.h"
@@ -158,7 +159,7 @@ static void drop_retired(struct ffshm *ff, enum store_caller caller)
 
 static void reclaim(struct ffshm *ff, enum store_caller caller)
 {
-    const unsigned count = ff->retired_count +
+    const unsigned count = ff->retired_count + ff->retired_memberships_count +
                            atomic_load_explicit(&ff->retired_telemetry_count, memory_order_relaxed);
     if (count == 0 || (caller == STORE_EVALUATION && count < STORE_MAX_RETIRED) ||
         !store_may_wait(ff) || rcu_inside()) {
@@ -166,10 +167,12 @@ static void reclaim(struct ffshm *ff, enum store_caller caller)
     }
     struct telemetry *telemetry =
         telemetry_take_retired(ff); /* what is retired from now on stays */
+    struct big_segments_map *memberships = big_segments_take_retired(ff);
     FFSHM_TEST_POINT(104);
     rcu_wait();
     drop_retired(ff, caller);
     free_telemetry(telemetry);
+    big_segments_free(memberships);
 }
 
 /* ---- refresh ---- */
@@ -257,6 +260,7 @@ static int refresh_locked(struct ffshm *ff, enum store_caller caller)
             back_off(ff);
             return error;
         }
+        big_segments_refresh(ff);
     }
     const struct image_control *control = atomic_load_explicit(&ff->control, memory_order_relaxed);
     int error = FFSHM_NOT_READY;
@@ -335,6 +339,7 @@ static struct ffshm *store_new(const struct ffshm_options *options)
     atomic_init(&ff->window, &store_no_control.telemetry_window);
     atomic_init(&ff->telemetry, &telemetry_none.zero);
     ff->no_telemetry = o.no_telemetry;
+    ff->big_segment_wait_ms = o.big_segment_wait_ms;
     ff->mode = o.refresh;
     ff->verify = o.verify;
     ff->log = o.log;
@@ -396,6 +401,8 @@ void ffshm_close(struct ffshm *ff)
     store_drop(atomic_load_explicit(&ff->current, memory_order_relaxed), STORE_EXPLICIT);
     telemetry_retire(ff, NULL);
     free_telemetry(telemetry_take_retired(ff));
+    big_segments_free(big_segments_take_retired(ff));
+    big_segments_free(atomic_load_explicit(&ff->memberships, memory_order_relaxed));
     const struct image_control *control = atomic_load_explicit(&ff->control, memory_order_relaxed);
     if (control != &store_no_control && ff->dir) {
         munmap((void *)(uintptr_t)control, sizeof(*control));
@@ -500,7 +507,7 @@ struct ffshm *store_of_memory(const void *head, size_t head_size, const void *co
     if (image_verify_head(head, head_size, verified, why) != FFSHM_OK) {
         goto failed;
     }
-    store_snapshot_fill(s, 0);
+    store_snapshot_fill(ff, s, 0);
     control->store_epoch = s->image.head->store_epoch;
     atomic_init(&control->generation, s->image.generation);
     atomic_init(&ff->control, control);

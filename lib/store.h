@@ -60,6 +60,7 @@ struct ffshm {
     _Atomic(struct hooks *) hooks;            /* NULL: none. hooks.h */
     _Atomic(const _Atomic uint64_t *) window; /* the control page's telemetry_window, or a zero */
     _Atomic(struct telemetry *) telemetry;    /* never NULL: telemetry_none (telemetry.h) */
+    _Atomic(struct big_segments_map *) memberships; /* NULL: not mapped. big_segments.h */
 
     /* Written by refreshes only; under `refreshing`. */
     _Alignas(128) _Atomic uintptr_t refreshing; /* who refreshes (store_self), 0: nobody */
@@ -95,6 +96,12 @@ struct ffshm {
     _Atomic unsigned retired_telemetry_count;
     _Atomic uint64_t telemetry_next_try_ns; /* CLOCK_MONOTONIC: no attempt to make a file before */
     _Atomic uint64_t telemetry_backoff_ns;
+
+    /* big_segments.c */
+    unsigned big_segment_wait_ms;
+    struct big_segments_map *retired_memberships; /* under `refreshing` */
+    unsigned retired_memberships_count;
+    _Atomic uint64_t memberships_next_try_ns; /* CLOCK_MONOTONIC: no attempt before. 0: any time */
 
     ffshm_log_fn *log;
     void *log_arg;
@@ -152,7 +159,7 @@ void store_snapshot_free(struct store_snapshot *s);
 struct store_extent *store_extent_new(struct ffshm *ff);
 void store_extents_free(struct ffshm *ff);
 /* Fills in s->image from s->head and s->extents. */
-void store_snapshot_fill(struct store_snapshot *s, uint64_t set_seed);
+void store_snapshot_fill(struct ffshm *ff, struct store_snapshot *s, uint64_t set_seed);
 bool store_agent_alive(const struct ffshm *ff);
 /* Maps a whole file of the store that can be trusted, of at least so many bytes. NULL and *why. */
 const void *store_map_file(int dir_fd, const char *name, size_t least, size_t *length,

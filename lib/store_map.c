@@ -90,7 +90,7 @@ void store_extents_free(struct ffshm *ff)
     }
 }
 
-void store_snapshot_fill(struct store_snapshot *s, uint64_t set_seed)
+void store_snapshot_fill(struct ffshm *ff, struct store_snapshot *s, uint64_t set_seed)
 {
     const struct image_head *head = s->head;
     struct snapshot *image = &s->image;
@@ -98,6 +98,7 @@ void store_snapshot_fill(struct store_snapshot *s, uint64_t set_seed)
     image->ready = true;
     image->generation = head->generation;
     image->set_seed = set_seed;
+    image->store = ff;
     image->slots = image_at(head, head->slots_offset);
     image->slot_count = head->slot_count;
     for (uint32_t i = 0; i < image->extent_count; i++) {
@@ -448,7 +449,7 @@ int store_map_snapshot(struct ffshm *ff, uint64_t generation, const struct store
         return error;
     }
     const struct image_control *control = atomic_load_explicit(&ff->control, memory_order_relaxed);
-    store_snapshot_fill(s, control->set_seed);
+    store_snapshot_fill(ff, s, control->set_seed);
     *out = s;
     return FFSHM_OK;
 }

@@ -31,6 +31,7 @@
 
 #define TELEMETRY_KIND_SETS 32u /* sets of kinds that are told of; with others is only counted */
 #define TELEMETRY_KNOWN 1024u   /* places for contexts, by the low bits of identity */
+#define TELEMETRY_ASKED 256u    /* places for what was asked for lately */
 
 #ifdef __x86_64__
 #define TELEMETRY_PAGE 4096u
@@ -88,6 +89,7 @@ struct telemetry {
     _Atomic uint64_t acks_next_try_ns;         /* CLOCK_MONOTONIC */
     _Atomic uint64_t lost_counts;              /* while there was no file */
     _Atomic uint64_t lost_events;
+    _Atomic uint64_t asked[TELEMETRY_ASKED]; /* marks of telemetry_ask */
 };
 /* Rows follow, one a stripe. */
 
@@ -232,6 +234,12 @@ void telemetry_retire(struct ffshm *ff, struct telemetry *t);
    is left that might use it. */
 struct telemetry *telemetry_take_retired(struct ffshm *ff);
 void telemetry_free(struct telemetry *t);
+
+/* ---- telemetry_ask.c ----------------------------------------------------------------------- */
+
+/* The agent is to find out of which big segments the context with this key is a member. The same
+   mark again, soon after: nothing is told. Inside a read section. Async-signal-safe. */
+void telemetry_ask(struct ffshm *ff, const char *key, size_t length, uint64_t mark);
 
 /* ---- fork ---------------------------------------------------------------------------------- */
 

@@ -146,6 +146,8 @@ struct telemetry_record {
  *   SEEN       [flag key, version or nil, fallback JSON or nil, [kind, ...]]
  *               the first evaluation of a flag in a window (control page: telemetry_window), and
  *               the first for each set of kinds in it
+ *   ASK        [context key]
+ *              its membership of big segments is wanted (big_segments_file.h)
  *
  *   context:      [[kind, key, name or nil, anonymous, [[attribute, value], ...],
  *                   [private reference, ...]], ...], one element a kind. A value is bool, float,
@@ -168,6 +170,7 @@ enum telemetry_record_type {
     TELEMETRY_CUSTOM = 5,
     TELEMETRY_MIGRATION = 6,
     TELEMETRY_SEEN = 7,
+    TELEMETRY_ASK = 8,
 };
 
 #define TELEMETRY_VALUE_MOST 4096u

@@ -380,3 +380,11 @@ void telemetry_pack_migration(struct telemetry_sink *sink, const void *what)
     put_measurements(&p, m);
     put_context(&p, m->c);
 }
+
+void telemetry_pack_ask(struct telemetry_sink *sink, const void *what)
+{
+    const struct telemetry_text *key = what;
+    msgpack_packer p = packer_of(sink);
+    msgpack_pack_array(&p, 1);
+    put_text(&p, *key);
+}

@@ -72,6 +72,9 @@ struct telemetry_evaluation_record {
 };
 telemetry_pack_fn telemetry_pack_evaluation;
 
+/* ASK: a struct telemetry_text. */
+telemetry_pack_fn telemetry_pack_ask;
+
 struct telemetry_migration_record {
     int64_t time_ms;
     const struct telemetry_migration *m;

@@ -202,9 +202,19 @@ static void text_segment(const struct narrate_text *n, const struct explain_step
     } else {
         const struct image_segment *const segment = (const void *)step->blob;
         printf(", version %" PRId64 "%s", step->blob->version,
-               segment->flags & IMAGE_SEGMENT_UNBOUNDED ? ", a big segment: no store of members"
-                                                        : "");
+               segment->flags & IMAGE_SEGMENT_UNBOUNDED ? ", a big segment" : "");
     }
+}
+
+static void text_big_segment(const struct narrate_text *n, const struct explain_step *step)
+{
+    output_text("membership");
+    if (step->index != FFSHM_BIG_SEGMENTS_NONE) {
+        printf(" (%s)", ffshm_big_segments_name(step->index));
+    }
+    output_text(": ");
+    outcome(n, step->matched, "included", "not included");
+    printf(": %s", step->note);
 }
 
 static void text(const struct narrate_text *n, const struct explain_step *step)
@@ -228,6 +238,9 @@ static void text(const struct narrate_text *n, const struct explain_step *step)
     case EXPLAIN_RULE_DONE:
         text_rule(n, step, ((const struct image_rule *)step->item)->id,
                   step->kind == EXPLAIN_RULE_DONE);
+        break;
+    case EXPLAIN_BIG_SEGMENT:
+        text_big_segment(n, step);
         break;
     case EXPLAIN_SEGMENT_RULE:
     case EXPLAIN_SEGMENT_RULE_DONE:

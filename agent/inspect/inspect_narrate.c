@@ -20,6 +20,7 @@ static const char *const names[] = {
     [EXPLAIN_CLAUSE] = "clause",
     [EXPLAIN_SEGMENT] = "segment",
     [EXPLAIN_SEGMENT_LIST] = "segmentList",
+    [EXPLAIN_BIG_SEGMENT] = "bigSegment",
     [EXPLAIN_SEGMENT_RULE] = "segmentRule",
     [EXPLAIN_SEGMENT_RULE_DONE] = "segmentRuleDone",
     [EXPLAIN_SEGMENT_DONE] = "segmentDone",
@@ -191,6 +192,16 @@ static void members_rule(FILE *out, const struct explain_step *step, struct imag
     }
 }
 
+static void members_big_segment(FILE *out, const struct explain_step *step)
+{
+    if (step->index != FFSHM_BIG_SEGMENTS_NONE) {
+        emit_text(out, ",\"status\":");
+        emit_quoted(out, ffshm_big_segments_name(step->index));
+    }
+    member_bool(out, "matched", step->matched);
+    member_note(out, step, "note");
+}
+
 static void members(FILE *out, const struct explain_step *step)
 {
     switch (step->kind) {
@@ -209,6 +220,9 @@ static void members(FILE *out, const struct explain_step *step)
     case EXPLAIN_RULE_DONE:
         members_rule(out, step, ((const struct image_rule *)step->item)->id,
                      step->kind == EXPLAIN_RULE_DONE);
+        break;
+    case EXPLAIN_BIG_SEGMENT:
+        members_big_segment(out, step);
         break;
     case EXPLAIN_SEGMENT_RULE:
     case EXPLAIN_SEGMENT_RULE_DONE:

@@ -606,3 +606,14 @@ void publisher_telemetry_window(struct publisher *p, uint64_t window)
     /* pairs with the load in each evaluation: with the window comes what is wanted */
     atomic_store_explicit(&p->control.page->telemetry_window, window, memory_order_release);
 }
+
+void publisher_big_segments(struct publisher *p, uint64_t id)
+{
+    /* pairs with the acquire load in lib/big_segments.c: the file is there */
+    atomic_store_explicit(&p->control.page->big_segments, id, memory_order_release);
+}
+
+struct store_dir publisher_dir(const struct publisher *p)
+{
+    return p->control.dir;
+}

@@ -14,6 +14,7 @@
 #include "../catalog/fault.h"
 #include "../compile/blob.h"
 #include "image.h"
+#include "store_files.h"
 
 #define PUBLISH_RETAINED 16 /* heads kept for inspection and rollback, the current one included */
 
@@ -113,6 +114,10 @@ void publisher_levels_report(struct publisher *p, const struct image_levels_repo
 /* What readers are to tell (lib/image.h: telemetry_*). A window of 0: nothing. */
 void publisher_telemetry(struct publisher *p, uint32_t wants, uint32_t ring_bytes);
 void publisher_telemetry_window(struct publisher *p, uint64_t window);
+/* The memberships file of big segments that is valid from now on; 0: no store is configured. */
+void publisher_big_segments(struct publisher *p, uint64_t id);
+/* The store's directory; borrowed. */
+struct store_dir publisher_dir(const struct publisher *p);
 uint64_t publisher_epoch(const struct publisher *p); /* the control page's store_epoch */
 /* Was the directory or its control page removed or replaced? Nothing that is published then reaches
    anybody, and only a new start makes the store anew. Two system calls. */

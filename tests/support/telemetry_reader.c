@@ -370,9 +370,9 @@ static json_t *json_of_object(const msgpack_object *o)
 
 static const char *type_name(unsigned type)
 {
-    static const char *const names[] = {"evaluation", "index",     "identify",
-                                        "custom",     "migration", "seen"};
-    return type >= TELEMETRY_EVALUATION && type <= TELEMETRY_SEEN
+    static const char *const names[] = {"evaluation", "index", "identify", "custom",
+                                        "migration",  "seen",  "ask"};
+    return type >= TELEMETRY_EVALUATION && type <= TELEMETRY_ASK
                ? names[type - TELEMETRY_EVALUATION]
                : NULL;
 }

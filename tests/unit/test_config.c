@@ -787,6 +787,8 @@ static void the_help_names_every_way_to_say_every_setting(void **state)
         "launchdarkly.mode",
         "--events-flush-ms MS",
         "FFSHM_EVENTS_RING_KIB",
+        "--big-segments-store URL",
+        "FFSHM_BIG_SEGMENTS_STALE_AFTER_MS",
     };
     (void)state;
     char *text;
