@@ -154,7 +154,7 @@ void config_help(FILE *out)
           "  NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID, JOURNAL_STREAM: as systemd sets them\n"
           "\n"
           "Signals\n"
-          "  SIGHUP              load the flag files again, now\n"
+          "  SIGHUP              load the flag files again, and read the store, now\n"
           "  SIGTERM, SIGINT     stop; what is published stays and goes on being evaluated\n"
           "\n"
           "Exit codes\n"

@@ -126,6 +126,13 @@ const struct config_setting_info config_settings[CONFIG_SETTINGS] = {
          "FF_CACHE_TTL_SECONDS", CONFIG_NUMBER, .standard = "15", .least = 0, .most = 86400,
          .help = "between two looks at the store as a source; 0: ten times\n"
                  "a second. Default: 15"},
+    [CONFIG_LD_STORE_EMPTIED] = {"launchdarkly.store_emptied", "--launchdarkly-store-emptied",
+                                 "WHAT", "LAUNCHDARKLY_STORE_EMPTIED", CONFIG_CHOICE,
+                                 .standard = "keep", .choices = "keep follow",
+                                 .help =
+                                     "when a store that was a source has nothing any more, not\n"
+                                     "even $inited. keep: serve what it had. follow: serve no\n"
+                                     "flags, as the SDKs do. Default: keep"},
     [CONFIG_EVENTS_ENABLED] = {"events.enabled", "--events", "BOOL", "FFSHM_EVENTS", CONFIG_BOOL,
                                .standard = "true",
                                .help = "collect what programs evaluate, track and identify, and\n"

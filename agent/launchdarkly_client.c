@@ -45,6 +45,8 @@ struct launchdarkly_client {
     char trouble[256];       /* what the source said last that is wrong; "": nothing is */
     void (*news)(void *arg); /* of trouble; NULL: nobody asks */
     void *news_arg;
+    void (*looked)(void *arg); /* asked for a look at the store; NULL: nobody waits */
+    void *looked_arg;
     bool restored;
     bool keeps;   /* storage is a file */
     bool adopted; /* an earlier agent's snapshot was found */
@@ -302,6 +304,26 @@ static void on_store_taken(void *arg, bool whole)
     LOG_EVENT(
         LOG_LEVEL_INFO, "store-followed",
         log_text("text", "LaunchDarkly has not answered, or is away; what the store has is newer"));
+}
+
+static void on_store_looked(void *arg)
+{
+    struct launchdarkly_client *c = arg;
+    void (*const looked)(void *arg) = c->looked;
+    c->looked = NULL;
+    if (looked) {
+        looked(c->looked_arg);
+    }
+}
+
+bool launchdarkly_client_look(struct launchdarkly_client *c, void (*done)(void *arg), void *arg)
+{
+    if (!c->store || !launchdarkly_store_look(c->store)) {
+        return false;
+    }
+    c->looked = done;
+    c->looked_arg = arg;
+    return true;
 }
 
 static bool on_store_serves(void *arg)
@@ -583,6 +605,7 @@ static int start_store(struct launchdarkly_client *c)
                                                    .state = on_store_state,
                                                    .taken = on_store_taken,
                                                    .serves = on_store_serves,
+                                                   .looked = on_store_looked,
                                                    .arg = c};
     if (!reads && !writes) {
         return 0;

@@ -46,6 +46,10 @@ bool launchdarkly_client_stopped(const struct launchdarkly_client *c);
 const char *launchdarkly_client_trouble(const struct launchdarkly_client *c);
 void launchdarkly_client_on_news(struct launchdarkly_client *c, void (*news)(void *arg), void *arg);
 
+/* Where definitions come from a store, and it is there: reads it now, and calls done, once, when
+   what it has is in the pipeline. false: nothing will be called. */
+bool launchdarkly_client_look(struct launchdarkly_client *c, void (*done)(void *arg), void *arg);
+
 /* Connects, and collects events (not with --once). 0, or -1: logged why. */
 int launchdarkly_client_start(struct launchdarkly_client *c);
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "deliver/store_set.h"
@@ -101,6 +102,14 @@ static bool on_serves(void *arg)
     return s->owner.serves(s->owner.arg);
 }
 
+static void on_looked(void *arg)
+{
+    const struct launchdarkly_store *s = arg;
+    if (!s->follows) {
+        s->owner.looked(s->owner.arg);
+    }
+}
+
 static void note_older(struct launchdarkly_store *s)
 {
     struct redis_store_stats stats;
@@ -134,9 +143,11 @@ static int read_store(struct launchdarkly_store *s, bool follows)
         .ca_file = ca_file(c),
         .ttl_ms = ttl_ms(c),
         .follows = follows,
+        .empty_counts =
+            !follows && strcasecmp(config_text(c, CONFIG_LD_STORE_EMPTIED), "follow") == 0,
     };
     const struct redis_store_owner owner = {on_put,    on_patch, on_patches, on_served,
-                                            on_serves, on_state, s};
+                                            on_serves, on_state, on_looked,  s};
     s->follows = follows;
     s->older = 0;
     s->source = redis_store_new(s->base, &options, &owner, &fault);
@@ -149,6 +160,11 @@ static int read_store(struct launchdarkly_store *s, bool follows)
 int launchdarkly_store_read(struct launchdarkly_store *s)
 {
     return read_store(s, false);
+}
+
+bool launchdarkly_store_look(struct launchdarkly_store *s)
+{
+    return s->source && !s->follows && redis_store_look(s->source);
 }
 
 /* ---- the sink ------------------------------------------------------------------------------ */

@@ -29,6 +29,8 @@ struct launchdarkly_store_owner {
     void (*taken)(void *arg, bool whole);
     /* Is anything of LaunchDarkly's in force? */
     bool (*serves)(void *arg);
+    /* It was looked at, as was asked for. */
+    void (*looked)(void *arg);
     void *arg;
 };
 
@@ -46,6 +48,9 @@ void launchdarkly_store_free(struct launchdarkly_store *s);
 int launchdarkly_store_read(struct launchdarkly_store *s);
 /* As a sink. 0, -1: logged why. */
 int launchdarkly_store_write(struct launchdarkly_store *s);
+
+/* Of a source: looks at it now. false: there is none, or it is away. */
+bool launchdarkly_store_look(struct launchdarkly_store *s);
 
 /* Of a sink. LaunchDarkly is away, or is back: then the store is not asked any more. */
 void launchdarkly_store_follow(struct launchdarkly_store *s, bool away);

@@ -244,6 +244,16 @@ static void on_stop(evutil_socket_t number, short what, void *arg)
     }
 }
 
+/* The manager waits for READY, whatever came of it. */
+static void tell_reloaded(void *arg)
+{
+    struct agent *a = arg;
+    (void)pipeline_publish(a->pipeline);
+    if (a->ready) {
+        tell_status(a, "READY=1\n");
+    }
+}
+
 static void on_reload(evutil_socket_t number, short what, void *arg)
 {
     struct agent *a = arg;
@@ -252,14 +262,14 @@ static void on_reload(evutil_socket_t number, short what, void *arg)
     if (a->ready) {
         notify_reloading();
     }
-    if (a->source && source_file_load(a->source) == 0) {
-        pipeline_publish(a->pipeline);
+    if (a->source) {
+        (void)source_file_load(a->source); /* published with what follows, or soon */
     }
     if (a->admin) {
         admin_api_reload(a->admin);
     }
-    if (a->ready) { /* the manager waits for READY, whatever came of it */
-        tell_status(a, "READY=1\n");
+    if (!a->client || !launchdarkly_client_look(a->client, tell_reloaded, a)) {
+        tell_reloaded(a);
     }
 }
 

@@ -28,7 +28,9 @@ struct redis_store {
     int64_t ttl_ms;
     int64_t began_ms; /* the last look: CLOCK_MONOTONIC */
     int64_t whole_ms; /* when it was last read on principle: CLOCK_MONOTONIC */
+    bool empty_counts;
     bool was_good;
+    enum { NOT_ASKED, ASKED, ASKED_UNDER_WAY } asked; /* for a look; under way is the one meant */
     struct redis_store_stats stats;
     unsigned busy; /* callbacks are on the stack: nothing is destroyed */
     bool freed;    /* by one of them */
@@ -145,7 +147,8 @@ static bool on_see(void *arg, enum image_blob_kind kind, const char *key, size_t
 /* false: nothing of it may be taken, or could be. */
 static bool take(struct redis_store *s, const struct store_look_result *result)
 {
-    const bool unfilled = !result->inited && (s->take.follows || result->items == 0);
+    const bool unfilled =
+        !result->inited && (s->take.follows || (result->items == 0 && !s->empty_counts));
     const bool keeps = unfilled && (s->take.follows || s->owner.serves(s->owner.arg));
     bool taken = true;
     if (keeps) {
@@ -166,6 +169,21 @@ static bool take(struct redis_store *s, const struct store_look_result *result)
     return taken && !unfilled;
 }
 
+/* Whoever asked for a look has it, or has it begun now. true: it was. */
+static bool serve_asked(struct redis_store *s)
+{
+    if (s->asked == ASKED && store_look_start(s->look, false) == 0) {
+        s->began_ms = clock_ms(CLOCK_MONOTONIC);
+        s->asked = ASKED_UNDER_WAY;
+        return true;
+    }
+    if (s->asked != NOT_ASKED) {
+        s->asked = NOT_ASKED;
+        s->owner.looked(s->owner.arg);
+    }
+    return false;
+}
+
 static void on_done(void *arg, const struct store_look_result *result)
 {
     struct redis_store *s = arg;
@@ -183,7 +201,7 @@ static void on_done(void *arg, const struct store_look_result *result)
     if (good && !s->freed) {
         tell_valid(s);
     }
-    if (!s->freed) {
+    if (!s->freed && !serve_asked(s) && !s->freed) {
         next_look(s, !good);
     }
     leave(s);
@@ -193,7 +211,13 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct redis_store *s = arg;
     (void)fd, (void)what;
-    look(s); /* or the link is down: its coming back is what starts the next one */
+    enter(s);
+    if (s->asked == NOT_ASKED) {
+        look(s); /* or the link is down: its coming back is what starts the next one */
+    } else if (!serve_asked(s) && !s->freed) {
+        next_look(s, true);
+    }
+    leave(s);
 }
 
 static void on_up(void *arg)
@@ -211,7 +235,23 @@ static void on_down(void *arg, const struct fault *fault)
     store_look_unwatched(s->look);
     s->stats.failures++;
     tell_fault(s, fault);
+    if (!s->freed) {
+        (void)serve_asked(s);
+    }
     leave(s);
+}
+
+bool redis_store_look(struct redis_store *s)
+{
+    if (!redis_link_is_up(s->link)) {
+        return false;
+    }
+    s->asked = ASKED;
+    if (!store_look_busy(s->look)) {
+        (void)event_del(s->timer);
+        event_active(s->timer, EV_TIMEOUT, 0); /* later: whoever asks is not called from here */
+    }
+    return true;
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */
@@ -228,6 +268,7 @@ static int make(struct redis_store *s, struct event_base *base,
     s->ttl_ms = options->ttl_ms > 0 ? options->ttl_ms : TTL_MS;
     s->ttl_ms = s->ttl_ms < REDIS_STORE_LEAST_TTL_MS ? REDIS_STORE_LEAST_TTL_MS : s->ttl_ms;
     s->take.follows = options->follows;
+    s->empty_counts = options->empty_counts;
     s->take.stats = &s->stats;
     s->take.items = store_items_new();
     s->timer = evtimer_new(base, on_timer, s);

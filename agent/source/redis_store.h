@@ -36,6 +36,8 @@ struct redis_store_options {
     /* Only what is newer than what is served is taken, from a store that is initialized; nothing is
        removed. For a source that has another one before it. */
     bool follows;
+    /* A store that was emptied says that there are no flags any more. Else what is served stays. */
+    bool empty_counts;
 };
 
 /* What is in force of an item that came from LaunchDarkly, whichever way. */
@@ -64,6 +66,8 @@ struct redis_store_owner {
        was read last (CLOCK_REALTIME), 0: never. */
     void (*state)(void *arg, enum image_source_state state, enum image_source_error error,
                   const char *text, int64_t read_ms);
+    /* What redis_store_look asked for has been done, as far as it could be. */
+    void (*looked)(void *arg);
     void *arg;
 };
 
@@ -75,6 +79,11 @@ struct redis_store *redis_store_new(struct event_base *base,
                                     const struct redis_store_owner *owner, struct fault *fault);
 /* Also from within the owner's functions. */
 void redis_store_free(struct redis_store *s);
+
+/* Looks now, and not as late as the TTL says; what is under way does not count. The owner is told
+   when it has looked; asked again meanwhile, it is told once. false: the store is away, and nobody
+   is told. */
+bool redis_store_look(struct redis_store *s);
 
 struct redis_store_stats {
     uint64_t looks;    /* at the store, that came to an end */

@@ -137,6 +137,24 @@ await_value color 25
 [ $((($(date +%s%N) - looked) / 1000000)) -lt 5000 ] || fail "it took as long as a TTL of 15 s"
 stop_agent
 
+step "SIGHUP has it read now"
+rm -rf "$store"
+start_reader --launchdarkly-store-ttl 86400 --launchdarkly-store-emptied follow
+await_value color 25
+in_store color 26 '"red"'
+kill -HUP "$agent"
+await_value color '"red"'
+
+step "an emptied Redis is followed, where that is wanted"
+redis flushall >"$work/answer"
+kill -HUP "$agent"
+await_value color none
+await_source 1
+in_store color 27 '"blue"'
+kill -HUP "$agent"
+await_value color '"blue"'
+stop_agent
+
 step "--once publishes what is there now"
 rm -rf "$store"
 in_store color 30 '"green"'

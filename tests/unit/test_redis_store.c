@@ -28,7 +28,7 @@ struct fixture {
     struct redis_server *server;
     struct redis_store *store;
     struct model_item *items[ITEMS]; /* what is served */
-    unsigned puts, patches, batches, states;
+    unsigned puts, patches, batches, states, looked;
     size_t put_count;
     char json[1024]; /* of the last put or patch */
     char path[128];
@@ -167,6 +167,13 @@ static void on_state(void *arg, enum image_source_state state, enum image_source
     }
 }
 
+static void on_looked(void *arg)
+{
+    struct fixture *f = arg;
+    f->news = true;
+    f->looked++;
+}
+
 static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
@@ -191,7 +198,7 @@ static int tear_down(void **state)
 static void begin_with(struct fixture *f, struct redis_store_options options)
 {
     const struct redis_store_owner owner = {on_put,    on_patch, on_patches, on_served,
-                                            on_serves, on_state, f};
+                                            on_serves, on_state, on_looked,  f};
     struct redis_url url;
     struct fault fault = {0};
     assert_int_equal(redis_url_parse(redis_server_url(f->server), &url, &fault), 0);
@@ -544,6 +551,57 @@ static void an_emptied_store_changes_nothing(void **state)
     assert_int_equal(item_of(f, "a")->version, 3);
 }
 
+static void an_emptied_store_is_followed_where_that_is_wanted(void **state)
+{
+    struct fixture *f = *state;
+    flag(f, "a", 3);
+    begin_with(f, (struct redis_store_options){.empty_counts = true});
+    await_state(f, IMAGE_SOURCE_VALID);
+    redis_server_ask(f->server, "FLUSHALL");
+    for (unsigned i = 0; i < 1000 && !item_of(f, "a")->deleted; i++) {
+        turn(f);
+    }
+    assert_true(item_of(f, "a")->deleted);
+    await_looks(f, 2);
+    assert_int_equal(f->state, IMAGE_SOURCE_VALID);
+    flag(f, "a", 3);
+    await_version(f, "a", 3);
+    for (unsigned i = 0; i < 1000 && item_of(f, "a")->deleted; i++) {
+        turn(f);
+    }
+    assert_false(item_of(f, "a")->deleted);
+}
+
+static void await_looked(struct fixture *f, unsigned wanted)
+{
+    for (unsigned i = 0; i < 1000 && f->looked < wanted; i++) {
+        turn(f);
+    }
+    assert_int_equal(f->looked, wanted);
+}
+
+static void a_look_that_is_asked_for_does_not_wait_for_the_ttl(void **state)
+{
+    struct fixture *f = *state;
+    begin_with(f, (struct redis_store_options){.ttl_ms = 3600000});
+    assert_false(redis_store_look(f->store)); /* it is not there yet */
+    redis_server_ask(f->server, "SET launchdarkly:$inited 1");
+    await_state(f, IMAGE_SOURCE_VALID);
+    flag(f, "a", 1);
+    assert_true(redis_store_look(f->store));
+    assert_true(redis_store_look(f->store));
+    assert_int_equal(f->looked, 0); /* never from within */
+    await_looked(f, 1);
+    assert_int_equal(item_of(f, "a")->version, 1);
+    for (int version = 2; version < 20; version++) {
+        flag(f, "a", version);
+        assert_true(redis_store_look(f->store));
+        await_looked(f, (unsigned)version);
+        assert_int_equal(item_of(f, "a")->version, version);
+    }
+    assert_int_equal(f->puts, 1);
+}
+
 static void the_prefix_is_whose_store_it_is(void **state)
 {
     struct fixture *f = *state;
@@ -780,6 +838,8 @@ int main(void)
         TEST(an_initialized_store_may_be_empty),
         TEST(an_unfilled_store_is_empty_for_who_has_nothing),
         TEST(an_emptied_store_changes_nothing),
+        TEST(an_emptied_store_is_followed_where_that_is_wanted),
+        TEST(a_look_that_is_asked_for_does_not_wait_for_the_ttl),
         TEST(the_prefix_is_whose_store_it_is),
         TEST(an_outage_is_told_and_ends),
         TEST(a_server_that_is_not_there_yet_is_waited_for),

@@ -59,12 +59,37 @@ static json_t *source_settings(const json_t *configuration)
     return settings;
 }
 
+#define NEVER_S 86400 /* seconds: longer than any check */
+
+static void set_store(json_t *settings, const json_t *configuration)
+{
+    const json_t *wanted = member(configuration, "persistentDataStore");
+    const json_t *store = member(wanted, "store");
+    const json_t *cache = member(wanted, "cache");
+    const char *mode = member_text(cache, "mode");
+    if (!wanted) {
+        return;
+    }
+    set_text(settings, "store", member_text(store, "dsn"));
+    set_text(settings, "store_mode", store_is_all(configuration) ? "source" : "sink");
+    set_text(settings, "store_prefix", member_text(store, "prefix"));
+    set_text(settings, "store_emptied", "follow");
+    if (mode && strcmp(mode, "infinite") == 0) {
+        json_object_set_new(settings, "store_ttl_seconds", json_integer(NEVER_S));
+    } else if (mode && strcmp(mode, "off") == 0) {
+        json_object_set_new(settings, "store_ttl_seconds", json_integer(0));
+    } else {
+        set_integer(settings, "store_ttl_seconds", member(cache, "ttl"));
+    }
+}
+
 static json_t *launchdarkly_settings(const json_t *configuration)
 {
     const json_t *tags = member(configuration, "tags");
     const json_t *wrapper = member(configuration, "wrapper");
     const json_t *tls = member(configuration, "tls");
     json_t *settings = source_settings(configuration);
+    set_store(settings, configuration);
     set_text(settings, "application_id", member_text(tags, "applicationId"));
     set_text(settings, "application_version", member_text(tags, "applicationVersion"));
     set_text(settings, "wrapper_name", member_text(wrapper, "name"));

@@ -27,11 +27,14 @@ static int64_t now_ms(void)
 }
 
 /* Nothing that would configure the agent: only what its loader and its sanitizers want. */
-static void agent_environment(const char *variables[MOST_VARIABLES])
+static void agent_environment(const char *variables[MOST_VARIABLES], const char *notify)
 {
     static const char *const wanted[] = {
         "PATH=", "HOME=", "LD_LIBRARY_PATH=", "ASAN_OPTIONS=", "UBSAN_OPTIONS="};
     size_t count = 0;
+    if (notify[0]) {
+        variables[count++] = notify;
+    }
     for (char *const *variable = environ; *variable && count < MOST_VARIABLES - 1; variable++) {
         for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
             if (strncmp(*variable, wanted[i], strlen(wanted[i])) == 0) {
@@ -43,7 +46,8 @@ static void agent_environment(const char *variables[MOST_VARIABLES])
 }
 
 /* In the child, with all signals blocked: the service's handlers would take them for its own. */
-_Noreturn static void become_agent(const char *agent, const char *config, const char *log)
+_Noreturn static void become_agent(const char *agent, const char *config, const char *log,
+                                   const char *notify)
 {
     const char *variables[MOST_VARIABLES];
     const int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -60,7 +64,7 @@ _Noreturn static void become_agent(const char *agent, const char *config, const 
     signal(SIGINT, SIG_DFL);
     signal(SIGPIPE, SIG_DFL);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    agent_environment(variables);
+    agent_environment(variables, notify);
     execle(agent, agent, "--config", config, (char *)NULL, variables);
     _exit(127);
 }
@@ -68,14 +72,15 @@ _Noreturn static void become_agent(const char *agent, const char *config, const 
 static int start_agent(struct client *c, const char *agent, bool loud, const char *config,
                        struct outcome *outcome)
 {
-    char log[CLIENT_PATH + 16];
+    char log[CLIENT_PATH + 16], notify[CLIENT_PATH + 32];
     sigset_t all, before;
+    client_store_variable(c, notify);
     snprintf(log, sizeof log, "%s/agent.log", c->dir);
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before);
     const pid_t pid = fork();
     if (pid == 0) {
-        become_agent(agent, config, loud ? NULL : log);
+        become_agent(agent, config, loud ? NULL : log, notify);
     }
     sigprocmask(SIG_SETMASK, &before, NULL);
     if (pid < 0) {
@@ -175,7 +180,8 @@ static int begin(struct client *c, const char *agent, bool loud, const json_t *c
 {
     char config[CLIENT_PATH + 16], store[CLIENT_PATH + 16];
     snprintf(store, sizeof store, "%s/store", c->dir);
-    if (agent_config_write(c, configuration, config, sizeof config, outcome) ||
+    if (client_store_add(c, configuration, outcome) ||
+        agent_config_write(c, configuration, config, sizeof config, outcome) ||
         start_agent(c, agent, loud, config, outcome)) {
         return -1;
     }
@@ -194,7 +200,7 @@ static int begin(struct client *c, const char *agent, bool loud, const json_t *c
         outcome_fail(outcome, 500, "no flags: %s; the agent: %s", ffshm_error_text(error), log);
         return -1;
     }
-    return 0;
+    return client_store_begin(c, agent, loud, configuration, outcome);
 }
 
 struct client *client_new(unsigned id, const char *agent, bool loud, const json_t *configuration,
@@ -266,6 +272,7 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
 
 bool client_free(struct client *c)
 {
+    const bool reader_good = client_store_free(c);
     const bool good = c->agent && stop_agent(c) && log_is_good(c);
     if (!good) {
         print_log(c);
@@ -277,5 +284,5 @@ bool client_free(struct client *c)
     }
     free(c->sdk_key);
     free(c);
-    return good;
+    return good && reader_good;
 }

@@ -79,8 +79,8 @@ void command_evaluate(struct client *c, const json_t *params, struct outcome *ou
         return;
     }
     if (subject_read(&subject, params, outcome) == 0) {
-        json_t *value = evaluate_as(c->ff, flag, &subject.context, type ? type : "any",
-                                    member(params, "defaultValue"), why);
+        json_t *value = evaluate_as(client_store_for(c, flag), flag, &subject.context,
+                                    type ? type : "any", member(params, "defaultValue"), why);
         if (!value) {
             outcome_fail(outcome, 500, "the value of %s is too large", flag);
         } else {
@@ -123,7 +123,7 @@ void command_evaluate_all(struct client *c, const json_t *params, struct outcome
              : 0u);
     struct subject subject;
     if (subject_read(&subject, params, outcome) == 0) {
-        json_t *state = flags_state(c->ff, &subject.context, options);
+        json_t *state = flags_state(client_store_for(c, NULL), &subject.context, options);
         if (state) {
             outcome->answer = json_pack("{s:o}", "state", state);
         } else {

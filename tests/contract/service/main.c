@@ -64,6 +64,7 @@ static const char *const capabilities[] = {
     "hook-environment-id",
     "retry-conformance-fdv1-streaming",
     "retry-conformance-fdv1-polling",
+    "persistent-data-store-redis",
 };
 
 static void reply(struct evhttp_request *request, struct outcome *outcome)

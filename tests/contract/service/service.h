@@ -18,6 +18,7 @@
 #define CLIENT_PATH 64 /* bytes of a client's directory, with the NUL */
 
 struct hook;
+struct store;
 
 struct client {
     unsigned id;
@@ -25,7 +26,8 @@ struct client {
     pid_t agent;           /* 0: there is none */
     struct ffshm *ff;
     char *sdk_key;
-    struct hook *hooks; /* hooks.c */
+    struct hook *hooks;  /* hooks.c */
+    struct store *store; /* store.c; NULL: the configuration has no persistent store */
     struct client *next;
 };
 
@@ -66,6 +68,22 @@ command_fn command_context_build, command_context_convert, command_context_compa
 
 void outcome_fail(struct outcome *outcome, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* store.c: a persistent store, as an SDK would use it. Before the agent is configured; -1 and
+ *outcome. */
+int client_store_add(struct client *c, const json_t *configuration, struct outcome *outcome);
+/* Is there nothing else to have flags from ("daemon mode")? */
+bool store_is_all(const json_t *configuration);
+/* A variable that the agent is to be started with; empty: none. */
+void client_store_variable(const struct client *c, char variable[CLIENT_PATH + 32]);
+/* When there are flags, or none to wait for. -1 and *outcome. */
+int client_store_begin(struct client *c, const char *agent, bool loud, const json_t *configuration,
+                       struct outcome *outcome);
+/* Where to evaluate this flag now (NULL: all flags), which may mean to have the agent look first.
+ */
+struct ffshm *client_store_for(struct client *c, const char *flag);
+/* false: as client_free. */
+bool client_store_free(struct client *c);
 
 /* hooks.c: adds the configured hooks to the client's store. -1 and *outcome. */
 int client_hooks_add(struct client *c, const json_t *configuration, struct outcome *outcome);

@@ -448,8 +448,11 @@ def writes_updates(test):
 def writes_another_put(test):
     pair = Pair(test, OFF, sent(5), sent(1, key="second"))
     pair.comes_to_hold(sent(5), sent(1, key="second"))
-    pair.stream.put(data.flags(sent(4, "put")))
-    pair.comes_to_hold(sent(4, "put"))
+    pair.stream.put(data.flags(sent(6, "put")))
+    pair.comes_to_hold(sent(6, "put"))
+    made_anew = {**sent(1, "anew"), "salt": "anew"}
+    pair.stream.put(data.flags(made_anew))
+    pair.comes_to_hold(made_anew)
 
 
 def versions_of_updates(test):
@@ -561,7 +564,7 @@ def inited_counts(cache):
                 test,
                 {"streaming": {"baseUri": at.url}},
                 store(cache, redis.dsn),
-                startWaitTimeMs=300,
+                startWaitTimeMs=5000 if inited else 300,
                 initCanFail=True,
             )
             got = client.evaluate("flag", USER, "default", "any", True)
@@ -578,7 +581,7 @@ def inited_counts(cache):
 def source_wins(test):
     """Over the store that it was begun with."""
     redis = redis_of(test)
-    keep(redis, found(), other())
+    keep(redis, {**found(), "salt": "of another flag"}, other())
     redis("SET", PREFIX + ":$inited", "")
     pair = Pair(test, FOREVER, sent(3), redis=redis)
     pair.comes_to_hold(sent(3))
@@ -632,7 +635,7 @@ def written_back(cache):
         test.never(lambda: holds_after(pair, 2, "new value"), "written while it was cut", 1)
         way.mend()
         test.until(lambda: holds_after(pair, 2, "new value"), "written back", 10)
-        pair.reader.gives("new value")
+        pair.reader.comes_to("new value", before="value")
 
     return run
 

@@ -42,9 +42,11 @@ QUICK = (
     r"|events/(summary/(basic|unknown|prereq)|identify/again|index/.*over|gzip|capacity/enf)"
     r"|streaming/(updates/.* higher|validation/malformed|lifecycle/closes$)|polling/(flags|gzip)"
     r"|instance id|context type|secure|migrations/invoked|hooks/evaluation/(of|env)"
+    r"|big segments/(evaluation/STALE/inc|memberships/so many|status/in|errors/(not|of|are))"
+    r"|persistent.*/(default prefix|cache/off|cache/infinite/hit|only flag with its|updates$)"
 )
 
-SLOW = ("long", "tags", "migrations", "events/delivery", "events/requests/tls")
+SLOW = ("long", "persistent", "tags", "migrations", "events/delivery", "events/requests/tls")
 
 
 MODULES = (

@@ -19,6 +19,16 @@ class Redis(redis_server.RedisServer):
         super().__init__("--appendonly", "no")
         self.connection = None
 
+    def start(self, empty=False):
+        for _ in range(5):
+            try:
+                return super().start(empty)
+            except RuntimeError as error:  # somebody else was quicker with that port
+                self.kill()
+                self.port = redis_server.free_port()
+                last = error
+        raise last
+
     @property
     def dsn(self):
         return self.url
