@@ -177,6 +177,9 @@ static json_t *status(void *arg)
     if (body && agent->fleet) {
         json_object_set_new(body, "fleet", fleet_client_json(agent->fleet));
     }
+    if (body && agent->big_segments) {
+        json_object_set_new(body, "bigSegments", big_segments_client_json(agent->big_segments));
+    }
     return body;
 }
 

@@ -8,6 +8,7 @@
 #include <event2/event.h>
 
 #include "admin/admin_server.h"
+#include "big_segments_client.h"
 #include "config.h"
 #include "fleet_client.h"
 #include "launchdarkly_client.h"
@@ -30,7 +31,8 @@ struct admin_api_agent {
     struct override_keeper *overrides;
     struct definition_keeper *definitions;
     struct schedule_keeper *schedules;
-    struct fleet_client *fleet; /* NULL: there is none */
+    struct fleet_client *fleet;               /* NULL: there is none */
+    struct big_segments_client *big_segments; /* NULL: there is none */
 };
 
 /* Makes the server with the routes that need nothing else; more may be added before

@@ -34,6 +34,8 @@ struct launchdarkly_client {
     struct launchdarkly *source;
     struct deliver *events;
     struct collector *collector;
+    void (*asked)(void *arg, const char *key); /* NULL: nobody wants to know */
+    void *asked_arg;
     struct event *report; /* once a second: what becomes of events, and the levels, into the
                              control page */
     struct launchdarkly_store *store; /* NULL: none in Redis is in use */
@@ -473,10 +475,13 @@ static int start_collector(struct launchdarkly_client *c)
         .has_events = true,
         .ring_bytes = ring,
         .passes_over = c->forgets,
+        .asked = c->asked,
+        .asked_arg = c->asked_arg,
         .set_window = on_window,
         .arg = c,
     };
-    publisher_telemetry(c->publisher, IMAGE_WANTS_EVENTS, ring);
+    publisher_telemetry(c->publisher, IMAGE_WANTS_EVENTS | (c->asked ? IMAGE_WANTS_MEMBERSHIPS : 0),
+                        ring);
     c->collector = collector_new(c->base, c->storage, c->events, &options, &fault);
     if (!c->collector) {
         state_failed("collect-failed", &fault);
@@ -699,6 +704,13 @@ struct launchdarkly_client *launchdarkly_client_new(struct event_base *base,
 struct storage *launchdarkly_client_storage(const struct launchdarkly_client *c)
 {
     return c->keeps ? c->storage : NULL;
+}
+
+void launchdarkly_client_on_asks(struct launchdarkly_client *c,
+                                 void (*asked)(void *arg, const char *key), void *arg)
+{
+    c->asked = asked;
+    c->asked_arg = arg;
 }
 
 bool launchdarkly_client_collects(const struct launchdarkly_client *c)

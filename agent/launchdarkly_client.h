@@ -50,6 +50,10 @@ void launchdarkly_client_on_news(struct launchdarkly_client *c, void (*news)(voi
    what it has is in the pipeline. false: nothing will be called. */
 bool launchdarkly_client_look(struct launchdarkly_client *c, void (*done)(void *arg), void *arg);
 
+/* Hands on what programs ask for (collector.h). Before the start. */
+void launchdarkly_client_on_asks(struct launchdarkly_client *c,
+                                 void (*asked)(void *arg, const char *key), void *arg);
+
 /* Connects, and collects events (not with --once). 0, or -1: logged why. */
 int launchdarkly_client_start(struct launchdarkly_client *c);
 

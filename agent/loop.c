@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "admin_api.h"
+#include "big_segments_client.h"
 #include "ffshm.h"
 #include "fleet_client.h"
 #include "launchdarkly_client.h"
@@ -46,6 +47,7 @@ struct agent {
     struct source_file *source;         /* NULL: no flag files */
     struct launchdarkly_client *client; /* NULL: LaunchDarkly is not in use */
     struct state_file state;
+    struct big_segments_client *big_segments; /* NULL: nobody is asked who is in them */
     struct fleet_client *fleet; /* NULL: what operators change is this host's own affair */
     struct override_keeper *overrides;
     struct definition_keeper *definitions;
@@ -474,6 +476,7 @@ static void stop(struct agent *a)
     state_file_close(&a->state);
     source_file_free(a->source);
     launchdarkly_client_free(a->client);
+    big_segments_client_free(a->big_segments); /* whom the client's collector tells */
     pipeline_free(a->pipeline);
     if (a->publisher) {
         publisher_close(a->publisher);
@@ -615,6 +618,7 @@ static void start_admin(struct agent *a)
         .definitions = a->definitions,
         .schedules = a->schedules,
         .fleet = a->fleet,
+        .big_segments = a->big_segments,
     };
     a->admin = admin_api_new(a->base, &agent);
     if (a->admin) {
@@ -636,6 +640,7 @@ static int start(struct agent *a)
         LOG_EVENT(LOG_LEVEL_ERROR, "start-failed", log_text("cause", "out of memory"));
         return -1;
     }
+    a->big_segments = big_segments_client_new(a->base, a->config, a->publisher, a->client);
     open_state(a);
     if (fleet_client_open(a->base, a->config, &a->fleet) != 0 || open_keepers(a) != 0 ||
         join_fleet(a) != 0) {
@@ -660,7 +665,11 @@ static int start(struct agent *a)
         const struct image_delivery_report nothing = {.state = IMAGE_DELIVERY_NONE};
         publisher_delivery_report(a->publisher, &nothing);
     }
-    return a->client ? launchdarkly_client_start(a->client) : 0;
+    if (a->client && launchdarkly_client_start(a->client) != 0) {
+        return -1;
+    }
+    big_segments_client_start(a->big_segments);
+    return 0;
 }
 
 int loop_run(const struct config *c)

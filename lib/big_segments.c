@@ -437,3 +437,26 @@ int ffshm_wait_big_segment_status(struct ffshm *ff, struct ffshm_big_segment_sta
     errno = saved_errno;
     return changed ? FFSHM_OK : FFSHM_TIMEOUT;
 }
+
+bool big_segments_counts(struct ffshm *ff, struct big_segments_counts *out)
+{
+    bool there = false;
+    rcu_enter();
+    const uint64_t id = wanted_id(ff);
+    const struct big_segments_map *map = id ? map_of(ff, id) : NULL;
+    if (map) {
+        const struct big_segments_header *file = map->file;
+        there = true;
+        *out = (struct big_segments_counts){
+            .contexts = atomic_load_explicit(&file->entries, memory_order_relaxed),
+            .asks = atomic_load_explicit(&file->asks, memory_order_relaxed),
+            .dropped_asks = atomic_load_explicit(&file->dropped_asks, memory_order_relaxed),
+            .queries = atomic_load_explicit(&file->queries, memory_order_relaxed),
+            .failures = atomic_load_explicit(&file->failures, memory_order_relaxed),
+            .evictions = atomic_load_explicit(&file->evictions, memory_order_relaxed),
+            .answer_us = atomic_load_explicit(&file->answer_us, memory_order_relaxed),
+        };
+    }
+    rcu_leave();
+    return there;
+}

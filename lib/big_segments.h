@@ -81,6 +81,14 @@ bool big_segments_configured(struct ffshm *ff);
 struct big_segments_answer big_segments_ask(struct ffshm *ff,
                                             const struct big_segments_question *question);
 
+/* ---- for tools ----------------------------------------------------------------------------- */
+
+struct big_segments_counts {
+    uint64_t contexts, asks, dropped_asks, queries, failures, evictions, answer_us;
+};
+/* What the agent has counted since its start. false: there is no file, or it cannot be read. */
+bool big_segments_counts(struct ffshm *ff, struct big_segments_counts *out);
+
 /* ---- for store.c --------------------------------------------------------------------------- */
 
 /* Maps the file that the control page names, when that is not the one which is mapped. With the

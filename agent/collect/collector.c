@@ -26,6 +26,7 @@
 #define FILES_MOST 8192
 #define RING_LEAST_MS 100
 #define RING_MOST_MS 1000
+#define RING_ASKED_MS 100 /* the same where somebody may be waiting to know */
 #define LOOK_MS 1000
 #define SCAN_MS 10000       /* between two looks at all names; every LOOK_MS without inotify */
 #define SCAN_AT_ONCE 512    /* names */
@@ -51,7 +52,8 @@ static void on_rings(evutil_socket_t fd, short what, void *arg)
     (void)what;
     const bool moved = collector_read_rings(c);
     const int64_t slower = c->ring_interval_ms * 2;
-    c->ring_interval_ms = moved ? RING_LEAST_MS : slower < RING_MOST_MS ? slower : RING_MOST_MS;
+    const int64_t most = c->options.asked ? RING_ASKED_MS : RING_MOST_MS;
+    c->ring_interval_ms = moved ? RING_LEAST_MS : slower < most ? slower : most;
     arm(c->ring_timer, c->failing ? RETRY_MS : c->backlog ? 0 : c->ring_interval_ms);
 }
 
@@ -400,6 +402,8 @@ struct collector *collector_new_sink(struct event_base *base, struct storage *st
     c->storage = storage;
     c->sink = *sink;
     c->io.sink = &c->sink;
+    c->io.asked = options->asked;
+    c->io.asked_arg = options->asked_arg;
     c->store = -1;
     c->dir = -1;
     c->inotify = -1;

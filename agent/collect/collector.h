@@ -23,8 +23,12 @@ struct collector_options {
     unsigned files_per_uid; /* 0: 1024; others are not read, and told */
     unsigned files_most;    /* 0: 8192 */
     bool has_events;        /* rings are read; without it only counters */
-    uint32_t ring_bytes;    /* of the rings that processes make; 0: TELEMETRY_RING_DEFAULT */
-    bool passes_over;       /* what is there at the start: it was told for somebody else */
+    /* Not NULL: programs may ask for memberships of big segments, in rings that are read then, and
+       soon. Called from within a reading. */
+    void (*asked)(void *arg, const char *key);
+    void *asked_arg;
+    uint32_t ring_bytes; /* of the rings that processes make; 0: TELEMETRY_RING_DEFAULT */
+    bool passes_over;    /* what is there at the start: it was told for somebody else */
     /* Stores the word into the control page (telemetry_window), with release. */
     void (*set_window)(void *arg, uint64_t window);
     void *arg;

@@ -45,6 +45,11 @@ void collector_open_window(struct collector *c)
     c->options.set_window(c->options.arg, c->window);
 }
 
+static bool reads_rings(const struct collector *c)
+{
+    return c->options.has_events || c->options.asked;
+}
+
 /* ---- one file ----------------------------------------------------------------------------- */
 
 /* A record that stays unfinished while later ones are finished has lost its writer, a thread that
@@ -94,7 +99,7 @@ static void read_whole(struct collector *c, struct telemetry_file *f, int64_t wa
     }
     f->flush_requests = words.flush_requests;
     const bool counted = telemetry_read_counts(&f->reader, &words, &c->io);
-    if (c->options.has_events) {
+    if (reads_rings(c)) {
         read_ring(c, f, words.ring_tail, UINT64_MAX, wait_until_ms);
     }
     f->drained = f->dead && counted;
@@ -247,7 +252,7 @@ static bool has_news(struct collector *c, struct telemetry_file *f, struct telem
     if (words->flush_requests != f->flush_requests) {
         collector_flush_within(c, 0);
     }
-    return c->options.has_events && words->ring_tail != f->reader.now.position;
+    return reads_rings(c) && words->ring_tail != f->reader.now.position;
 }
 
 bool collector_read_rings(struct collector *c)

@@ -28,6 +28,8 @@ struct telemetry_tally {
 /* What reading needs, one for all files. */
 struct telemetry_io {
     const struct collector_sink *sink;
+    void (*asked)(void *arg, const char *key); /* NULL: nobody listens */
+    void *asked_arg;
     struct telemetry_tally tally;
     size_t counters; /* that files have memory for */
     struct telemetry_scratch scratch;

@@ -68,7 +68,11 @@ static void give(struct telemetry_io *io, const struct telemetry_record *record,
         return;
     }
     io->tally.records++;
-    if (item.kind == TELEMETRY_ITEM_SEEN) {
+    if (item.kind == TELEMETRY_ITEM_ASK) {
+        if (io->asked) {
+            io->asked(io->asked_arg, item.key);
+        }
+    } else if (item.kind == TELEMETRY_ITEM_SEEN) {
         io->sink->seen(io->sink->arg, &item.seen);
     } else {
         io->sink->event(io->sink->arg, &item.event);

@@ -114,6 +114,10 @@ bool telemetry_record_read(struct telemetry_scratch *scratch, unsigned type, uns
     case TELEMETRY_SEEN:
         read_seen(&f, out);
         break;
+    case TELEMETRY_ASK:
+        out->kind = TELEMETRY_ITEM_ASK;
+        out->key = telemetry_field_text(&f, TELEMETRY_RECORD_MOST);
+        break;
     default:
         f.bad = true;
         break;

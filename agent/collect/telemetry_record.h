@@ -7,12 +7,13 @@
 #include "../deliver/deliver.h"
 #include "telemetry_fields.h"
 
-enum telemetry_item_kind { TELEMETRY_ITEM_EVENT, TELEMETRY_ITEM_SEEN };
+enum telemetry_item_kind { TELEMETRY_ITEM_EVENT, TELEMETRY_ITEM_SEEN, TELEMETRY_ITEM_ASK };
 
 struct telemetry_item {
     enum telemetry_item_kind kind;
     struct deliver_event event;
     struct deliver_seen seen;
+    const char *key; /* TELEMETRY_ITEM_ASK: of the context */
     double metric;
     const char *kinds[8]; /* as many as a context has */
 };

@@ -30,6 +30,8 @@ enum {
 
 /* Ends the option table of each of these commands. */
 /* clang-format off */
+#define BIG_SEGMENT_WAIT_MS 2000 /* a person asks: better later than not known */
+
 #define OPTIONS_QUERY                                                                              \
     {"context", required_argument, "JSON", OPTION_CONTEXT},                                        \
     {"key", required_argument, "KEY", OPTION_KEY},                                                 \
@@ -337,7 +339,12 @@ static int open_store(struct ctl *ctl, const struct query *q, struct compiled *o
         return CTL_OK;
     }
     const struct ffshm_options how = {
-        .size = sizeof how, .no_telemetry = true, .log = log_message, .log_arg = ctl};
+        .size = sizeof how,
+        .no_telemetry = true,
+        .log = log_message,
+        .log_arg = ctl,
+        .big_segment_wait_ms = BIG_SEGMENT_WAIT_MS,
+    };
     ctl->opening = true; /* report_trouble says it once, and better */
     out->store = ffshm_open(ctl->dir, &how);
     if (!out->store) {

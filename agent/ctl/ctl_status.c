@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "ctl.h"
+#include "ctl_big_segments.h"
 #include "ctl_delivery.h"
 #include "ctl_files.h"
 #include "ctl_levels.h"
@@ -58,6 +59,7 @@ struct view {
     uint64_t publish_failures;
     struct image_delivery_report delivery;
     struct image_levels_report levels;
+    struct big_segments_view big_segments;
     bool has_head; /* the next three are filled in */
     uint32_t extents;
     uint64_t bytes;
@@ -187,6 +189,7 @@ static void print_json_source(const struct view *v)
     printf(",\"telemetry\":%s", s->telemetry ? "true" : "false");
     delivery_print_json(&v->delivery);
     levels_print_json(&v->levels);
+    big_segments_print_json(&v->big_segments);
 }
 
 /* What is wrong, and what to do: null where all is well. */
@@ -339,6 +342,7 @@ static void print_source(const struct view *v)
     printf("telemetry    %s\n", s->telemetry ? "collected" : "not collected");
     delivery_print_text(&v->delivery);
     levels_print_text(&v->levels);
+    big_segments_print_text(&v->big_segments);
 }
 
 static void print_overridden(const struct ctl *ctl, const struct overridden *o)
@@ -451,6 +455,7 @@ int ctl_status(struct ctl *ctl, int argc, char **argv)
         return ctl_fail(ctl, "%s", ffshm_error_text(FFSHM_NO_MEMORY));
     }
     ffshm_status(store, &v.status);
+    big_segments_read(store, &v.big_segments);
     v.pid = trouble_agent_pid(v.dir);
     look_at_files(&v);
     trouble_find(v.dir, &v.status, &v.trouble);
