@@ -303,8 +303,9 @@ static void on_store_taken(void *arg, bool whole)
         pipeline_source_state(c->pipeline, CATALOG_LAUNCHDARKLY, &state);
     }
     pipeline_data_as_of(c->pipeline, CATALOG_LAUNCHDARKLY, (uint64_t)now_ms());
-    LOG_EVENT(LOG_LEVEL_INFO, "store-followed",
-              log_text("text", "LaunchDarkly is away; what the store has is newer"));
+    LOG_EVENT(
+        LOG_LEVEL_INFO, "store-followed",
+        log_text("text", "LaunchDarkly has not answered, or is away; what the store has is newer"));
 }
 
 static void on_store_looked(void *arg)

@@ -34,6 +34,13 @@ static const char *ca_file(const struct config *config)
     return *file ? file : NULL;
 }
 
+/* 0 s is as often as it can be. */
+static int64_t ttl_ms(const struct config *config)
+{
+    const int64_t ms = config_number(config, CONFIG_LD_STORE_TTL_SECONDS) * 1000;
+    return ms > 0 ? ms : REDIS_STORE_LEAST_TTL_MS;
+}
+
 static void failed(const char *event, const struct fault *fault)
 {
     log_fault(LOG_LEVEL_ERROR, event, fault);
@@ -134,7 +141,7 @@ static int read_store(struct launchdarkly_store *s, bool follows)
         .name = s->name,
         .prefix = config_text(c, CONFIG_LD_STORE_PREFIX),
         .ca_file = ca_file(c),
-        .ttl_ms = config_number(c, CONFIG_LD_STORE_TTL_SECONDS) * 1000,
+        .ttl_ms = ttl_ms(c),
         .follows = follows,
         .empty_counts =
             !follows && strcasecmp(config_text(c, CONFIG_LD_STORE_EMPTIED), "follow") == 0,

@@ -13,11 +13,10 @@
 
 #define TTL_MS 15000
 #define RETRY_MS 1000 /* after a look that failed, where the TTL is longer */
-#define LEAST_MS 100
 #define MOST_BYTES (UINT64_C(512) << 20)
 #define MOST_ITEMS UINT64_C(1000000)
 #define ANSWER_MS 5000
-#define WHOLE_EVERY 40u /* looks: read it, whatever is said of changes */
+#define WHOLE_MS 600000 /* then it is read, whatever is said of changes */
 
 struct redis_store {
     struct redis_store_owner owner;
@@ -28,7 +27,7 @@ struct redis_store {
     struct redis_store_take take;
     int64_t ttl_ms;
     int64_t began_ms; /* the last look: CLOCK_MONOTONIC */
-    unsigned since_whole;
+    int64_t whole_ms; /* when it was last read on principle: CLOCK_MONOTONIC */
     bool empty_counts;
     bool was_good;
     enum { NOT_ASKED, ASKED, ASKED_UNDER_WAY } asked; /* for a look; under way is the one meant */
@@ -121,8 +120,9 @@ static void next_look(struct redis_store *s, bool failed)
 static void look(struct redis_store *s)
 {
     s->began_ms = clock_ms(CLOCK_MONOTONIC);
-    if (store_look_start(s->look, s->since_whole >= WHOLE_EVERY) == 0) {
-        s->since_whole = s->since_whole >= WHOLE_EVERY ? 0 : s->since_whole + 1;
+    const bool whole = s->began_ms - s->whole_ms >= WHOLE_MS;
+    if (store_look_start(s->look, whole) == 0 && whole) {
+        s->whole_ms = s->began_ms;
     }
 }
 
@@ -266,7 +266,7 @@ static int make(struct redis_store *s, struct event_base *base,
     const struct redis_link_owner link_owner = {on_up, on_down, s};
     const struct store_look_owner look_owner = {on_began, on_see, on_done, s};
     s->ttl_ms = options->ttl_ms > 0 ? options->ttl_ms : TTL_MS;
-    s->ttl_ms = s->ttl_ms < LEAST_MS ? LEAST_MS : s->ttl_ms;
+    s->ttl_ms = s->ttl_ms < REDIS_STORE_LEAST_TTL_MS ? REDIS_STORE_LEAST_TTL_MS : s->ttl_ms;
     s->take.follows = options->follows;
     s->empty_counts = options->empty_counts;
     s->take.stats = &s->stats;

@@ -23,12 +23,14 @@
 #include "../redis/redis_url.h"
 #include "image.h"
 
+#define REDIS_STORE_LEAST_TTL_MS 100
+
 struct redis_store_options {
     const struct redis_url *url; /* borrowed for the call, as all of these */
     const char *name;            /* of the connection, for CLIENT LIST */
     const char *prefix;          /* NULL or "": launchdarkly */
     const char *ca_file;         /* NULL: the system's */
-    int64_t ttl_ms;              /* 0: 15 s */
+    int64_t ttl_ms;              /* 0: 15 s; at least the following */
     uint64_t most_bytes;         /* that Redis may need for the two hashes; 0: 512 MiB */
     uint64_t most_items;         /* of the two; 0: 1,000,000 */
     /* Only what is newer than what is served is taken, from a store that is initialized; nothing is

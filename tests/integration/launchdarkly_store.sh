@@ -121,11 +121,27 @@ await_log 'nobody has filled the store'
 ! grep event=restored "$log" || fail "what is kept of one store is served for another"
 stop_agent
 
+step "a TTL of 0 is ten times a second"
+in_store color 13 '"blue"'
+FF_CACHE_TTL_SECONDS=0 start_agent --state "$state" --launchdarkly-store "$redis_url" \
+    --launchdarkly-store-mode source
+await_source 1
+for version in 20 21 22 23 24; do
+    in_store color "$version" "$version"
+    await_value color "$version"
+done
+[ "$(grep -c event=published "$log")" -ge 5 ] || fail "not every version was published"
+looked=$(date +%s%N)
+in_store color 25 25
+await_value color 25
+[ $((($(date +%s%N) - looked) / 1000000)) -lt 5000 ] || fail "it took as long as a TTL of 15 s"
+stop_agent
+
 step "SIGHUP has it read now"
 rm -rf "$store"
 start_reader --launchdarkly-store-ttl 86400 --launchdarkly-store-emptied follow
-await_value color '"blue"'
-in_store color 14 '"red"'
+await_value color 25
+in_store color 26 '"red"'
 kill -HUP "$agent"
 await_value color '"red"'
 
@@ -134,21 +150,21 @@ redis flushall >"$work/answer"
 kill -HUP "$agent"
 await_value color none
 await_source 1
-in_store color 14 '"blue"'
+in_store color 27 '"blue"'
 kill -HUP "$agent"
 await_value color '"blue"'
 stop_agent
 
 step "--once publishes what is there now"
 rm -rf "$store"
-in_store color 14 '"green"'
+in_store color 30 '"green"'
 start_reader --once
 wait "$agent" || fail "it ended with $?"
 [ "$(value color)" = '"green"' ] || fail "color is $(value color)"
 
 step "offline: Redis is not asked, what is kept is served"
 rm -rf "$store"
-in_store color 15 '"black"'
+in_store color 31 '"black"'
 start_reader --offline true
 await_value color '"green"'
 sleep 0.5

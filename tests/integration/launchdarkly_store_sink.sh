@@ -149,6 +149,22 @@ start_writer
 await_value color 41
 await_member levels.startedFrom disk
 
+step "a state file that is older than what is published takes nothing back"
+stop_agent
+cp "$state" "$work/older.db"
+start_writer
+redis hset launchdarkly:features color '{"key":"color","version":42,"salt":"salt","on":true,"variations":[42],"fallthrough":{"variation":0}}' >"$work/answer"
+await_value color 42
+stop_agent
+cp "$work/older.db" "$state"
+stop_redis
+start_writer
+await_member levels.disk.older 1
+await_member levels.startedFrom memory
+[ "$(value color)" = 42 ] || fail "color is $(value color)"
+start_redis
+redis hset launchdarkly:features color '{"key":"color","version":5,"salt":"salt","on":true,"variations":[5],"fallthrough":{"variation":0}}' >"$work/answer"
+
 step "LaunchDarkly is back, and right: the store and every level follow it"
 ld well
 ld_await streams 2

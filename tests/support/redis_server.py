@@ -24,7 +24,7 @@ import time
 PATIENCE_S = 20
 
 
-def _die_with_parent():
+def die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
@@ -67,7 +67,7 @@ class RedisServer:
             + self.options,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
         end = time.monotonic() + PATIENCE_S
         while not self._answers():
