@@ -13,7 +13,7 @@ static int count(void *arg, const struct row_change *change)
 
 static int see(void *arg, const struct storage_override *override)
 {
-    (void)override;
+    (void) override;
     ++*(size_t *)arg;
     return 0;
 }
