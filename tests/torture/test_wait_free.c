@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "big_segments/memberships.h"
 #include "ffshm.h"
 #include "live_store.h"
 #include "telemetry_reader.h"
@@ -63,9 +64,9 @@ void free(void *memory)
     __libc_free(memory);
 }
 
-static const char *keys[] = {"off",       "fixed",     "values",   "experiment",    "by-company",
-                             "targets",   "operators", "needs",    "needs-missing", "cycle-a",
-                             "malformed", "client",    "not-there"};
+static const char *keys[] = {
+    "off",   "fixed",         "values",  "experiment", "by-company", "targets",   "operators",
+    "needs", "needs-missing", "cycle-a", "malformed",  "client",     "not-there", "big"};
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
 
 static struct ffshm_context people[4];
@@ -91,6 +92,40 @@ static void make_people(void)
     ffshm_context_json(&org, "address", "{\"country\":\"US\",\"note\":\"a \\\"b\\\"\"}");
     ffshm_context_add(&people[2], &org);
     ffshm_context_init(&people[3], NULL, ""); /* invalid */
+}
+
+/* A big segment: of user-1 it is known whether he is in it, of user-7 that it is time to ask again,
+   of user-9 nothing. */
+static struct memberships *make_big_segment(struct live_store *store)
+{
+    struct fault fault = {0};
+    const struct memberships_options options = {
+        .dir = publisher_dir(store->publisher),
+        .store_epoch = publisher_epoch(store->publisher),
+        .contexts = 100,
+        .ageing_ms = 10,
+        .old_ms = 1000,
+        .gone_ms = 1000,
+    };
+    const uint64_t seed = publisher_seed(store->publisher);
+    const uint64_t in = big_segments_reference_of("big", 3, 1, seed) | BIG_SEGMENTS_INCLUDED;
+    live_store_put_text(store, IMAGE_SEGMENT, "big",
+                        "{\"key\":\"big\",\"version\":1,\"unbounded\":true,\"generation\":1}");
+    live_store_put_text(store, IMAGE_FLAG, "big",
+                        "{\"key\":\"big\",\"version\":1,\"on\":true,\"variations\":[0,1],"
+                        "\"rules\":[{\"variation\":1,\"clauses\":[{\"op\":\"segmentMatch\","
+                        "\"values\":[\"big\"]}]}],\"fallthrough\":{\"variation\":0}}");
+    struct memberships *m = memberships_open(&options, 0, &fault);
+    if (!m) {
+        fprintf(stderr, "%s\n", fault.cause);
+        exit(1);
+    }
+    memberships_put(m, hash_member("user-7", 6, seed), &in, 1, 0);
+    memberships_age(m, 10);
+    memberships_put(m, hash_member("user-1", 6, seed), &in, 1, 10);
+    memberships_set_status(m, BIG_SEGMENTS_HEALTHY, 1);
+    publisher_big_segments(store->publisher, memberships_id(m));
+    return m;
 }
 
 static void evaluate_everything(struct ffshm *ff)
@@ -177,6 +212,7 @@ int main(void)
     live_store_open(&store);
     live_store_replace(&store, data);
     json_decref(data);
+    struct memberships *memberships = make_big_segment(&store);
     live_store_publish(&store);
     struct telemetry_desk desk;
     telemetry_desk_open(&desk, store.dir);
@@ -187,19 +223,25 @@ int main(void)
     struct ffshm *ff = ffshm_open(store.dir, NULL);
     const int strict = evaluate_in_child(ff, enter_strict, "without telemetry");
     telemetry_desk_window(&desk, 1, 1, true);
+    desk.control->telemetry_wants |= IMAGE_WANTS_MEMBERSHIPS;
     const int filtered = evaluate_in_child(ff, enter_filter, "that are counted and told");
     ffshm_close(ff);
     const uint64_t counted = telemetry_counted_all(store.dir);
     const uint64_t dropped = telemetry_totals(store.dir).dropped_events;
+    json_t *asks = telemetry_records_of(store.dir, "ask");
+    const size_t asked = json_array_size(asks);
+    json_decref(asks);
     telemetry_desk_close(&desk);
+    memberships_close(memberships);
     live_store_close(&store);
     if (strict == 77 || filtered == 77) {
         return 77;
     }
-    printf("%llu were counted, prerequisites included; %llu events found the ring full\n",
-           (unsigned long long)counted, (unsigned long long)dropped);
+    printf("%llu were counted, prerequisites included; %llu events found the ring full; %zu asked "
+           "for memberships\n",
+           (unsigned long long)counted, (unsigned long long)dropped, asked);
     /* Of the four people one is no valid context. */
-    bool good = strict == 0 && filtered == 0 && dropped > 0 &&
+    bool good = strict == 0 && filtered == 0 && dropped > 0 && asked == 2 &&
                 counted >= (uint64_t)(ROUNDS + 1) * KEYS * 3 * 6;
     printf("%d passed, %d failed\n", good, !good);
     return good ? 0 : 1;
