@@ -3,9 +3,10 @@
  * futex.
  *
  *   1  the bell's words are read
- *   2  the key is looked up: known by now, done
+ *   2  the key is looked up: known by now, done. What was learnt after 3 counts when it is old
+ *      already: this thread may not have come to run for longer than the cache time
  *   3  the key is sent to the agent's socket, unless it was; a socket of the moment, so that
- * nothing is kept that a fork, or a program that closes all descriptors, could get into the way of
+ *      nothing is kept that a fork, or who closes all descriptors, could get into the way of
  *   4  asleep until the bell's word is another than in 1, or the time is over; then from 1 again,
  *      unless there was a failure since 1
  *
@@ -80,18 +81,31 @@ static int ring(struct ffshm *ff, const struct big_segments_question *q)
 
 /* ---- the wait ------------------------------------------------------------------------------ */
 
+static uint64_t realtime_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 struct big_segments_found big_segments_wait(struct ffshm *ff, const struct big_segments_map *map,
                                             const struct big_segments_question *q)
 {
     const struct big_segments_found none = {.state = BIG_SEGMENTS_EMPTY};
     const struct big_segments_bell *bell = &map->file->bells[q->hash.hi % BIG_SEGMENTS_BELLS];
     const uint32_t failures = atomic_load_explicit(&bell->failures, memory_order_acquire);
+    const uint32_t before = atomic_load_explicit(&bell->answers, memory_order_acquire);
+    const uint64_t asked_ms = realtime_ms();
     const uint64_t end = store_now_ns() + ff->big_segment_wait_ms * 1000000ull;
     int rung = EAGAIN;
     for (;;) {
         /* pairs with the release in the agent: what it counts is there to be found */
         const uint32_t answers = atomic_load_explicit(&bell->answers, memory_order_acquire);
-        const struct big_segments_found found = big_segments_find(map, q->hash, q->reference);
+        struct big_segments_found found = big_segments_find(map, q->hash, q->reference);
+        if (found.state == BIG_SEGMENTS_OLD && rung == 0 && answers != before &&
+            found.learnt_ms >= asked_ms) {
+            found.state = BIG_SEGMENTS_KNOWN;
+        }
         if (found.state == BIG_SEGMENTS_KNOWN || found.state == BIG_SEGMENTS_AGEING) {
             return found;
         }

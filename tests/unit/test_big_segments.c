@@ -359,7 +359,7 @@ static void a_key_that_is_too_long_is_never_known(void **state)
 /* ---- waiting ------------------------------------------------------------------------------- */
 
 /* Answers what is asked at the doorbell: every key is in big, when it begins with a vowel; those
-   that begin with x are not answered, with y a failure. */
+   that begin with x are not answered, with y a failure; with o the answer is old at once. */
 static void *answer(void *arg)
 {
     struct fixture *f = arg;
@@ -379,6 +379,9 @@ static void *answer(void *arg)
             memberships_fail(f->memberships, hash_of(f, key));
         } else if (*key != 'x') {
             LEARN(f, key, strchr("aeiou", *key) ? "big.g7" : "other.g8");
+        }
+        if (*key == 'o') {
+            memberships_age(f->memberships, 5000);
         }
     }
 }
@@ -424,6 +427,22 @@ static void who_waits_does_not_take_what_is_old(void **state)
     listen_at_the_door(f);
     expect(ff, "ann", "in-big", true, FFSHM_BIG_SEGMENTS_HEALTHY);
     assert_int_equal(atomic_load(&f->rings), 1);
+    ffshm_close(ff);
+}
+
+/* The cache time may be over before who waits comes to run. */
+static void an_answer_counts_for_who_waited_for_it(void **state)
+{
+    struct fixture *f = *state;
+    listen_at_the_door(f);
+    struct ffshm *ff = open_reader(f, 60000, FFSHM_REFRESH_INLINE);
+    const int64_t start = now_ms();
+    for (unsigned i = 0; i < 50; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "otto-%u", i);
+        expect(ff, key, "in-big", true, FFSHM_BIG_SEGMENTS_HEALTHY);
+    }
+    assert_true(now_ms() - start < 50000);
     ffshm_close(ff);
 }
 
@@ -653,6 +672,7 @@ int main(void)
         TEST(a_key_that_is_too_long_is_never_known),
         TEST(who_waits_knows_at_first_sight),
         TEST(who_waits_does_not_take_what_is_old),
+        TEST(an_answer_counts_for_who_waited_for_it),
         TEST(a_wait_ends_in_time),
         TEST(a_crowd_waits_for_the_same),
         TEST(a_file_that_was_replaced_is_noticed),
