@@ -84,7 +84,8 @@ def trail(agent, work):
     path = os.path.join(work, f"trail-{agent.name}.ndjson")
     with open(path, "wb") as file:
         file.write(answer.body)
-    checked = subprocess.run([sys.executable, VERIFIER, path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    checked = subprocess.run([sys.executable, VERIFIER, path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                             text=True)
     if checked.returncode:
         raise AssertionError(f"the trail of {agent.name}: {checked.stdout}")
     entries = [json.loads(line) for line in answer.body.splitlines()]

@@ -31,7 +31,8 @@ def measure_changes(fleet):
         time.sleep(0.02)
     answered = [(w.done_ns - w.sent_ns) / 1e6 for w in done]
     newest = done[-1].version
-    await_true("all see the last", lambda: all(newest in first_sights(fleet.precise(a), "watched") for a in fleet.agents))
+    await_true("all see the last", lambda: all(
+        newest in first_sights(fleet.precise(a), "watched") for a in fleet.agents))
     far = []
     for agent in fleet.agents:
         seen = first_sights(fleet.precise(agent), "watched")

@@ -65,7 +65,8 @@ def main():
             kill(fleet, agent, flag, f"of {agent.name}")
         fleet.redis.host.heal()
         tell(f"well after {fleet.healed():.2f} s")
-        await_true("the fleet has heard of all", lambda: not any(a.status()["fleet"]["waitingKills"] for a in fleet.agents))
+        await_true("the fleet has heard of all", lambda: not any(
+            a.status()["fleet"]["waitingKills"] for a in fleet.agents))
         for flag in "counter0", "counter1":
             everywhere(fleet, flag, "OFF")
             fleet.ask(two, "POST", f"/flags/{flag}/revive", {})
