@@ -22,7 +22,10 @@
  *                  does a child's after fork; a thread's first one, and the first one of a flag
  *                  version in a thread, block signals for a moment, wait for other threads of the
  *                  process that do the same, and may make that file longer; what is told beside
- *                  the count carries the time, and is lock-free.
+ *                  the count carries the time, and is lock-free. The first context that a process
+ *                  finds no membership of big segments for makes the same file; the one evaluation
+ *                  that notices a new file of memberships maps it, as it would a snapshot. With
+ *                  big_segment_wait_ms an evaluation that needs a membership may block.
  *   lock-free      the same, but that a thread may have to try again when another one was faster
  *   may map        may open, map, verify and unmap files; never waits for another process
  *   may block      waits, for at most the time that it was given
