@@ -57,6 +57,25 @@ void admin_answer_etag(struct admin_answer *a, const char *etag)
     snprintf(a->etag, sizeof a->etag, "%s", etag);
 }
 
+void admin_answer_etag_of(struct admin_answer *a, admin_etag_fn *fn, void *arg, const char *what)
+{
+    if (!a->held) {
+        fn(arg, what, a->etag);
+        return;
+    }
+    free(a->etag_what);
+    a->etag_what = strdup(what);
+    a->etag_fn = a->etag_what ? fn : NULL;
+    a->etag_arg = arg;
+}
+
+static void forget_etag_of(struct admin_answer *a)
+{
+    free(a->etag_what);
+    a->etag_what = NULL;
+    a->etag_fn = NULL;
+}
+
 void admin_answer_header(struct admin_answer *a, const char *name, const char *value)
 {
     char *line = a->headers + a->headers_length;
@@ -96,6 +115,7 @@ void admin_answer_retract(struct admin_answer *a)
     free(a->kept_bytes);
     a->kept = NULL;
     a->kept_bytes = NULL;
+    forget_etag_of(a);
     a->held = false;
     a->begun = false;
     a->etag[0] = '\0';
@@ -112,6 +132,10 @@ void admin_answer_release(struct admin_answer *a)
     a->kept_bytes = NULL;
     a->held = false;
     a->begun = false;
+    if (a->etag_fn && a->status < 300) {
+        a->etag_fn(a->etag_arg, a->etag_what, a->etag);
+    }
+    forget_etag_of(a);
     if (body) {
         if (options->agreed && a->status < 300) {
             options->agreed(options->agreed_arg, body);

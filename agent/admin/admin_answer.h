@@ -19,6 +19,10 @@ struct admin_answer;
 /* The entity tag of what is answered, without quotes: at most ADMIN_ETAG_MOST - 1 visible ASCII
    characters. A GET that has it already is answered 304. */
 void admin_answer_etag(struct admin_answer *a, const char *etag);
+/* The same, of `what` (copied), as fn says when the answer is sent: which may be later, where hosts
+   agree on it first. fn leaves "" for none. */
+typedef void admin_etag_fn(void *arg, const char *what, char etag[ADMIN_ETAG_MOST]);
+void admin_answer_etag_of(struct admin_answer *a, admin_etag_fn *fn, void *arg, const char *what);
 /* Another header; control characters in the value become '?'. What does not fit is left out. */
 void admin_answer_header(struct admin_answer *a, const char *name, const char *value);
 

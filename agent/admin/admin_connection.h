@@ -34,6 +34,9 @@ struct admin_answer {
     char *kept_bytes;
     size_t kept_length;
     const char *kept_type;
+    admin_etag_fn *etag_fn; /* of one that is held; NULL: etag is it */
+    void *etag_arg;
+    char *etag_what;
     unsigned status; /* once begun */
     char etag[ADMIN_ETAG_MOST];
     char headers[ADMIN_ANSWER_HEADERS]; /* whole lines */

@@ -53,17 +53,17 @@ size_t override_fleet_waiting(const struct override_fleet *o)
 }
 
 /* It is the fleet's now, or never is going to be: what the fleet says is in force. */
-static void forget(struct override_fleet *o)
+static int forget(struct override_fleet *o)
 {
     struct storage *s = state_file_storage(o->host_state);
     struct fault fault = {0};
-    if (o->key && s && storage_override_delete(s, o->key, &fault) < 0) {
-        log_fault(LOG_LEVEL_ERROR, "override-not-brought", &fault);
+    if (s && storage_override_delete(s, o->key, &fault) < 0) {
+        log_fault(LOG_LEVEL_ERROR, "override-not-forgotten", &fault);
+        return -1;
     }
-    if (o->key) {
-        override_keeper_renew(o->host, o->key);
-        override_keeper_renew(o->fleet, o->key);
-    }
+    override_keeper_renew(o->host, o->key);
+    override_keeper_renew(o->fleet, o->key);
+    return 0;
 }
 
 /* ---- bringing one --------------------------------------------------------------------------- */
@@ -72,7 +72,6 @@ struct bringing {
     struct override_fleet *o;
     struct storage *to;
     struct fault fault;
-    bool stale;
     int64_t theirs_ms; /* when the fleet's was set; 0: there is none */
 };
 
@@ -81,6 +80,11 @@ static int on_theirs(void *arg, const struct storage_override *row)
     struct bringing *b = arg;
     b->theirs_ms = row->set_ms;
     return 0;
+}
+
+static const char *action_of(const struct storage_override *row)
+{
+    return row->kind == STORAGE_PIN ? "flag.pin" : "flag.kill";
 }
 
 static int append(const struct bringing *b, const struct storage_override *row)
@@ -95,12 +99,38 @@ static int append(const struct bringing *b, const struct storage_override *row)
         .time_ms = now_ms(),
         .actor = row->set_by,
         .authenticated = "host",
-        .action = row->kind == STORAGE_PIN ? "flag.pin" : "flag.kill",
+        .action = action_of(row),
         .target = row->flag,
         .after = after,
         .reason = reason,
     };
     return audit_append(b->to, &entry, (struct fault *)(uintptr_t)&b->fault);
+}
+
+struct search {
+    char needle[64];
+    bool found;
+};
+
+static int on_entry(void *arg, const struct storage_audit *entry)
+{
+    struct search *search = arg;
+    search->found = entry->after && strstr(entry->after, search->needle);
+    return search->found ? 1 : 0;
+}
+
+/* Does the fleet's trail tell of it already? */
+static bool was_brought(struct bringing *b, const struct storage_override *row)
+{
+    struct search search = {.found = false};
+    const struct storage_audit_query query = {.backward = true,
+                                              .limit = 100,
+                                              .actor = row->set_by,
+                                              .action = action_of(row),
+                                              .target = row->flag};
+    snprintf(search.needle, sizeof search.needle, "\"setMs\":%lld,", (long long)row->set_ms);
+    (void)storage_audit_list(b->to, &query, on_entry, &search, NULL);
+    return search.found;
 }
 
 /* The first one that waits. */
@@ -113,9 +143,13 @@ static int on_first(void *arg, const struct storage_override *row)
     if (!b->o->key || storage_override_get(b->to, row->flag, on_theirs, b, &b->fault) != 0) {
         return -1;
     }
-    b->stale = b->theirs_ms > row->set_ms;
-    if (b->stale) {
+    if (b->theirs_ms > row->set_ms) {
+        LOG_EVENT(LOG_LEVEL_WARNING, "override-dropped", log_text("flag", row->flag),
+                  log_text("cause", "the fleet has a newer override of the flag"));
         return 0;
+    }
+    if (b->theirs_ms == row->set_ms || was_brought(b, row)) {
+        return 0; /* before, without our hearing of it; perhaps it was ended since */
     }
     if (storage_begin_durable(b->to, &b->fault) != 0) {
         return -1;
@@ -160,23 +194,22 @@ static int on_same(void *arg, const struct storage_override *row)
 static void on_over(struct turn *t, enum turn_outcome outcome, const struct fault *fault)
 {
     struct override_fleet *o = of(t);
+    struct timeval wait = {AGAIN_S, 0}; /* never from within: go is called at once, perhaps */
     o->asks = false;
     if (outcome == TURN_DONE && o->key) {
         LOG_EVENT(LOG_LEVEL_INFO, "override-brought", log_text("flag", o->key));
         struct storage *s = state_file_storage(o->host_state);
         /* killed again meanwhile: that one is to be brought, too */
         if (s && storage_override_get(s, o->key, on_same, o, NULL) == 0 && o->set_ms == 0) {
-            forget(o);
+            wait.tv_sec = forget(o) == 0 ? 0 : AGAIN_S;
             (void)pipeline_publish(o->pipeline);
         }
-        override_fleet_bring(o);
     } else if (outcome == TURN_OVERTAKEN) {
-        override_fleet_bring(o);
-    } else if (outcome == TURN_FAILED || outcome == TURN_UNKNOWN) {
-        const struct timeval wait = {AGAIN_S, 0};
+        wait.tv_sec = 0;
+    } else if (fault) {
         log_fault(LOG_LEVEL_DEBUG, "override-waits", fault);
-        (void)event_add(o->again, &wait);
     }
+    (void)event_add(o->again, &wait);
 }
 
 static void on_again(evutil_socket_t fd, short what, void *arg)

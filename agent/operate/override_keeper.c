@@ -25,6 +25,7 @@ struct override_keeper {
     const void *leads_arg;
     struct turn turn;
     bool asks;
+    bool proposed; /* in its turn */
 };
 
 static int64_t now_ms(void)
@@ -148,12 +149,32 @@ static int run(struct override_keeper *k, struct edit *e, bool dry_run,
     return result;
 }
 
+static int on_counted(void *arg, const struct storage_override *row)
+{
+    (void)row;
+    ++*(size_t *)arg;
+    return 0;
+}
+
+/* In a fleet rows come and go without this keeper. */
+static void recount(struct override_keeper *k)
+{
+    struct storage *s = state_file_storage(k->operations.state);
+    size_t count = 0;
+    if (s && storage_override_list(s, NULL, 0, on_counted, &count, NULL) == 0) {
+        k->count = count;
+    }
+}
+
 int override_keeper_change(struct override_keeper *k, const char *key,
                            const struct override *override, const struct admin_change *change,
                            bool dry_run, struct operation_outcome *outcome,
                            struct admin_error *error)
 {
     const struct override *const old = pipeline_override(k->operations.pipeline, key);
+    if (override && !old && k->count >= OVERRIDES_MOST) {
+        recount(k);
+    }
     if (override && !old && k->count >= OVERRIDES_MOST) {
         return admin_error_set(error, 507, "too_many_overrides", NULL, "revive some",
                                "%u flags are overridden, as many as can be", OVERRIDES_MOST);
@@ -226,6 +247,7 @@ static void look_for_expiry(struct override_keeper *k)
 struct due_one {
     char *key;
     char *before; /* as the trail tells it */
+    int64_t set_ms;
 };
 
 struct due {
@@ -239,7 +261,7 @@ static int on_due(void *arg, const struct storage_override *row)
     struct due *d = arg;
     const struct override o = of_row(row);
     struct due_one *all = realloc(d->all, (d->count + 1) * sizeof *all);
-    const struct due_one one = {strdup(row->flag), describe(&o)};
+    const struct due_one one = {strdup(row->flag), describe(&o), row->set_ms};
     d->all = all ? all : d->all;
     if (!all || !one.key || !one.before) {
         free(one.key);
@@ -288,7 +310,11 @@ static bool expire_here(struct override_keeper *k, const struct due *due)
     bool any = false;
     for (size_t i = 0; i < due->count; i++) {
         struct fault fault = {0};
-        any = any || pipeline_override(k->operations.pipeline, due->all[i].key);
+        const struct override *o = pipeline_override(k->operations.pipeline, due->all[i].key);
+        if (!o || o->set_ms != due->all[i].set_ms) {
+            continue; /* it is over already; or another one is in force */
+        }
+        any = true;
         if (pipeline_override_unload(k->operations.pipeline, due->all[i].key, &fault) != 0) {
             log_fault(LOG_LEVEL_ERROR, "override-expiry-failed", &fault);
         }
@@ -354,6 +380,7 @@ void override_keeper_load(struct override_keeper *k)
 {
     struct storage *s = state_file_storage(k->operations.state);
     struct fault fault = {0};
+    k->count = 0;
     if (s && storage_override_list(s, NULL, 0, on_stored, k, &fault) != 0) {
         log_fault(LOG_LEVEL_ERROR, "overrides-not-loaded", &fault);
     }
@@ -373,11 +400,12 @@ static void go(struct turn *t)
         (struct override_keeper *)((char *)t - offsetof(struct override_keeper, turn));
     struct due due = {0};
     struct fault fault = {0};
+    k->proposed = false;
     if (storage_override_due(state_file_storage(k->operations.state), now_ms(), 1, on_due, &due,
                              &fault) != 0) {
         log_fault(LOG_LEVEL_ERROR, "override-expiry-failed", &fault);
     } else if (due.count > 0) {
-        (void)expire(k, &due.all[0]);
+        k->proposed = expire(k, &due.all[0]) == 0;
     }
     drop_due(&due);
     k->turns->end(k->turns->arg, t);
@@ -389,7 +417,7 @@ static void on_over(struct turn *t, enum turn_outcome outcome, const struct faul
         (struct override_keeper *)((char *)t - offsetof(struct override_keeper, turn));
     (void)fault;
     k->asks = false;
-    if (outcome == TURN_DONE || outcome == TURN_OVERTAKEN) {
+    if (k->proposed && (outcome == TURN_DONE || outcome == TURN_OVERTAKEN)) {
         at_once(k); /* the next one */
     } else {
         arm(k, FLEET_AGAIN_MS);
@@ -422,7 +450,6 @@ bool override_keeper_has(const struct override_keeper *k, const char *key)
 static int drop_one(struct override_keeper *k, const char *key)
 {
     struct fault fault = {0};
-    k->count -= pipeline_override(k->operations.pipeline, key) && k->count > 0;
     if (pipeline_override_unload(k->operations.pipeline, key, &fault) != 0) {
         log_fault(LOG_LEVEL_ERROR, "override-ignored", &fault);
         return -1;
@@ -466,7 +493,6 @@ void override_keeper_reload(struct override_keeper *k)
         free(keys.all[i]);
     }
     free(keys.all);
-    k->count = 0;
     override_keeper_load(k);
 }
 

@@ -302,27 +302,35 @@ static bool waits(const struct all_due *all, size_t at)
     return false;
 }
 
-/* most: how many at once. */
-static void run_some(struct schedule_keeper *k, size_t most)
+static void run_some(struct schedule_keeper *k)
 {
     struct storage *s = state_file_storage(k->operations.state);
     struct all_due all = {.count = 0};
     struct fault fault = {0};
     bool again = false;
-    if (s && storage_schedule_due(s, now_ms(), most, on_due, &all, &fault) != 0) {
+    if (s && storage_schedule_due(s, now_ms(), RUN_AT_ONCE, on_due, &all, &fault) != 0) {
         log_fault(LOG_LEVEL_ERROR, "schedule-failed", &fault);
         again = true;
     }
     for (size_t i = 0; i < all.count; i++) {
-        if (!waits(&all, i) && run(k, &all.due[i].row) != 0) {
+        if (waits(&all, i)) {
+            continue;
+        }
+        if (run(k, &all.due[i].row) != 0) {
             all.due[i].failed = true;
             again = true;
+        } else if (k->turns) {
+            again = false; /* it is proposed: one in a turn */
+            break;
         }
     }
     for (size_t i = 0; i < all.count; i++) {
         free(all.due[i].texts);
     }
     k->again = again;
+    if (k->turns) {
+        return; /* on_over goes on */
+    }
     if (again) {
         wait_until(k, now_ms() + AGAIN_MS);
     } else {
@@ -342,7 +350,7 @@ static void go(struct turn *t)
     struct schedule_keeper *k = of(t);
     k->again = false;
     if (k->leads(k->leads_arg)) {
-        run_some(k, 1);
+        run_some(k);
     }
     k->turns->end(k->turns->arg, t);
 }
@@ -365,7 +373,10 @@ static void ask(struct schedule_keeper *k)
 {
     struct storage *s = state_file_storage(k->operations.state);
     int64_t at_ms = INT64_MAX;
-    if (k->asks || !s || storage_schedule_next(s, &at_ms, NULL) != 0 || at_ms > now_ms()) {
+    if (k->asks) {
+        return; /* what comes of it says when to look again */
+    }
+    if (!s || storage_schedule_next(s, &at_ms, NULL) != 0 || at_ms > now_ms()) {
         wait_for_next(k);
     } else if (k->leads(k->leads_arg)) {
         k->asks = true;
@@ -396,7 +407,7 @@ static void run_due(struct schedule_keeper *k)
     if (k->turns) {
         ask(k);
     } else {
-        run_some(k, RUN_AT_ONCE);
+        run_some(k);
     }
 }
 

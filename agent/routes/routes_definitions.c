@@ -154,13 +154,34 @@ static json_t *tell_difference(const struct routes_item *item, const struct defi
     return told;
 }
 
+static void flag_etag(void *arg, const char *what, char etag[ADMIN_ETAG_MOST])
+{
+    struct fault fault = {0};
+    if (routes_item_etag(arg, STORAGE_FLAG, what, etag, &fault) != 0) {
+        etag[0] = '\0';
+    }
+}
+
+static void segment_etag(void *arg, const char *what, char etag[ADMIN_ETAG_MOST])
+{
+    struct fault fault = {0};
+    if (routes_item_etag(arg, STORAGE_SEGMENT, what, etag, &fault) != 0) {
+        etag[0] = '\0';
+    }
+}
+
+void routes_answer_etag(const struct routes_definitions *d, enum storage_kind kind, const char *key,
+                        struct admin_answer *answer)
+{
+    admin_answer_etag_of(answer, kind == STORAGE_FLAG ? flag_etag : segment_etag,
+                         (void *)(uintptr_t)d, key);
+}
+
 static void answer_change(const struct routes_definitions *d, const struct routes_item *item,
                           const struct definition_edit *e, const struct definition_outcome *o,
                           json_t *pending, const struct admin_request *request,
                           struct admin_answer *answer)
 {
-    char etag[ADMIN_ETAG_MOST];
-    struct fault fault = {0};
     const bool created = !item->state.version;
     json_t *body = json_pack("{s:s, s:s, s:I, s:b, s:b, s:b, s:o, s:o}", "key", e->key, "kind",
                              kind_name(e->kind), "version", (json_int_t)o->version, "created",
@@ -173,8 +194,8 @@ static void answer_change(const struct routes_definitions *d, const struct route
         json_object_set(body, "warnings", warnings);
     }
     routes_put_outcome(body, &o->operation, request->dry_run);
-    if (!request->dry_run && routes_item_etag(d, e->kind, e->key, etag, &fault) == 0 && *etag) {
-        admin_answer_etag(answer, etag);
+    if (!request->dry_run) {
+        routes_answer_etag(d, e->kind, e->key, answer);
     }
     admin_answer_json(answer, created && !request->dry_run ? 201 : 200, body);
 }

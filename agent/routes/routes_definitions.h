@@ -40,6 +40,9 @@ void routes_item_free(struct routes_item *item);
 /* 0, or -1: answered, 404 or 409: it is not kept here. */
 int routes_item_kept(const struct routes_item *item, struct admin_answer *answer);
 /* Its entity tag now. 0 or -1 with *fault. */
+/* The ETag of what an answer tells of, as it is when that is sent. */
+void routes_answer_etag(const struct routes_definitions *d, enum storage_kind kind, const char *key,
+                        struct admin_answer *answer);
 int routes_item_etag(const struct routes_definitions *d, enum storage_kind kind, const char *key,
                      char etag[ADMIN_ETAG_MOST], struct fault *fault);
 

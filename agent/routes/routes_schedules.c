@@ -104,12 +104,9 @@ static void answer_changed(const struct routes_schedules *r, const struct routes
                            json_t *body, const struct admin_request *request, unsigned status,
                            struct admin_answer *answer)
 {
-    char etag[ADMIN_ETAG_MOST];
-    struct fault fault = {0};
     json_object_set_new(body, "dryRun", json_boolean(request->dry_run));
-    if (!request->dry_run &&
-        routes_item_etag(r->definitions, STORAGE_FLAG, item->key, etag, &fault) == 0) {
-        admin_answer_etag(answer, etag);
+    if (!request->dry_run) {
+        routes_answer_etag(r->definitions, STORAGE_FLAG, item->key, answer);
     }
     admin_answer_json(answer, request->dry_run ? 200 : status, body);
 }
