@@ -216,10 +216,20 @@ int admin_request_begin(struct admin_request *r, const struct admin_head *head,
     return target[length] ? take_query(r, target + length + 1, &room, error) : 0;
 }
 
-void admin_request_free(struct admin_request *r)
+static void forget_body(struct admin_request *r)
 {
+    if (r->comment && r->reason == json_string_value(r->comment)) {
+        r->reason = NULL;
+    }
     json_decref(r->json);
     json_decref(r->comment);
+    r->json = NULL;
+    r->comment = NULL;
+}
+
+void admin_request_free(struct admin_request *r)
+{
+    forget_body(r);
     free(r->path);
     free(r->decoded);
     *r = (struct admin_request){0};
@@ -486,6 +496,7 @@ static int take_comment(struct admin_request *r, struct admin_error *error)
 int admin_request_body(struct admin_request *r, const char *body, size_t length,
                        struct admin_error *error)
 {
+    forget_body(r); /* a handler may have changed what it was; another turn begins anew */
     r->body = body;
     r->body_length = length;
     if (length == 0 && r->route->body != ADMIN_BODY_REQUIRED) {

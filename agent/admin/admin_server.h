@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../operate/turns.h"
+#include "../storage/turns.h"
 #include "admin_auth.h"
 #include "admin_route.h"
 
@@ -42,7 +42,7 @@ struct admin_options {
     size_t rule_count;
     const struct admin_token_store *tokens; /* NULL: nothing keeps tokens */
     struct admin_limits limits;
-    /* Where hosts have to agree on changes (operate/turns.h): what changes something waits for its
+    /* Where hosts have to agree on changes (storage/turns.h): what changes something waits for its
        turn, and is answered when it is in force. NULL: nobody is to be asked. */
     const struct turns *turns;
     /* What is known only then is put into the answer; called with arg. */

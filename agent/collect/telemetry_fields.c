@@ -4,7 +4,7 @@
 #include <msgpack/unpack.h>
 #include <string.h>
 
-#include "../packed.h"
+#include "../storage/packed.h"
 #include "telemetry_text.h"
 
 #define EXACT_MOST 9007199254740992.0 /* 2^53: integral doubles up to it are exact */

@@ -18,9 +18,9 @@
 #include <event2/event.h>
 #include <jansson.h>
 
-#include "../operate/turns.h"
 #include "../redis/redis_link.h"
 #include "../redis/redis_url.h"
+#include "../storage/turns.h"
 #include "fleet_record.h"
 
 struct fleet;

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "../packed.h"
+#include "../storage/packed.h"
 #include "hash.h"
 
 #define FORM 1

@@ -199,7 +199,8 @@ static void grant(struct fleet *f)
         t->state = TURN_GOES;
         t->go(t);
     }
-    while (f->first && !f->current && !may_wait(f, f->first)) {
+    /* Without its fleet a proposal may wait for its answer long: not so who waits behind it. */
+    while (f->first && !may_wait(f, f->first) && (!f->current || f->stage != FLEET_FOLLOWING)) {
         refuse(f, take_first(f));
     }
     if (f->first || f->current) { /* somebody's patience may end */

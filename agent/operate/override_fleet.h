@@ -8,8 +8,8 @@
 #ifndef FFSHM_AGENT_OVERRIDE_FLEET_H
 #define FFSHM_AGENT_OVERRIDE_FLEET_H
 
+#include "../storage/turns.h"
 #include "override_keeper.h"
-#include "turns.h"
 
 struct override_fleet;
 

@@ -7,8 +7,8 @@
 
 #include <event2/event.h>
 
+#include "../storage/turns.h"
 #include "operation.h"
-#include "turns.h"
 
 #define OVERRIDES_MOST 10000u
 

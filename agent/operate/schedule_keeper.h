@@ -11,8 +11,8 @@
 
 #include <event2/event.h>
 
+#include "../storage/turns.h"
 #include "definition_keeper.h"
-#include "turns.h"
 
 struct schedule_keeper;
 

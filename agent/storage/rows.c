@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../packed.h"
+#include "packed.h"
 #include "rows_state.h"
 
 #define KEY_MOST 3

@@ -11,7 +11,7 @@ declare -A agents
 
 # start_host N ARGUMENT...
 start_host() {
-    "$bin/ffagent" --dir "$work/store$1" --state "$work/state$1/host.db" --storage "$redis_url" \
+    FFSHM_STORAGE=$fleet_url "$bin/ffagent" --dir "$work/store$1" --state "$work/state$1/host.db" \
         "${@:2}" >>"$work/agent$1.log" 2>&1 </dev/null &
     agents[$1]=$!
     pids+=("${agents[$1]}")
@@ -91,7 +91,17 @@ in_ms() {
     date -u -d "@$((at / 1000)).$(printf %03d $((at % 1000)))" +%Y-%m-%dT%H:%M:%S.%3NZ
 }
 
-start_redis
+# No more than docs/redis.md says a user needs.
+user=(--user ffshm on '>secret' '~{ffshm:*' resetchannels -@all +ping +select '+client|setname' +auth
+    +hello +eval +hmget +hget +hset +hdel +hscan +del +expire +exists +persist +rename +get +set
+    +xadd +xread +xrange)
+
+start_fleet_redis() {
+    start_redis "${user[@]}"
+    fleet_url=redis://ffshm:secret@127.0.0.1:$redis_port
+}
+
+start_fleet_redis
 step "the first host begins the fleet, the others join it"
 start_host 1
 all_connected 1
@@ -179,7 +189,7 @@ until_true "host 2 serves the fallback" serves 2 sale false
 until_true "host 2 has the definition" sh -c "FFSHM_DIR='$work/store2' '$bin/ffctl' flags get sale | grep -q version"
 
 step "Redis comes back with what it had: the kill comes into the fleet"
-start_redis
+start_fleet_redis
 all_connected 1 2 3
 all_serve sale false
 until_true "equal digests" all_equal
@@ -190,7 +200,7 @@ all_serve sale true
 step "Redis comes back with nothing: the hosts bring back what they have"
 stop_redis
 empty_redis
-start_redis
+start_fleet_redis
 all_connected 1 2 3
 all_serve sale true
 grep -q event=fleet-emptied "$work"/agent*.log || fail "nobody raised an alarm"
@@ -222,7 +232,7 @@ kill -STOP "${agents[1]}" "${agents[2]}"
 stop_redis
 rm -rf "$redis_directory"
 mv "$work/older" "$redis_directory"
-start_redis
+start_fleet_redis
 start_host 3
 all_connected 3
 on 3 rollout contested 30% --reason "made after the loss" >/dev/null

@@ -23,6 +23,8 @@ USES = {
     "storage": [],
     # Memberships of big segments: asked for in Redis, put beside what is published.
     "big_segments": ["publish", "redis"],
+    # One state for many hosts: the storage of each, kept equal through Redis.
+    "fleet": ["admin", "redis", "storage"],
     "admin": ["catalog", "storage"],
     # What is published, looked at: through libffshm alone.
     "inspect": [],

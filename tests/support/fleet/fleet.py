@@ -26,6 +26,7 @@ from fleet_writers import Writers, put
 IS_RELEASE = os.environ.get("FFSHM_VARIANT", "release") == "release"
 CONVERGE_S = 2.0 if IS_RELEASE else 10.0  # after healing; a sanitizer on a busy host is slow
 PATIENCE_S = 60
+KEYS = "{fleet:test}:"  # what the fleet's keys begin with
 SERVICE = f"{NET}2"  # the address that agents know
 
 
@@ -61,6 +62,8 @@ def sweep():
 
 
 class Fleet:
+    shared_options = ["--redis-prefix", "fleet", "--environment", "test"]
+
     """redis: options of the server; needs_network: skips where hosts cannot be cut off; shared: agents are one fleet."""
 
     def __init__(self, hosts=3, redis=None, options=(), needs_network=True, readers=None, precise=1, shared=True):
@@ -71,7 +74,7 @@ class Fleet:
         self.needs_network = needs_network
         self.readers_each = readers if readers is not None else (8 if IS_RELEASE else 2)
         self.precise_each = precise
-        self.agents, self.readers, self.relays, self.servers, self.flags = [], [], [], [], []
+        self.strangers, self.agents, self.readers, self.relays, self.servers, self.flags = [], [], [], [], [], []
         self.writes, self.others = [], []
         self.evaluations = 0
 
@@ -98,7 +101,7 @@ class Fleet:
         if why:
             if self.needs_network:
                 skip(f"network namespaces cannot be made here ({why.splitlines()[-1]})")
-            tell(f"all hosts are on the loopback interface: {why}")
+            print(f"  all hosts are on the loopback interface: {why}", file=sys.stderr)
         self.is_namespaced = not why
         self.redis = self.add_redis("redis", **self.redis_options).start()
         if self.is_namespaced:
@@ -110,9 +113,16 @@ class Fleet:
             self.add_host(f"host{number}")
 
     def add_host(self, name):
-        shared = ["--storage", self.url, "--redis-prefix", "fleet", "--environment", "test"] if self.shared else []
+        shared = ["--storage", self.url, *self.shared_options] if self.shared else []
         agent = Agent(self.network.add(name), self.work, [*shared, *self.options])
         self.agents.append(agent)
+        return agent
+
+    def add_stranger(self, name, server):
+        """An agent of another fleet, with a server of its own."""
+        agent = Agent(self.network.add(name), self.work, [
+            "--storage", f"redis://{server.host.address}:{server.port}/0", *self.shared_options])
+        self.strangers.append(agent)
         return agent
 
     def add_redis(self, name, **options):
@@ -125,7 +135,7 @@ class Fleet:
         failed = kind is not None and not (kind is SystemExit and error.code in (0, 77))
         for writers in self.others:
             writers.end()
-        for thing in [*self.readers, *self.agents, *self.relays, *self.servers]:
+        for thing in [*self.readers, *self.agents, *self.strangers, *self.relays, *self.servers]:
             thing.close()
         if hasattr(self, "network"):
             self.network.close()
@@ -181,6 +191,20 @@ class Fleet:
                 self.readers.append(Readers(agent.host, agent.store, self.work, self.flags, self.readers_each, 25000))
         await_true("all programs evaluate", lambda: all(r.are_reading(len(self.flags)) for r in self.readers))
 
+    def sees(self, agent, flag):
+        """What its precise program saw last."""
+        return [s for s in self.precise(agent).sights() if s.flag == flag][-1]
+
+    def never_back(self, flag, reason):
+        """No program that saw that reason saw another one later."""
+        for readers in self.readers:
+            latest = {}
+            for s in readers.sights():
+                if s.flag == flag:
+                    if latest.get(s.reader) == reason and s.reason != reason:
+                        raise AssertionError(f"{s}, after {reason}")
+                    latest[s.reader] = s.reason
+
     def precise(self, agent):
         return next(r for r in self.readers if r.name == agent.name)
 
@@ -192,11 +216,16 @@ class Fleet:
             raise AssertionError(str(w))
         return w
 
-    def writers(self, agents=None, each=1, pause_s=0.1, seed=1, flags=None):
+    def writers(self, agents=None, each=1, pause_s=0.1, flags=None):
         """People who go on changing flags until stop_writers."""
-        writers = Writers(agents or self.agents, flags or self.flags, each, pause_s, seed)
+        writers = Writers(agents or self.agents, flags or self.flags, each, pause_s)
         self.others.append(writers)
         return writers
+
+    def await_changes(self, count):
+        """So many more are acknowledged, on all hosts together."""
+        since = time.monotonic_ns()
+        await_true("people change flags", lambda: sum(w.done(since_ns=since) for w in self.others) >= count, 20)
 
     def stop_writers(self):
         for writers in self.others:
@@ -238,6 +267,30 @@ class Fleet:
     def are_equal(self, agents=None):
         found = self.digests(agents)
         return found is not None and len(set(found)) == 1 and found[0][2] == "connected"
+
+    def newest(self):
+        """The number of the last change that any host has."""
+        return max((d[1] or 0 for d in self.digests_of_living()), default=0)
+
+    def digests_of_living(self):
+        return [d for agent in self.agents if agent.runs() for d in self.digests([agent]) or []]
+
+    def healed(self):
+        """The cause of a trouble has just gone: how long until Redis and all hosts have all that anybody had."""
+        newest = self.newest()
+
+        def is_well():
+            found = self.digests()
+            there = self.redis.ask("HGET", f"{KEYS}head", "seq")
+            return found is not None and all(d[2] == "connected" and d[1] >= newest for d in found) and \
+                there is not None and int(there) >= newest
+        try:
+            took = await_true("well again", is_well, CONVERGE_S + 30)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.digests()}, {newest} was the last change") from None
+        if took > CONVERGE_S:
+            raise AssertionError(f"well only after {took:.2f} s, not {CONVERGE_S}")
+        return took
 
     def converge(self, since=None, within_s=None, agents=None):
         """All hosts publish the same, within some time of `since` (time.monotonic())."""

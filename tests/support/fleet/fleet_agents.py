@@ -1,6 +1,7 @@
 """Agents on the hosts, and people who ask them."""
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -111,6 +112,10 @@ class Agent:
         code = self.process.wait(60)
         if code != 0:
             raise AssertionError(f"the agent of {self.name} ended with {code}")
+
+    def forget(self):
+        """All of its files are lost; programs still have the store's."""
+        shutil.rmtree(os.path.dirname(self.state))
 
     def runs(self):
         return self.process is not None and self.process.poll() is None

@@ -69,9 +69,10 @@ class Readers:
 def faults(sights, served):
     """No error and nothing missing once there was a value; no version and no value again that has been replaced.
 
-    served: {flag: {version: value}} of what was served by its definition, or None of a flag whose values are not judged.
+    served: {flag: {version: value}} of what was served by its definition.
     """
     latest = {}
+    first_of = {flag: min(values) for flag, values in served.items() if values}  # older ones are not kept
     for s in sights:
         if s.flag == "end":
             continue
@@ -83,7 +84,7 @@ def faults(sights, served):
         elif before and before.reason != "ERROR" and s.version < before.version:
             yield f"{s}, after {before}"
         values = served.get(s.flag)
-        if values is not None and s.reason == "FALLTHROUGH" and values.get(s.version) != s.value:
+        if values and s.reason == "FALLTHROUGH" and s.version >= first_of[s.flag] and values.get(s.version) != s.value:
             yield f"{s}; it was {values.get(s.version)}"
 
 

@@ -1,4 +1,5 @@
 """People on several hosts who all change the same flags, and remember what they were told."""
+import itertools
 import random
 import threading
 import time
@@ -77,8 +78,11 @@ class Writer(threading.Thread):
 
 
 class Writers:
-    def __init__(self, agents, flags, each=1, pause_s=0.1, seed=1):
-        self.all = [Writer(agent, f"{agent.name}-{i}", flags, pause_s, seed * 1000 + n * 10 + i)
+    groups = itertools.count(1)
+
+    def __init__(self, agents, flags, each=1, pause_s=0.1):
+        group = next(self.groups)
+        self.all = [Writer(agent, f"{agent.name}-{group}-{i}", flags, pause_s, group * 1000 + n * 10 + i)
                     for n, agent in enumerate(agents) for i in range(each)]
         for writer in self.all:
             writer.start()

@@ -111,7 +111,7 @@ def judges_see(fleet):
     good = one_history(fleet.agents[:1], fleet.flags)
     writes = list(fleet.writes)
     for what, broken in (
-            ("a lost update", lambda: judge_counters({"one": [{"value": 1}, {"value": 1}]}, ["one"])),
+            ("a lost update", lambda: judge_counters({"one": [{"version": 1, "value": 1}, {"version": 2, "value": 1}]}, ["one"])),
             ("a lost acknowledgement", lambda: judge_writes(writes, {**good, "one": good["one"][:-1]})),
             ("one that is there twice", lambda: judge_writes(writes, {**good, "three": good["one"]})),
             ("a value from nowhere", lambda: judge_readers(

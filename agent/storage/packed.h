@@ -1,8 +1,8 @@
 /*
  * packed.h - msgpack that others have written: what unpacking it may cost.
  */
-#ifndef FFSHM_AGENT_PACKED_H
-#define FFSHM_AGENT_PACKED_H
+#ifndef FFSHM_AGENT_STORAGE_PACKED_H
+#define FFSHM_AGENT_STORAGE_PACKED_H
 
 #include <stdbool.h>
 #include <stddef.h>
