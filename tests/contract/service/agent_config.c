@@ -119,15 +119,32 @@ static json_t *events_settings(const json_t *configuration)
     return settings;
 }
 
+/* NULL: no store, and so no settings. */
+static json_t *big_segments_settings(const struct client *c, const json_t *configuration)
+{
+    const json_t *wanted = member(configuration, "bigSegments");
+    char url[CLIENT_PATH + 32];
+    if (!wanted) {
+        return NULL;
+    }
+    client_big_segments_url(c, url);
+    json_t *settings = json_pack("{s:s}", "store", url);
+    set_integer(settings, "cache_size", member(wanted, "userCacheSize"));
+    set_integer(settings, "cache_ms", member(wanted, "userCacheTimeMs"));
+    set_integer(settings, "status_poll_ms", member(wanted, "statusPollIntervalMs"));
+    set_integer(settings, "stale_after_ms", member(wanted, "staleAfterMs"));
+    return settings;
+}
+
 static json_t *settings_of(const struct client *c, const json_t *configuration)
 {
     char store[CLIENT_PATH + 16], state[CLIENT_PATH + 16];
     snprintf(store, sizeof store, "%s/store", c->dir);
     snprintf(state, sizeof state, "%s/state.db", c->dir);
-    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "dir", store, "state", state, "log_level",
-                     "debug", "sdk_key", c->sdk_key, "launchdarkly",
-                     launchdarkly_settings(configuration), "events",
-                     events_settings(configuration));
+    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o*}", "dir", store, "state", state,
+                     "log_level", "debug", "sdk_key", c->sdk_key, "launchdarkly",
+                     launchdarkly_settings(configuration), "events", events_settings(configuration),
+                     "big_segments", big_segments_settings(c, configuration));
 }
 
 static int write_file(const char *path, const char *text)

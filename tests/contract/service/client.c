@@ -18,6 +18,7 @@
 #define STEP_MS 25        /* between two looks at whether the agent still lives */
 #define STOP_MS 10000     /* for an agent to end by itself */
 #define MOST_VARIABLES 64 /* of an agent's environment */
+#define MEMBERSHIP_WAIT_MS 5000
 
 static int64_t now_ms(void)
 {
@@ -178,14 +179,18 @@ static int64_t wait_of(const json_t *configuration)
 static int begin(struct client *c, const char *agent, bool loud, const json_t *configuration,
                  struct outcome *outcome)
 {
+    /* As an SDK does, an evaluation waits for a membership. */
+    const struct ffshm_options options = {.size = sizeof options,
+                                          .big_segment_wait_ms = MEMBERSHIP_WAIT_MS};
     char config[CLIENT_PATH + 16], store[CLIENT_PATH + 16];
     snprintf(store, sizeof store, "%s/store", c->dir);
-    if (client_store_add(c, configuration, outcome) ||
+    if (client_big_segments_add(c, configuration, outcome) ||
+        client_store_add(c, configuration, outcome) ||
         agent_config_write(c, configuration, config, sizeof config, outcome) ||
         start_agent(c, agent, loud, config, outcome)) {
         return -1;
     }
-    c->ff = ffshm_open(store, NULL);
+    c->ff = ffshm_open(store, &options);
     if (!c->ff) {
         outcome_fail(outcome, 500, "the store cannot be opened");
         return -1;
@@ -200,6 +205,7 @@ static int begin(struct client *c, const char *agent, bool loud, const json_t *c
         outcome_fail(outcome, 500, "no flags: %s; the agent: %s", ffshm_error_text(error), log);
         return -1;
     }
+    client_big_segments_await(c);
     return client_store_begin(c, agent, loud, configuration, outcome);
 }
 
@@ -279,6 +285,7 @@ bool client_free(struct client *c)
     }
     ffshm_close(c->ff);
     client_hooks_free(c);
+    bridge_free(c->bridge);
     if (c->dir[0]) {
         nftw(c->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     }

@@ -19,6 +19,7 @@ static const struct {
     {"contextComparison", command_context_comparison},
     {"migrationVariation", command_migration_variation},
     {"migrationOperation", command_migration_operation},
+    {"getBigSegmentStoreStatus", command_big_segment_status},
 };
 
 void outcome_fail(struct outcome *outcome, int status, const char *format, ...)

@@ -65,6 +65,7 @@ static const char *const capabilities[] = {
     "retry-conformance-fdv1-streaming",
     "retry-conformance-fdv1-polling",
     "persistent-data-store-redis",
+    "big-segments",
 };
 
 static void reply(struct evhttp_request *request, struct outcome *outcome)

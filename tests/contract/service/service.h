@@ -17,6 +17,7 @@
 
 #define CLIENT_PATH 64 /* bytes of a client's directory, with the NUL */
 
+struct bridge;
 struct hook;
 struct store;
 
@@ -26,8 +27,9 @@ struct client {
     pid_t agent;           /* 0: there is none */
     struct ffshm *ff;
     char *sdk_key;
-    struct hook *hooks;  /* hooks.c */
-    struct store *store; /* store.c; NULL: the configuration has no persistent store */
+    struct hook *hooks;    /* hooks.c */
+    struct bridge *bridge; /* bridge.c; NULL: big segments have no store */
+    struct store *store;   /* store.c; NULL: the configuration has no persistent store */
     struct client *next;
 };
 
@@ -60,7 +62,8 @@ void command_run(struct client *c, const json_t *request, struct outcome *outcom
 /* A command. params is an empty object where the request has none. */
 typedef void command_fn(struct client *c, const json_t *params, struct outcome *outcome);
 
-command_fn command_evaluate, command_evaluate_all;                               /* evaluate.c */
+command_fn command_evaluate, command_evaluate_all; /* evaluate.c */
+command_fn command_big_segment_status;             /* big_segments.c */
 command_fn command_identify, command_custom, command_flush, command_secure_hash; /* tell.c */
 command_fn command_migration_variation, command_migration_operation;             /* migration.c */
 /* contexts.c */
@@ -68,6 +71,20 @@ command_fn command_context_build, command_context_convert, command_context_compa
 
 void outcome_fail(struct outcome *outcome, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* big_segments.c: the store of big segments that the configuration asks for, for the agent to ask:
+   before the agent is configured. -1 and *outcome. */
+int client_big_segments_add(struct client *c, const json_t *configuration, struct outcome *outcome);
+/* Where it is to ask; "unix://...". */
+void client_big_segments_url(const struct client *c, char url[CLIENT_PATH + 32]);
+/* Until the agent has said how that store does. */
+void client_big_segments_await(struct client *c);
+
+/* bridge.c: a Redis at a unix socket that asks the harness at `callback`. NULL: it is not there. */
+struct bridge *bridge_new(const char *path, const char *callback);
+/* Was it asked how up to date the store is, and did it answer? */
+bool bridge_polled(const struct bridge *b);
+void bridge_free(struct bridge *b); /* NULL is harmless */
 
 /* store.c: a persistent store, as an SDK would use it. Before the agent is configured; -1 and
  *outcome. */

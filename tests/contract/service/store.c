@@ -47,6 +47,7 @@ struct store {
     int notify;            /* where the agent says READY=1; -1: it is not read */
     struct frozen *frozen; /* infinite */
     struct client *reader; /* has nothing but the store; NULL: this one reads */
+    int64_t begun_ms;      /* when it was there: until then nothing in the cache grows old */
 };
 
 static int64_t now_ms(void)
@@ -171,6 +172,7 @@ int client_store_begin(struct client *c, const char *agent, bool loud, const jso
                               "persistentDataStore", member(configuration, "persistentDataStore"));
     s->reader = client_new(c->id, agent, loud, alone, outcome);
     json_decref(alone);
+    s->begun_ms = now_ms();
     return s->reader ? 0 : -1;
 }
 
@@ -230,7 +232,9 @@ struct ffshm *client_store_for(struct client *c, const char *flag)
     }
     struct ffshm_status status;
     ffshm_status(c->ff, &status);
-    const bool cached = s->cache == CACHE_TTL && status.snapshot_age_ms < s->ttl_ms;
+    const int64_t begun_ms = now_ms() - s->begun_ms;
+    const int64_t age_ms = status.snapshot_age_ms < begun_ms ? status.snapshot_age_ms : begun_ms;
+    const bool cached = s->cache == CACHE_TTL && age_ms < s->ttl_ms;
     return !status.ready || cached ? c->ff : read_from(s->reader, name);
 }
 
