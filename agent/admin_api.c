@@ -313,8 +313,10 @@ static int make(struct admin_api *api, struct event_base *base, struct fault *fa
                                          .epoch = publisher_epoch(api->agent.publisher)};
     api->rates = (struct routes_rates){.store = &api->store};
     api->audit = (struct routes_audit){.state = api->agent.state, .server = api->server};
-    api->backup = (struct routes_backup){
-        .state = api->agent.state, .server = api->server, .dir = options.dir};
+    api->backup = (struct routes_backup){.state = api->agent.state,
+                                         .own = api->agent.own_state,
+                                         .server = api->server,
+                                         .dir = options.dir};
     return add_routes(api);
 }
 

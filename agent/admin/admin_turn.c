@@ -39,10 +39,24 @@ static void wait(struct admin_connection *c)
     c->state = CONNECTION_LATER;
 }
 
+/* Its token was good when it came; what came since may have ended it. */
+static bool is_ended(const struct admin_connection *c)
+{
+    const struct admin_token *token =
+        *c->actor.token_id ? admin_tokens_find(c->server->tokens, c->actor.token_id) : NULL;
+    return *c->actor.token_id && (!token || token->revoked_ms);
+}
+
 static void go(struct turn *t)
 {
     struct admin_connection *c = of(t)->connection;
     c->answer.held = true;
+    if (is_ended(c)) {
+        admin_answer_refuse(&c->answer, 401, "unauthorized",
+                            "the token was revoked while this waited for its turn");
+        admin_turn_answered(c);
+        return;
+    }
     c->later = (struct admin_later){0};
     c->state = CONNECTION_FLUSHING;
     admin_connection_dispatch(c);
@@ -133,7 +147,11 @@ void admin_turn_free(struct admin_connection *c)
     if (c->turn) {
         struct admin_turn *turn = c->turn;
         c->turn = NULL;
+        const bool proposed = turn->turn.state == TURN_ENDED;
         turns_of(c)->leave(turns_of(c)->arg, &turn->turn);
         free(turn);
+        if (proposed) {
+            reload_tokens(c); /* it may come to nothing, and nobody is told */
+        }
     }
 }

@@ -24,8 +24,11 @@
 #include "fleet_state.h"
 
 #define CONNECT_MS 700
-#define ANSWER_MS 1500     /* of commands; a slow Redis has its answers late, not never */
-#define READ_MS 2500       /* the same of the log, which is asked to wait for 1000 */
+#define ANSWER_MS 1500 /* of commands; a slow Redis has its answers late, not never */
+#define READ_MS 2500   /* the same of the log, which is asked to wait for 1000 */
+#define LEAVE_MS 200   /* a server that cannot be written; doubles */
+#define LEAVE_MOST_MS 5000
+#define AGAIN_MOST_MS 1000 /* after several */
 #define AGAIN_MS 200       /* until the next look after one that failed */
 #define WAITING_MOST 65536 /* commands without an answer: a whole state is many */
 
@@ -105,9 +108,14 @@ int fleet_words_send(struct fleet *f, struct fleet_words *w, redis_reply_fn *fn,
 
 /* ---- answers -------------------------------------------------------------------------------- */
 
+/* Not from within an answer of it; and not again and again. */
 static void leave_server(struct fleet *f)
 {
-    arm(f->soon, 0); /* not from within an answer of it */
+    if (!evtimer_pending(f->soon, NULL)) {
+        f->leave_ms = f->leave_ms == 0 ? LEAVE_MS : f->leave_ms * 2;
+        f->leave_ms = f->leave_ms > LEAVE_MOST_MS ? LEAVE_MOST_MS : f->leave_ms;
+        arm(f->soon, f->leave_ms + f->patience_ms);
+    }
 }
 
 bool fleet_refused(struct fleet *f, const redisReply *reply, const struct fault *lost,
@@ -188,7 +196,9 @@ void fleet_came(struct fleet *f)
 void fleet_follow(struct fleet *f)
 {
     set_stage(f, FLEET_FOLLOWING);
-    fleet_clear_trouble(f);
+    if (f->failures == 0 && f->leave_ms == 0) {
+        fleet_clear_trouble(f);
+    }
     f->alarmed = false;
     f->empty_since = 0;
     if (!f->was_following) {
@@ -218,8 +228,10 @@ void fleet_failed(struct fleet *f, const struct fault *fault)
     fleet_read_stop(f);
     fleet_bring_stop(f);
     if (f->stage != FLEET_AWAY) {
+        const int64_t wait = (int64_t)AGAIN_MS << (f->failures < 3 ? f->failures : 3);
+        f->failures++;
         set_stage(f, FLEET_LOOKING);
-        arm(f->tick, AGAIN_MS);
+        arm(f->tick, wait < AGAIN_MOST_MS ? wait : AGAIN_MOST_MS);
     }
 }
 
@@ -289,7 +301,11 @@ static void on_head(struct fleet *f, const struct fleet_position *theirs)
         set_stage(f, FLEET_READING);
         fleet_read_begin(f, theirs);
     } else if (strcmp(theirs->epoch, ours->epoch) != 0) {
-        if (theirs->sequence == 0) { /* somebody began anew where ours was, and has nothing yet */
+        if (ours->sequence == 0 &&
+            (theirs->sequence > 0 || strcmp(theirs->epoch, ours->epoch) < 0)) {
+            set_stage(f, FLEET_READING); /* ours was begun, and never anything more */
+            fleet_read_begin(f, theirs);
+        } else if (theirs->sequence == 0) { /* the same the other way round */
             set_stage(f, FLEET_BRINGING);
             fleet_bring_begin(f, theirs, ours);
         } else {
@@ -347,7 +363,6 @@ static void on_away(void *arg, const struct fault *fault)
         f->away_since = fleet_now_ms();
     }
     set_stage(f, FLEET_AWAY);
-    f->reading_log = false;
     f->leads = false;
     fleet_set_trouble(f, fault);
     fleet_read_stop(f);
@@ -421,6 +436,10 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     struct fleet *f = arg;
     (void)fd, (void)what;
     arm(f->tick, FLEET_TICK_MS);
+    if (f->stage == FLEET_FOLLOWING && f->replica.at.sequence >= f->known && !f->leave_ms) {
+        f->failures = 0; /* it has gone well for a while */
+        fleet_clear_trouble(f);
+    }
     if (f->stage == FLEET_LOOKING || f->stage == FLEET_FOLLOWING || f->stage == FLEET_FOREIGN) {
         fleet_look(f);
     }
@@ -440,6 +459,12 @@ bool fleet_known(const struct fleet *f)
     return f->replica.at.epoch[0] != '\0';
 }
 
+bool fleet_may_change(const struct fleet *f)
+{
+    return f->stage == FLEET_FOLLOWING && f->replica.at.sequence >= f->known &&
+           fleet_now_ms() >= f->turns_from;
+}
+
 bool fleet_follows(const struct fleet *f)
 {
     return f->stage == FLEET_FOLLOWING;
@@ -452,7 +477,7 @@ const struct fault *fleet_trouble(const struct fleet *f)
 
 bool fleet_leads(const struct fleet *f)
 {
-    return f->leads && fleet_now_ms() < f->lease_ms;
+    return f->leads && fleet_now_ms() < f->lease_ms && fleet_may_change(f);
 }
 
 struct redis_link *fleet_link(const struct fleet *f)
@@ -470,14 +495,19 @@ json_t *fleet_json(const struct fleet *f)
     };
     char place[REDIS_PLACE];
     char text[600];
+    const bool lags = f->stage == FLEET_FOLLOWING && f->replica.at.sequence < f->known;
     fault_text(&f->trouble, text, sizeof text);
-    json_t *body = json_pack(
-        "{s:s, s:s, s:s, s:I, s:s, s:b, s:I, s:I, s:I, s:I}", "state", stages[f->stage], "redis",
-        redis_url_place(&f->url, place), "epoch", f->replica.at.epoch, "sequence",
-        (json_int_t)f->replica.at.sequence, "chain", f->replica.at.chain, "leads", fleet_leads(f),
-        "applied", (json_int_t)f->applied, "overtaken", (json_int_t)f->overtaken, "restored",
-        (json_int_t)f->restored, "replaced", (json_int_t)f->replaced);
-    if (body && f->stage != FLEET_FOLLOWING) {
+    json_t *body =
+        json_pack("{s:s, s:s, s:s, s:I, s:s, s:b, s:I, s:I, s:I, s:I}", "state",
+                  lags ? "catching-up" : stages[f->stage], "redis", redis_url_place(&f->url, place),
+                  "epoch", f->replica.at.epoch, "sequence", (json_int_t)f->replica.at.sequence,
+                  "chain", f->replica.at.chain, "leads", fleet_leads(f), "applied",
+                  (json_int_t)f->applied, "overtaken", (json_int_t)f->overtaken, "restored",
+                  (json_int_t)f->restored, "replaced", (json_int_t)f->replaced);
+    if (body && f->known != FLEET_UNKNOWN) {
+        json_object_set_new(body, "known", json_integer(f->known));
+    }
+    if (body && (f->stage != FLEET_FOLLOWING || f->troubled)) {
         json_object_set_new(body, "trouble", json_string(f->troubled ? text : ""));
         json_object_set_new(body, "awayMs",
                             json_integer(f->away_since ? fleet_now_ms() - f->away_since : 0));

@@ -33,14 +33,21 @@ struct fleet_own {
     const char *host;
 };
 
+/* By the replica: a host may be called otherwise by now. */
+static bool is_own(const struct fleet_own *own, const struct fleet_record_head *head)
+{
+    const char *node = strrchr(own->host, '/');
+    const size_t length = node ? strlen(node) : 0;
+    return length > 0 && head->host_length >= length &&
+           memcmp(head->host + head->host_length - length, node, length) == 0;
+}
+
 static int collect_one(void *arg, const char *chain, const void *record, size_t length)
 {
     struct fleet_own *own = arg;
     struct fleet_record_head head;
     (void)chain;
-    if (fleet_record_read(record, length, &head, NULL, NULL, NULL) == 0 &&
-        head.host_length == strlen(own->host) &&
-        memcmp(head.host, own->host, head.host_length) == 0) {
+    if (fleet_record_read(record, length, &head, NULL, NULL, NULL) == 0 && is_own(own, &head)) {
         char *copy = malloc(length);
         if (!copy) {
             return -1;
@@ -207,6 +214,28 @@ static int check_schedule(struct again *a, const struct row_change *change,
     return result;
 }
 
+enum { TOKEN_REVOKED = 9, TOKEN_SUCCESSOR = 10 };
+
+static int on_token(void *arg, const struct storage_token *token)
+{
+    struct again *a = arg;
+    const bool ended = token->revoked_ms && !a->row[TOKEN_REVOKED].number;
+    const bool rotated = token->successor && a->row[TOKEN_SUCCESSOR].none;
+    a->conflict = a->conflict || ended || rotated;
+    return 0;
+}
+
+/* One that was ended since does not come back. */
+static int check_token(struct again *a, const struct row_change *change, const struct rows_key *key)
+{
+    char *id = rows_text(&key[0]);
+    const bool read =
+        rows_key_read(change->row, change->row_length, a->row, ROWS_COLUMNS_MOST) > TOKEN_SUCCESSOR;
+    const int result = id && read ? storage_token_get(a->s, id, on_token, a, &a->fault) : -1;
+    free(id);
+    return result;
+}
+
 static int check_change(void *arg, const struct row_change *change)
 {
     struct again *a = arg;
@@ -219,6 +248,8 @@ static int check_change(void *arg, const struct row_change *change)
         return change->row ? check_version(a, key) : 0;
     case ROWS_OVERRIDE:
         return check_override(a, key);
+    case ROWS_TOKEN:
+        return change->row ? check_token(a, change, key) : 0;
     case ROWS_SCHEDULE:
         return change->row ? check_schedule(a, change, key) : 0;
     default:

@@ -10,36 +10,38 @@
 #include "../log.h"
 #include "fleet_state.h"
 
-#define PIECE_WORDS 400
-#define PIECE_BYTES (1u << 20)
+#define PIECE_ROWS 200
+#define PIECE_BYTES (256u << 10)
+#define PIECES_MOST 4u          /* on their way */
+#define STATE_MOST (2ULL << 30) /* bytes */
+
+struct row {
+    char *bytes; /* key, then row */
+    size_t key;
+    size_t row;
+    enum rows_table table;
+};
 
 struct fleet_bring {
     struct fleet_position over; /* epoch "": nothing */
     struct fleet_position at;
-    struct fleet_words words; /* of the next HSET */
-    size_t bytes;
-    /* rows_each borrows: copies until they are sent */
-    char **copies;
-    size_t copy_count;
-    bool failed;
+    struct row *rows; /* as they were when it began */
+    size_t count;
+    size_t room;
+    uint64_t bytes;
+    size_t sent;
+    unsigned waiting; /* pieces */
+    bool ends;
 };
-
-static void forget_copies(struct fleet_bring *b)
-{
-    for (size_t i = 0; i < b->copy_count; i++) {
-        free(b->copies[i]);
-    }
-    b->copy_count = 0;
-}
 
 void fleet_bring_stop(struct fleet *f)
 {
     struct fleet_bring *b = f->bring;
     if (b) {
-        forget_copies(b);
-        free(b->copies);
-        free(b->words.words);
-        free(b->words.lengths);
+        for (size_t i = 0; i < b->count; i++) {
+            free(b->rows[i].bytes);
+        }
+        free(b->rows);
         free(b);
         f->bring = NULL;
     }
@@ -52,72 +54,69 @@ static void failed(struct fleet *f, const char *cause)
     fleet_failed(f, &fault);
 }
 
-/* ---- pieces --------------------------------------------------------------------------------- */
+/* ---- the rows ------------------------------------------------------------------------------- */
+
+static int copy_row(void *arg, const struct row_change *change)
+{
+    struct fleet_bring *b = arg;
+    if (b->count == b->room) {
+        const size_t room = b->room ? b->room * 2 : 256;
+        struct row *rows = realloc(b->rows, room * sizeof *rows);
+        if (!rows) {
+            return -1;
+        }
+        b->rows = rows;
+        b->room = room;
+    }
+    struct row *row = &b->rows[b->count];
+    *row = (struct row){malloc(change->key_length + change->row_length + 1), change->key_length,
+                        change->row_length, change->table};
+    if (!row->bytes) {
+        return -1;
+    }
+    memcpy(row->bytes, change->key, change->key_length);
+    memcpy(row->bytes + change->key_length, change->row, change->row_length);
+    b->bytes += change->key_length + change->row_length;
+    b->count++;
+    return b->bytes <= STATE_MOST ? 0 : -1;
+}
+
+static void send_more(struct fleet *f);
 
 static void on_piece(void *arg, const struct redisReply *reply, const struct fault *lost)
 {
     struct fleet *f = arg;
     struct fault fault = {0};
-    if (f->stage == FLEET_BRINGING && f->bring && reply && fleet_refused(f, reply, lost, &fault)) {
+    if (f->stage != FLEET_BRINGING || !f->bring || !reply) {
+        return;
+    }
+    if (fleet_refused(f, reply, lost, &fault)) {
         fleet_failed(f, &fault);
+        return;
     }
+    f->bring->waiting--;
+    send_more(f);
 }
 
-static void send_piece(struct fleet *f)
+/* Rows of one table. */
+static int send_piece(struct fleet *f)
 {
     struct fleet_bring *b = f->bring;
-    if (b->copy_count > 0 && fleet_words_send(f, &b->words, on_piece, f) != 0) {
-        b->failed = true;
+    const enum rows_table table = b->rows[b->sent].table;
+    struct fleet_words w = {.words = NULL};
+    size_t bytes = 0;
+    fleet_word_text(&w, "HSET");
+    fleet_word_text(&w, f->keys.staged[table]);
+    for (unsigned i = 0; i < PIECE_ROWS && bytes < PIECE_BYTES && b->sent < b->count &&
+                         b->rows[b->sent].table == table;
+         i++) {
+        const struct row *row = &b->rows[b->sent++];
+        fleet_word(&w, row->bytes, row->key);
+        fleet_word(&w, row->bytes + row->key, row->row);
+        bytes += row->key + row->row;
     }
-    b->bytes = 0;
-    forget_copies(b);
-}
-
-static const char *keep(struct fleet_bring *b, const void *bytes, size_t length)
-{
-    char *copy = malloc(length + 1);
-    if (copy) {
-        memcpy(copy, bytes, length);
-        b->copies[b->copy_count++] = copy;
-    }
-    b->failed = b->failed || !copy;
-    b->bytes += length;
-    return copy;
-}
-
-static int put_row(void *arg, const struct row_change *row)
-{
-    struct fleet *f = arg;
-    struct fleet_bring *b = f->bring;
-    if (b->copy_count == 0) {
-        fleet_word_text(&b->words, "HSET");
-        fleet_word_text(&b->words, f->keys.staged[row->table]);
-    }
-    fleet_word(&b->words, keep(b, row->key, row->key_length), row->key_length);
-    fleet_word(&b->words, keep(b, row->row, row->row_length), row->row_length);
-    if (b->copy_count >= PIECE_WORDS || b->bytes >= PIECE_BYTES) {
-        send_piece(f);
-    }
-    return b->failed ? -1 : 0;
-}
-
-static int send_rows(struct fleet *f, struct fault *fault)
-{
-    for (unsigned t = 0; t < ROWS_TABLES; t++) {
-        const char *const clear[] = {"DEL", f->keys.staged[t]};
-        char seconds[16];
-        snprintf(seconds, sizeof seconds, "%d", FLEET_STAGED_S);
-        const char *const expire[] = {"EXPIRE", f->keys.staged[t], seconds};
-        if (redis_link_send(f->link, on_piece, f, 2, clear, NULL) != 0 ||
-            rows_each(f->replica.storage, (enum rows_table)t, put_row, f, fault) != 0) {
-            return -1;
-        }
-        send_piece(f);
-        if (redis_link_send(f->link, on_piece, f, 3, expire, NULL) != 0 || f->bring->failed) {
-            return -1;
-        }
-    }
-    return 0;
+    b->waiting++;
+    return fleet_words_send(f, &w, on_piece, f);
 }
 
 /* ---- the end -------------------------------------------------------------------------------- */
@@ -159,6 +158,8 @@ static int send_end(struct fleet *f)
     char keys[8];
     char at[24];
     char over[24] = "";
+    char state[FLEET_CHAIN];
+    fleet_random(state);
     snprintf(keys, sizeof keys, "%d", 2 + 2 * ROWS_TABLES);
     snprintf(at, sizeof at, "%" PRId64, b->at.sequence);
     if (b->over.epoch[0]) {
@@ -181,7 +182,52 @@ static int send_end(struct fleet *f)
     fleet_word_text(&w, b->over.epoch);
     fleet_word_text(&w, over);
     fleet_word_text(&w, b->over.chain);
+    fleet_word_text(&w, state);
     return fleet_words_send(f, &w, on_brought, f);
+}
+
+static int send_each(struct fleet *f, const char *command, const char *argument)
+{
+    for (unsigned t = 0; t < ROWS_TABLES; t++) {
+        const char *const words[] = {command, f->keys.staged[t], argument};
+        if (redis_link_send(f->link, on_piece, f, argument ? 3 : 2, words, NULL) != 0) {
+            return -1;
+        }
+        f->bring->waiting++;
+    }
+    return 0;
+}
+
+static void send_more(struct fleet *f)
+{
+    struct fleet_bring *b = f->bring;
+    char seconds[16];
+    int result = 0;
+    snprintf(seconds, sizeof seconds, "%d", FLEET_STAGED_S);
+    while (result == 0 && b->sent < b->count && b->waiting < PIECES_MOST) {
+        result = send_piece(f);
+    }
+    if (result == 0 && b->sent == b->count && b->waiting == 0 && !b->ends) {
+        b->ends = true; /* what is not brought in to the end goes by itself */
+        result = send_each(f, "EXPIRE", seconds);
+    } else if (result == 0 && b->ends && b->waiting == 0) {
+        result = send_end(f);
+    }
+    if (result != 0) {
+        failed(f, "the fleet's state cannot be brought to Redis: it is away, or memory is short");
+    }
+}
+
+static int copy_rows(struct fleet *f, struct fault *fault)
+{
+    int result = 0;
+    for (unsigned t = 0; t < ROWS_TABLES && result == 0; t++) {
+        result = rows_each(f->replica.storage, (enum rows_table)t, copy_row, f->bring, fault);
+    }
+    if (result != 0 && !fault->cause[0]) {
+        fault_set(fault, "", "give the agent more memory", "the fleet's state is too large");
+    }
+    return result;
 }
 
 void fleet_bring_begin(struct fleet *f, const struct fleet_position *over,
@@ -190,21 +236,15 @@ void fleet_bring_begin(struct fleet *f, const struct fleet_position *over,
     struct fault fault = {0};
     fleet_bring_stop(f);
     f->bring = calloc(1, sizeof *f->bring);
-    if (f->bring) {
-        f->bring->copies = calloc(PIECE_WORDS + 2, sizeof *f->bring->copies);
-    }
-    if (!f->bring || !f->bring->copies) {
+    if (!f->bring) {
         failed(f, "out of memory");
         return;
     }
     f->bring->at = *at;
     f->bring->over = over ? *over : (struct fleet_position){.sequence = 0};
-    if (send_rows(f, &fault) != 0 || send_end(f) != 0) {
-        if (!fault.cause[0]) {
-            fault_set(
-                &fault, "", "give the agent more memory",
-                "the fleet's state cannot be brought to Redis: out of memory, or Redis is away");
-        }
+    if (copy_rows(f, &fault) != 0) {
         fleet_failed(f, &fault);
+    } else if (send_each(f, "DEL", NULL) != 0) {
+        failed(f, "Redis is away");
     }
 }

@@ -1,7 +1,8 @@
 /*
  * fleet_keys.h - what a fleet has in Redis, and the scripts that change it.
  *
- *     {PREFIX:ENVIRONMENT}:head        hash: epoch, seq, chain (fleet_record.h)
+ *     {PREFIX:ENVIRONMENT}:head        hash: epoch, seq, chain (fleet_record.h); state: a
+ *                                      random name, another one when a whole state was put there
  *     {PREFIX:ENVIRONMENT}:log         stream: one entry a record, SEQ-0, fields r (the record) and
  *                                      c (the chain after it); the newest FLEET_LOG_KEPT or so
  *     {PREFIX:ENVIRONMENT}:t:TABLE     hash: every row of a table by its key, as rows.h has them
@@ -36,7 +37,8 @@ void fleet_keys_free(struct fleet_keys *keys);
    row. Answers "ok", "behind" with seq and chain, "foreign" with the epoch, "empty". */
 extern const char fleet_script_commit[];
 /* KEYS head, log, rows, staged; ARGV epoch, seq, chain of the new state; epoch, seq and chain of
-   the state that it may replace: "", "", "" for none. Answers as above, or "taken". */
+   the state that it may replace: "", "", "" for none; a random name of the new state. Answers as
+   above, or "taken". */
 extern const char fleet_script_restore[];
 /* KEYS lease; ARGV id, milliseconds. 1: it is ours. */
 extern const char fleet_script_lease[];

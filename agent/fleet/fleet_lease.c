@@ -21,9 +21,10 @@ static void on_lease(void *arg, const struct redisReply *reply, const struct fau
     }
     f->leads = reply && reply->type == REDIS_REPLY_INTEGER && reply->integer == 1;
     if (f->leads) {
+        f->leave_ms = 0; /* it can be written */
         f->lease_ms = f->leased_ms + FLEET_LEASE_MS - MARGIN_MS;
     }
-    if (f->leads && !led && f->stage == FLEET_FOLLOWING) {
+    if (fleet_leads(f) && !led) {
         LOG_EVENT(LOG_LEVEL_INFO, "fleet-leading", log_text("host", f->host));
         if (f->owner.leading) {
             f->owner.leading(f->owner.arg);
@@ -36,7 +37,7 @@ void fleet_lease_tick(struct fleet *f)
     char ms[16];
     snprintf(ms, sizeof ms, "%d", FLEET_LEASE_MS);
     const char *const words[] = {"EVAL", fleet_script_lease, "1", f->keys.lease, f->id, ms};
-    if (f->stage == FLEET_FOLLOWING && !f->leasing &&
+    if (fleet_may_change(f) && !f->leasing &&
         redis_link_send(f->link, on_lease, f, 6, words, NULL) == 0) {
         f->leasing = true;
         f->leased_ms = fleet_now_ms();

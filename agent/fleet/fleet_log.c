@@ -103,6 +103,10 @@ static void on_read(void *arg, const struct redisReply *reply, const struct faul
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 1 &&
         reply->element[0]->type == REDIS_REPLY_ARRAY && reply->element[0]->elements == 2) {
         take(f, reply->element[0]->element[1]);
+    } else if (f->replica.at.sequence < f->read_known) {
+        /* there is more, and the log does not have it: a state was put in its place */
+        fleet_read_begin(f, NULL);
+        return;
     }
     if (f->stage == FLEET_FOLLOWING) {
         fleet_log_follow(f);
@@ -117,5 +121,6 @@ void fleet_log_follow(struct fleet *f)
                                  BLOCK_MS, "STREAMS", f->keys.log,  from};
     if (!f->reading_log && redis_link_send(f->reader, on_read, f, 8, words, NULL) == 0) {
         f->reading_log = true;
+        f->read_known = f->known == FLEET_UNKNOWN ? 0 : f->known;
     }
 }

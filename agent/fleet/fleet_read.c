@@ -35,7 +35,8 @@ struct fleet_read {
     struct pieces records;
     unsigned table; /* that is being read */
     char cursor[24];
-    uint64_t number; /* of this reading: answers to an earlier one are passed over */
+    char state[FLEET_CHAIN]; /* which whole state it is: the same at the end */
+    bool ends;
 };
 
 static int add(struct pieces *p, const struct piece *piece, const void *first, const void *second)
@@ -145,6 +146,71 @@ static void bring_in(struct fleet *f)
 /* ---- the records since ---------------------------------------------------------------------- */
 
 static void ask_records(struct fleet *f);
+static void ask_rows(struct fleet *f);
+
+/* ---- is it still the same state? ------------------------------------------------------------ */
+
+static bool is_current(const struct fleet *f, const redisReply *reply)
+{
+    return f->stage == FLEET_READING && f->read && reply;
+}
+
+static bool is_text(const redisReply *reply, const char *text)
+{
+    return reply->type == REDIS_REPLY_STRING && strcmp(reply->str, text) == 0;
+}
+
+/* seq, chain, state, epoch. */
+static void look_at_head(struct fleet *f, const redisReply *reply)
+{
+    struct fleet_read *r = f->read;
+    const struct pieces *records = &r->records;
+    const struct piece *last = records->count > 0 ? &records->all[records->count - 1] : NULL;
+    const char *chain = last ? last->bytes + last->first : r->from.chain;
+    const int64_t sequence = r->from.sequence + (int64_t)records->count;
+    int64_t theirs = 0;
+    const bool same = is_text(reply->element[3], r->from.epoch) &&
+                      reply->element[2]->type == REDIS_REPLY_STRING &&
+                      reply->element[0]->type == REDIS_REPLY_STRING &&
+                      fleet_sequence(reply->element[0]->str, reply->element[0]->len, &theirs) == 0;
+    if (same && !r->ends) {
+        snprintf(r->state, sizeof r->state, "%s", reply->element[2]->str);
+        ask_rows(f);
+    } else if (same && is_text(reply->element[2], r->state) && theirs > sequence) {
+        ask_records(f);
+    } else if (same && is_text(reply->element[2], r->state) && theirs == sequence &&
+               is_text(reply->element[1], chain)) {
+        bring_in(f);
+    } else {
+        failed(f, "the fleet's state was replaced while it was read");
+    }
+}
+
+static void on_head(void *arg, const struct redisReply *reply, const struct fault *lost)
+{
+    struct fleet *f = arg;
+    struct fault fault = {0};
+    if (!is_current(f, reply)) {
+        return;
+    }
+    if (fleet_refused(f, reply, lost, &fault)) {
+        fleet_failed(f, &fault);
+    } else if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 4) {
+        failed(f, "the head of the fleet cannot be read");
+    } else {
+        look_at_head(f, reply);
+    }
+}
+
+static void ask_head(struct fleet *f)
+{
+    const char *const words[] = {"HMGET", f->keys.head, "seq", "chain", "state", "epoch"};
+    if (redis_link_send(f->link, on_head, f, 6, words, NULL) != 0) {
+        failed(f, "Redis is away");
+    }
+}
+
+/* ---- records -------------------------------------------------------------------------------- */
 
 static int take_record(struct fleet_read *r, const redisReply *of)
 {
@@ -161,11 +227,6 @@ static int take_record(struct fleet_read *r, const redisReply *of)
     memcpy(chain, entry.chain, FLEET_CHAIN - 1);
     chain[FLEET_CHAIN - 1] = '\0';
     return add(&r->records, &piece, entry.record, chain);
-}
-
-static bool is_current(const struct fleet *f, const redisReply *reply)
-{
-    return f->stage == FLEET_READING && f->read && reply;
 }
 
 static void on_records(void *arg, const struct redisReply *reply, const struct fault *lost)
@@ -188,7 +249,8 @@ static void on_records(void *arg, const struct redisReply *reply, const struct f
     if (reply->elements > 0) {
         ask_records(f);
     } else {
-        bring_in(f);
+        f->read->ends = true;
+        ask_head(f);
     }
 }
 
@@ -204,8 +266,6 @@ static void ask_records(struct fleet *f)
 }
 
 /* ---- the rows ------------------------------------------------------------------------------- */
-
-static void ask_rows(struct fleet *f);
 
 static int take_rows(struct fleet_read *r, const redisReply *pairs)
 {
@@ -275,5 +335,5 @@ void fleet_read_begin(struct fleet *f, const struct fleet_position *theirs)
     f->rereads = false;
     f->read->from = *theirs;
     snprintf(f->read->cursor, sizeof f->read->cursor, "0");
-    ask_rows(f);
+    ask_head(f);
 }

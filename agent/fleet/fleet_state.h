@@ -20,6 +20,8 @@ enum fleet_stage {
     FLEET_FOREIGN,   /* it has another history */
 };
 
+#define FLEET_UNKNOWN INT64_MAX
+
 /* Between propose and the fleet's answer. */
 struct fleet_proposal {
     struct fleet_record record; /* bytes NULL: none */
@@ -27,9 +29,12 @@ struct fleet_proposal {
     char chain[FLEET_CHAIN]; /* after it */
     bool sent;
     int64_t sent_ms;
-    uint64_t number; /* of its sending: answers to earlier ones may be on their way */
-    bool lost;       /* no answer came */
-    int64_t behind;  /* others were first: what is to be caught up with; 0: they were not */
+    uint64_t number;   /* of its sending: answers to earlier ones may be on their way */
+    bool lost;         /* no answer came */
+    unsigned losses;   /* of answers */
+    bool is_behind;    /* others were first */
+    int64_t behind;    /* what is to be caught up with */
+    uint64_t replaced; /* f->replaced, when it was sent: a whole state does not tell of records */
 };
 
 struct fleet {
@@ -49,8 +54,8 @@ struct fleet {
     enum fleet_stage stage;
     struct fault trouble;
     bool troubled;
-    bool told;           /* the trouble is logged */
-    uint64_t connection; /* answers of earlier ones do not count */
+    bool told; /* the trouble is logged */
+
     bool looking;        /* the head is asked for */
     bool rereads;        /* and then everything */
     int64_t looked_from; /* our number, when it was asked for */
@@ -61,7 +66,10 @@ struct fleet {
     int64_t empty_since; /* when Redis was first seen without a fleet, monotonic; 0: it is not */
     int64_t away_since;  /* monotonic ms; 0: connected */
     int64_t turns_from;  /* no turn before: others bring back first what Redis has lost */
-    int64_t known;       /* the highest number that Redis has told */
+    int64_t known;       /* the highest number that Redis has told; FLEET_UNKNOWN: to be asked */
+    int64_t read_known;  /* the same, when the log was asked */
+    unsigned failures;   /* in a row */
+    int64_t leave_ms;    /* before the links are made anew; 0: at once */
     struct event *tick;  /* each FLEET_TICK_MS */
     struct event *soon;  /* links are made anew */
 
@@ -94,7 +102,8 @@ struct fleet {
 #define FLEET_TICK_MS 1000
 #define FLEET_FOUND_MS 2000  /* Redis has no fleet for so long: a host without one begins it */
 #define FLEET_GRACE_MS 1000  /* after a connection was lost: no turns */
-#define FLEET_WAIT_MS 2500   /* for a turn, while there is hope */
+#define FLEET_WAIT_MS 2500   /* for a turn, without the fleet */
+#define FLEET_QUEUE_MS 10000 /* the same with it: others are first */
 #define FLEET_ANSWER_MS 8000 /* for what was proposed */
 
 int64_t fleet_now_ms(void);
@@ -128,6 +137,9 @@ void fleet_word(struct fleet_words *w, const void *bytes, size_t length);
 void fleet_word_text(struct fleet_words *w, const char *text);
 /* Sends, and forgets the words (not what they point at). */
 int fleet_words_send(struct fleet *f, struct fleet_words *w, redis_reply_fn *fn, void *arg);
+
+/* Is it up to date, and may it change something? */
+bool fleet_may_change(const struct fleet *f);
 
 /* ---- fleet_commit.c: a record to the log */
 int fleet_commit_send(struct fleet *f, const struct fleet_position *base, const char *chain,

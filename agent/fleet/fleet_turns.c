@@ -6,6 +6,8 @@
 #include "../log.h"
 #include "fleet_state.h"
 
+#define LOSSES_MOST 2 /* of answers to a proposal; then nobody knows */
+
 /* ---- ending one ----------------------------------------------------------------------------- */
 
 static void forget_proposal(struct fleet *f)
@@ -24,6 +26,7 @@ static void over(struct fleet *f, enum turn_outcome outcome, const struct fault 
     }
     if (t && t->state != TURN_NOWHERE) {
         t->state = TURN_NOWHERE;
+        t->overtaken = outcome == TURN_OVERTAKEN;
         t->over(t, outcome, fault);
     }
 }
@@ -85,6 +88,7 @@ static void on_committed(void *arg, const struct redisReply *reply, const struct
     }
     if (!reply) {
         f->proposal.lost = true; /* the log will tell, once there is one again */
+        f->proposal.losses++;
     } else if (fleet_refused(f, reply, lost, &fault)) {
         over(f, TURN_FAILED, &fault);
     } else if (is_word(reply, "ok")) {
@@ -92,6 +96,11 @@ static void on_committed(void *arg, const struct redisReply *reply, const struct
     } else if (is_word(reply, "behind") && reply->elements == 3 &&
                fleet_sequence(reply->element[1]->str, reply->element[1]->len,
                               &f->proposal.behind) == 0) {
+        f->proposal.is_behind = true;
+        if (f->proposal.behind <= f->proposal.base.sequence) { /* Redis went back */
+            f->known = FLEET_UNKNOWN;
+            fleet_look(f);
+        }
         fleet_turns_look(f);
     } else { /* emptied, or another fleet's: that is found out next */
         fault_set(&fault, "", "try again", "the fleet's state in Redis is not there any more");
@@ -105,8 +114,9 @@ static void send_proposal(struct fleet *f)
     struct fleet_proposal *p = &f->proposal;
     struct fault fault = {0};
     fleet_chain_next(p->base.chain, p->record.bytes, p->record.length, p->chain);
+    p->sent_ms = p->sent ? p->sent_ms : fleet_now_ms();
+    p->replaced = f->replaced;
     p->sent = true;
-    p->sent_ms = fleet_now_ms();
     p->number = f->sent + 1;
     if (fleet_commit_send(f, &p->base, p->chain, p->record.bytes, p->record.length, on_committed,
                           f) == 0) {
@@ -157,12 +167,6 @@ static int propose(void *arg, struct storage *s, struct fault *fault)
 
 /* ---- asking --------------------------------------------------------------------------------- */
 
-static bool may_go(const struct fleet *f)
-{
-    return f->stage == FLEET_FOLLOWING && f->replica.at.sequence >= f->known &&
-           fleet_now_ms() >= f->turns_from;
-}
-
 static struct turn *take_first(struct fleet *f)
 {
     struct turn *t = f->first;
@@ -178,7 +182,8 @@ static bool may_wait(const struct fleet *f, const struct turn *t)
     const int64_t now = fleet_now_ms();
     const bool away = f->stage == FLEET_FOREIGN || (f->stage != FLEET_FOLLOWING && f->away_since &&
                                                     now - f->away_since > FLEET_WAIT_MS);
-    return !away && now - t->asked_ms < FLEET_WAIT_MS;
+    const int64_t most = f->stage == FLEET_FOLLOWING ? FLEET_QUEUE_MS : FLEET_WAIT_MS;
+    return !away && now - t->asked_ms < most;
 }
 
 static void refuse(const struct fleet *f, struct turn *t)
@@ -193,18 +198,34 @@ static void refuse(const struct fleet *f, struct turn *t)
 
 static void grant(struct fleet *f)
 {
-    while (f->first && !f->current && may_go(f)) {
+    while (f->first && !f->current && fleet_may_change(f)) {
         struct turn *t = take_first(f);
         f->current = t;
         t->state = TURN_GOES;
         t->go(t);
     }
     /* Without its fleet a proposal may wait for its answer long: not so who waits behind it. */
-    while (f->first && !may_wait(f, f->first) && (!f->current || f->stage != FLEET_FOLLOWING)) {
+    while (f->first && !may_wait(f, f->first)) {
         refuse(f, take_first(f));
     }
     if (f->first || f->current) { /* somebody's patience may end */
         (void)event_add(f->grant, &(struct timeval){0, 50000});
+    }
+}
+
+/* We are up to date again, and no record that came was ours. Where the fleet has gone on it cannot
+   come any more; where it has not, the same record can be sent again: only one of two is taken. */
+static void after_loss(struct fleet *f)
+{
+    struct fleet_proposal *p = &f->proposal;
+    if (p->replaced != f->replaced || p->losses > LOSSES_MOST) {
+        over_unknown(f);
+    } else if (p->base.sequence != f->replica.at.sequence ||
+               strcmp(p->base.chain, f->replica.at.chain) != 0) {
+        overtaken(f);
+    } else {
+        p->lost = false;
+        send_proposal(f);
     }
 }
 
@@ -214,10 +235,10 @@ static void look_at_current(struct fleet *f)
     if (!p->sent) {
         return;
     }
-    if (p->behind && f->replica.at.sequence >= p->behind) {
+    if (p->is_behind && f->replica.at.sequence >= p->behind) {
         overtaken(f);
-    } else if (p->lost && may_go(f)) {
-        overtaken(f); /* we are up to date, and it is not there */
+    } else if (p->lost && fleet_may_change(f)) {
+        after_loss(f);
     } else if (fleet_now_ms() - p->sent_ms > FLEET_ANSWER_MS) {
         over_unknown(f);
     }
@@ -238,18 +259,29 @@ static void on_grant(evutil_socket_t fd, short what, void *arg)
     grant(arg);
 }
 
-static void ask(void *arg, struct turn *t)
+static void append(struct fleet *f, struct turn *t)
 {
-    struct fleet *f = arg;
-    t->state = TURN_WAITS;
-    t->asked_ms = fleet_now_ms();
-    t->next = NULL;
     if (f->last) {
         f->last->next = t;
     } else {
         f->first = t;
     }
     f->last = t;
+}
+
+static void ask(void *arg, struct turn *t)
+{
+    struct fleet *f = arg;
+    t->state = TURN_WAITS;
+    t->asked_ms = fleet_now_ms();
+    t->next = NULL;
+    if (t->overtaken && f->first) { /* it was its turn */
+        t->next = f->first;
+        f->first = t;
+    } else {
+        append(f, t);
+    }
+    t->overtaken = false;
     if (!f->current && f->first == t) {
         grant(f);
     }

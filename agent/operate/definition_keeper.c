@@ -405,7 +405,14 @@ void definition_keeper_load(struct definition_keeper *k)
     if (!s) {
         return;
     }
-    definitions_kept_load(s, &kept);
+    const bool whole = definitions_kept_load(s, &kept) == 0;
+    if (!whole && k->count > 0) { /* what is in force is better than a part of it */
+        for (size_t i = 0; i < kept.count; i++) {
+            model_free(kept.items[i]);
+        }
+        free(kept.items);
+        return;
+    }
     const size_t count = kept.count;
     k->count = count + kept.ignored; /* they are kept all the same */
     if (count > 0 &&
@@ -464,7 +471,6 @@ void definition_keeper_renew(struct definition_keeper *k, enum storage_kind kind
 
 void definition_keeper_reload(struct definition_keeper *k)
 {
-    k->count = 0;
     definition_keeper_load(k);
     if (k->count == 0 && pipeline_replace(k->operations.pipeline, CATALOG_ADMIN, NULL, 0) != 0) {
         LOG_EVENT(LOG_LEVEL_ERROR, "definitions-not-loaded", log_text("cause", "out of memory"));

@@ -103,8 +103,9 @@ static void on_damaged(void *arg, const char *key)
               log_text("hint", "go back to a backup of the state file"));
 }
 
-void definitions_kept_load(struct storage *s, struct definitions_kept *kept)
+int definitions_kept_load(struct storage *s, struct definitions_kept *kept)
 {
+    int result = 0;
     struct fault fault = {0};
     *kept = (struct definitions_kept){0};
     for (int kind = STORAGE_FLAG; kind <= STORAGE_SEGMENT; kind++) {
@@ -112,6 +113,8 @@ void definitions_kept_load(struct storage *s, struct definitions_kept *kept)
                                                        .damaged = on_damaged};
         if (storage_definition_list(s, &query, on_stored, kept, &fault) != 0) {
             log_fault(LOG_LEVEL_ERROR, "definitions-not-loaded", &fault);
+            result = -1;
         }
     }
+    return result;
 }

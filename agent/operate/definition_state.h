@@ -32,6 +32,7 @@ struct definitions_kept {
     size_t room;
     size_t ignored; /* that could not be lowered: logged */
 };
-void definitions_kept_load(struct storage *s, struct definitions_kept *kept);
+/* -1: not all of them could be read; logged. */
+int definitions_kept_load(struct storage *s, struct definitions_kept *kept);
 
 #endif

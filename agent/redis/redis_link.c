@@ -253,7 +253,8 @@ static void before(void *arg, bool reading)
 {
     struct redis_link *l = arg;
     enter(l);
-    if (reading || !l->written) {
+    /* that there is room for more of what waits to go out is a sign of life, too */
+    if (reading || !l->written || sdslen(l->context->c.obuf) > 0) {
         l->heard_ms = now_ms();
     }
     l->written = true;

@@ -50,8 +50,8 @@ static int append(struct storage *s, struct storage_audit *entry, struct fault *
     return -1;
 }
 
-static int tell_begun(struct storage *s, const char *file, const struct admin_request *r,
-                      struct fault *fault)
+static int tell_begun(const struct routes_backup *routes, const char *file,
+                      const struct admin_request *r, struct fault *fault)
 {
     const struct admin_change by = admin_request_change(r, "storage.backup");
     struct storage_audit entry = {
@@ -62,15 +62,16 @@ static int tell_begun(struct storage *s, const char *file, const struct admin_re
         .target = file,
         .reason = by.reason,
     };
+    struct storage *own = state_file_make(routes->own, fault);
     LOG_EVENT(LOG_LEVEL_WARNING, "backup-begun", log_text("file", file),
               log_text("actor", by.actor));
-    return append(s, &entry, fault);
+    return own ? append(own, &entry, fault) : -1;
 }
 
 /* The log is told in any case. */
 static void tell_failed(const struct backup *b, const char *why)
 {
-    struct storage *s = state_file_storage(b->routes->state);
+    struct storage *s = state_file_storage(b->routes->own);
     json_t *body = json_pack("{s:s}", "cause", why);
     char *after = body ? json_dumps(body, JSON_COMPACT) : NULL;
     struct storage_audit entry = {
@@ -210,14 +211,14 @@ static struct storage_backup *begin_copy(struct storage *s, const char *file,
 }
 
 /* Takes the copy over. */
-static void begin(struct routes_backup *routes, struct storage *s, struct storage_backup *copy,
-                  const char *file, const struct admin_request *r, struct admin_answer *answer)
+static void begin(struct routes_backup *routes, struct storage_backup *copy, const char *file,
+                  const struct admin_request *r, struct admin_answer *answer)
 {
     struct admin_error error = {0};
     struct fault fault = {0};
     struct backup *b = calloc(1, sizeof *b);
     char *kept = strdup(file);
-    if (!b || !kept || tell_begun(s, file, r, &fault) != 0) {
+    if (!b || !kept || tell_begun(routes, file, r, &fault) != 0) {
         if (fault.cause[0]) {
             admin_error_not_stored(&error, &fault);
         } else {
@@ -288,7 +289,7 @@ static void back_up(void *arg, struct admin_request *r, struct admin_answer *ans
     }
     struct storage_backup *copy = s ? begin_copy(s, file, r, &error) : NULL;
     if (copy) {
-        begin(routes, s, copy, file, r, answer);
+        begin(routes, copy, file, r, answer);
     } else {
         admin_answer_error(answer, &error);
     }
@@ -303,7 +304,8 @@ static const struct admin_route routes[] = {
                 "in a directory of the agent's user alone); answered when it is on the disk",
      .body = ADMIN_BODY_REQUIRED,
      .body_most = 16u << 10,
-     .changes = true},
+     .changes = true,
+     .urgent = true},
 };
 
 int routes_backup_add(struct routes_backup *b)

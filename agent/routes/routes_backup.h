@@ -9,7 +9,9 @@
 
 /* What the route works on; begins with all but the last, which are borrowed and must stay. */
 struct routes_backup {
-    struct state_file *state;
+    struct state_file *state; /* what is copied */
+    struct state_file *own; /* the host's own, whose trail tells of it; where there is no fleet, the
+                               same */
     struct admin_server *server;
     const char *dir; /* the store's: no place for a backup */
     bool runs;       /* one at a time */

@@ -29,6 +29,7 @@ struct turn {
     /* The implementation's. */
     struct turn *next;
     int64_t asked_ms;
+    bool overtaken; /* the last time */
     enum { TURN_NOWHERE, TURN_WAITS, TURN_GOES, TURN_ENDED } state;
 };
 

@@ -25,8 +25,8 @@ static void begin(struct both *b, void **state)
     snprintf(b->file, sizeof b->file, "%s/copies/today.db", b->kept->dir);
     admin_fixture_init(&b->admin);
     admin_fixture_start(&b->admin);
-    b->routes =
-        (struct routes_backup){.state = &b->state, .server = b->admin.server, .dir = b->admin.dir};
+    b->routes = (struct routes_backup){
+        .state = &b->state, .own = &b->state, .server = b->admin.server, .dir = b->admin.dir};
     assert_int_equal(routes_backup_add(&b->routes), 0);
 }
 
