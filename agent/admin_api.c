@@ -148,9 +148,6 @@ static void add_launchdarkly(json_t *body, const struct launchdarkly_client *cli
 {
     struct launchdarkly_client_stats told;
     launchdarkly_client_stats(client, &told);
-    if (told.collects) {
-        json_object_set_new(body, "telemetry", collected(&told.collected));
-    }
     if (told.delivers) {
         json_object_set_new(body, "events", delivered(&told.delivered));
     }
@@ -165,12 +162,16 @@ static json_t *status(void *arg)
     const struct admin_api *api = arg;
     const struct admin_api_agent *agent = &api->agent;
     struct publisher_stats published;
+    struct collector_stats told;
     publisher_stats(agent->publisher, &published);
     json_t *body = json_pack("{s:s, s:i, s:I, s:s, s:b, s:o, s:o}", "version", FFSHM_VERSION, "pid",
                              (int)getpid(), "startedMs", (json_int_t)api->started_ms, "dir",
                              config_text(agent->config, CONFIG_DIR), "ready",
                              published.generation != 0, "snapshot", snapshot(&published), "sources",
                              sources(pipeline_sources(agent->pipeline)));
+    if (body && collection_stats(agent->collection, &told)) {
+        json_object_set_new(body, "telemetry", collected(&told));
+    }
     if (body && agent->client) {
         add_launchdarkly(body, agent->client);
     }

@@ -9,6 +9,7 @@
 
 #include "admin/admin_server.h"
 #include "big_segments_client.h"
+#include "collection.h"
 #include "config.h"
 #include "fleet_client.h"
 #include "launchdarkly_client.h"
@@ -26,8 +27,9 @@ struct admin_api_agent {
     struct pipeline *pipeline;
     struct publisher *publisher;
     struct launchdarkly_client *client; /* NULL: LaunchDarkly is not in use */
-    struct state_file *state;           /* of operators' changes: the fleet's, where there is one */
-    struct state_file *own_state;       /* the host's own; the same where there is no fleet */
+    struct collection *collection;
+    struct state_file *state;     /* of operators' changes: the fleet's, where there is one */
+    struct state_file *own_state; /* the host's own; the same where there is no fleet */
     struct override_keeper *overrides;
     struct definition_keeper *definitions;
     struct schedule_keeper *schedules;

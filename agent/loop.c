@@ -14,6 +14,7 @@
 
 #include "admin_api.h"
 #include "big_segments_client.h"
+#include "collection.h"
 #include "ffshm.h"
 #include "fleet_client.h"
 #include "launchdarkly_client.h"
@@ -46,6 +47,7 @@ struct agent {
     struct pipeline *pipeline;
     struct source_file *source;         /* NULL: no flag files */
     struct launchdarkly_client *client; /* NULL: LaunchDarkly is not in use */
+    struct collection *collection;
     struct state_file state;
     struct big_segments_client *big_segments; /* NULL: nobody is asked who is in them */
     struct fleet_client *fleet; /* NULL: what operators change is this host's own affair */
@@ -399,7 +401,8 @@ static int make_stages(struct agent *a)
         }
         launchdarkly_client_on_news(a->client, on_news, a);
     }
-    return 0;
+    a->collection = collection_new(a->base, a->config, a->publisher);
+    return a->collection ? 0 : -1;
 }
 
 /* --once, and LaunchDarkly is to say what there is. */
@@ -467,6 +470,7 @@ static void stop(struct agent *a)
 {
     notify_send("STOPPING=1");
     admin_api_free(a->admin);
+    collection_free(a->collection); /* before who takes what it collects */
     trail_free(a->trail);
     fleet_client_detach(a->fleet);
     override_keeper_free(a->overrides);
@@ -476,7 +480,7 @@ static void stop(struct agent *a)
     state_file_close(&a->state);
     source_file_free(a->source);
     launchdarkly_client_free(a->client);
-    big_segments_client_free(a->big_segments); /* whom the client's collector tells */
+    big_segments_client_free(a->big_segments); /* whom the collection tells */
     pipeline_free(a->pipeline);
     if (a->publisher) {
         publisher_close(a->publisher);
@@ -612,6 +616,7 @@ static void start_admin(struct agent *a)
         .pipeline = a->pipeline,
         .publisher = a->publisher,
         .client = a->client,
+        .collection = a->collection,
         .state = state_of_operators(a),
         .own_state = &a->state,
         .overrides = a->overrides,
@@ -623,6 +628,24 @@ static void start_admin(struct agent *a)
     a->admin = admin_api_new(a->base, &agent);
     if (a->admin) {
         admin_api_start(a->admin);
+    }
+}
+
+/* Counts are for whoever looks on; whole events for LaunchDarkly alone. */
+static void start_collection(struct agent *a)
+{
+    struct collection_takers takers = {.storage = NULL};
+    if (a->client) {
+        takers.deliver = launchdarkly_client_deliver(a->client);
+        takers.passes_over = launchdarkly_client_forgets(a->client);
+        /* What is counted while offline is not told later; what cannot be told now may be. */
+        takers.storage = takers.deliver || config_bool(a->config, CONFIG_OFFLINE)
+                             ? launchdarkly_client_queue(a->client)
+                             : NULL;
+    }
+    collection_start(a->collection, &takers);
+    if (a->client) {
+        launchdarkly_client_collected_by(a->client, a->collection);
     }
 }
 
@@ -640,7 +663,7 @@ static int start(struct agent *a)
         LOG_EVENT(LOG_LEVEL_ERROR, "start-failed", log_text("cause", "out of memory"));
         return -1;
     }
-    a->big_segments = big_segments_client_new(a->base, a->config, a->publisher, a->client);
+    a->big_segments = big_segments_client_new(a->base, a->config, a->publisher, a->collection);
     open_state(a);
     if (fleet_client_open(a->base, a->config, &a->fleet) != 0 || open_keepers(a) != 0 ||
         join_fleet(a) != 0) {
@@ -660,15 +683,10 @@ static int start(struct agent *a)
     if (a->fleet && fleet_client_start(a->fleet) != 0) {
         return -1;
     }
-    if (!a->client || !launchdarkly_client_collects(a->client)) {
-        publisher_telemetry_window(a->publisher, 0); /* an earlier agent may have collected */
-        const struct image_delivery_report nothing = {.state = IMAGE_DELIVERY_NONE};
-        publisher_delivery_report(a->publisher, &nothing);
-    }
     if (a->client && launchdarkly_client_start(a->client) != 0) {
         return -1;
     }
-    big_segments_client_start(a->big_segments);
+    start_collection(a);
     return 0;
 }
 

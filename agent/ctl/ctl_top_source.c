@@ -10,8 +10,8 @@
 
 static int nobody_counts(const struct ctl *ctl)
 {
-    return ctl_fail(ctl, "nobody counts what programs evaluate: the agent does with an SDK key of "
-                         "LaunchDarkly's, unless events.enabled is false");
+    return ctl_fail(ctl, "nobody counts what programs evaluate: the agent does unless "
+                         "events.enabled is false");
 }
 
 static bool is_elsewhere(void)
