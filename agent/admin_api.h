@@ -11,6 +11,8 @@
 #include "big_segments_client.h"
 #include "collection.h"
 #include "config.h"
+#include "fleet/fleet_hosts.h"
+#include "fleet/fleet_sums.h"
 #include "fleet_client.h"
 #include "launchdarkly_client.h"
 #include "operate/definition_keeper.h"
@@ -35,7 +37,12 @@ struct admin_api_agent {
     struct schedule_keeper *schedules;
     struct fleet_client *fleet;               /* NULL: there is none */
     struct big_segments_client *big_segments; /* NULL: there is none */
+    struct fleet_hosts *hosts;                /* of it; NULL: there is none */
+    struct fleet_sums *sums;
 };
+
+/* How the sources fare, as JSON. */
+json_t *admin_api_sources(const struct source_states *states);
 
 /* Makes the server with the routes that need nothing else; more may be added before
    admin_api_start. NULL: it is not wanted, or cannot be made (then it is logged why): the agent

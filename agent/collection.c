@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "collect/sink.h"
 #include "delivery_report.h"
 #include "log.h"
 
@@ -16,6 +17,7 @@ struct collection {
     struct deliver *deliver;
     void (*asked)(void *arg, const char *key); /* NULL: nobody wants to know */
     void *asked_arg;
+    struct fleet_totals *totals;
     struct collector *collector; /* NULL: nothing is collected */
     bool counts;                 /* evaluations; else it is for what programs ask alone */
     struct event *report;        /* what becomes of events, into the control page */
@@ -63,6 +65,80 @@ static int start_report(struct collection *c)
     const struct timeval every = {REPORT_MS / 1000, REPORT_MS % 1000 * 1000L};
     c->report = event_new(c->base, -1, EV_PERSIST, on_report, c);
     return c->report ? event_add(c->report, &every) : -1;
+}
+
+/* ---- who takes it ---------------------------------------------------------------------------- */
+
+static void to_event(void *arg, const struct deliver_event *event)
+{
+    const struct collection *c = arg;
+    if (c->deliver) {
+        deliver_event(c->deliver, event);
+    }
+}
+
+static void to_count(void *arg, const struct deliver_count *count)
+{
+    const struct collection *c = arg;
+    if (c->deliver) {
+        deliver_count(c->deliver, count);
+    }
+    if (c->totals) {
+        fleet_totals_count(c->totals, count->key, count->variation, count->unknown, count->count);
+    }
+}
+
+static void to_seen(void *arg, const struct deliver_seen *seen)
+{
+    const struct collection *c = arg;
+    if (c->deliver) {
+        deliver_seen(c->deliver, seen);
+    }
+}
+
+static void to_dropped(void *arg, uint64_t events)
+{
+    const struct collection *c = arg;
+    if (c->deliver) {
+        deliver_dropped(c->deliver, events);
+    }
+}
+
+static int to_keep(void *arg)
+{
+    const struct collection *c = arg;
+    return c->deliver ? deliver_keep(c->deliver) : 0;
+}
+
+static int to_flush(void *arg)
+{
+    const struct collection *c = arg;
+    if (c->totals && fleet_totals_flush(c->totals) != 0) {
+        return -1;
+    }
+    return c->deliver ? deliver_flush(c->deliver) : 0;
+}
+
+static void to_committed(void *arg)
+{
+    const struct collection *c = arg;
+    if (c->totals) {
+        fleet_totals_committed(c->totals);
+    }
+    if (c->deliver) {
+        deliver_committed(c->deliver);
+    }
+}
+
+static void to_revert(void *arg)
+{
+    const struct collection *c = arg;
+    if (c->totals) {
+        fleet_totals_revert(c->totals);
+    }
+    if (c->deliver) {
+        deliver_revert(c->deliver);
+    }
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */
@@ -119,7 +195,9 @@ static int start_collector(struct collection *c, const struct collection_takers 
                         (takers->deliver ? IMAGE_WANTS_EVENTS : 0) |
                             (c->asked ? IMAGE_WANTS_MEMBERSHIPS : 0),
                         ring);
-    c->collector = collector_new(c->base, takers->storage, takers->deliver, &options, &fault);
+    const struct collector_sink sink = {c,       to_event, to_count,     to_seen,  to_dropped,
+                                        to_keep, to_flush, to_committed, to_revert};
+    c->collector = collector_new_sink(c->base, takers->storage, &sink, &options, &fault);
     if (!c->collector) {
         log_fault(LOG_LEVEL_ERROR, "collect-failed", &fault);
         return -1;
@@ -130,6 +208,7 @@ static int start_collector(struct collection *c, const struct collection_takers 
 void collection_start(struct collection *c, const struct collection_takers *takers)
 {
     c->deliver = takers->deliver;
+    c->totals = takers->totals;
     c->counts = config_bool(c->config, CONFIG_EVENTS_ENABLED);
     if (!c->counts) {
         publisher_telemetry_window(c->publisher, 0); /* an earlier agent may have counted */

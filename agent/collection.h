@@ -11,6 +11,7 @@
 
 #include "collect/collector.h"
 #include "config.h"
+#include "fleet/fleet_totals.h"
 #include "publish/publisher.h"
 
 struct collection;
@@ -28,7 +29,8 @@ void collection_on_asks(struct collection *c, void (*asked)(void *arg, const cha
 struct collection_takers {
     struct storage *storage; /* how far was counted; NULL: after a restart counting begins anew */
     struct deliver *deliver; /* NULL: whole events are not kept */
-    bool passes_over;        /* what is there already: it was told for somebody else */
+    struct fleet_totals *totals; /* NULL: there is no fleet */
+    bool passes_over;            /* what is there already: it was told for somebody else */
 };
 
 /* Programs are to count from now on, unless that is not wanted (events.enabled). What goes wrong is

@@ -17,6 +17,7 @@
 #include "collection.h"
 #include "ffshm.h"
 #include "fleet_client.h"
+#include "fleet_view.h"
 #include "launchdarkly_client.h"
 #include "notify.h"
 #include "operate/definition_keeper.h"
@@ -51,6 +52,7 @@ struct agent {
     struct state_file state;
     struct big_segments_client *big_segments; /* NULL: nobody is asked who is in them */
     struct fleet_client *fleet; /* NULL: what operators change is this host's own affair */
+    struct fleet_view *view;    /* NULL: there is no fleet */
     struct override_keeper *overrides;
     struct definition_keeper *definitions;
     struct schedule_keeper *schedules;
@@ -176,6 +178,9 @@ static void on_published(void *arg)
 {
     struct agent *a = arg;
     tell_ready(a);
+    if (a->view) {
+        fleet_view_news(a->view);
+    }
     a->fresh = a->client && launchdarkly_client_fresh(a->client);
     if (a->fresh && a->config->once) {
         event_base_loopbreak(a->base);
@@ -471,6 +476,7 @@ static void stop(struct agent *a)
     notify_send("STOPPING=1");
     admin_api_free(a->admin);
     collection_free(a->collection); /* before who takes what it collects */
+    fleet_view_free(a->view);
     trail_free(a->trail);
     fleet_client_detach(a->fleet);
     override_keeper_free(a->overrides);
@@ -559,6 +565,25 @@ static int open_keepers(struct agent *a)
     return 0;
 }
 
+/* Where counts are kept that are on their way. NULL: nowhere. */
+static struct storage *storage_of_counts(struct agent *a)
+{
+    struct fault fault = {0};
+    struct storage *storage =
+        a->client ? launchdarkly_client_queue(a->client) : state_file_make(&a->state, &fault);
+    if (!storage) {
+        log_fault(LOG_LEVEL_WARNING, "state-not-kept", &fault);
+    }
+    return storage;
+}
+
+static void open_view(struct agent *a)
+{
+    const struct fleet_view_parts parts = {a->config,    a->fleet,      a->pipeline,
+                                           a->publisher, a->collection, storage_of_counts(a)};
+    a->view = fleet_view_new(a->base, &parts);
+}
+
 static void on_tokens(void *arg)
 {
     const struct agent *a = arg;
@@ -624,6 +649,8 @@ static void start_admin(struct agent *a)
         .schedules = a->schedules,
         .fleet = a->fleet,
         .big_segments = a->big_segments,
+        .hosts = a->view ? fleet_view_hosts(a->view) : NULL,
+        .sums = a->view ? fleet_view_sums(a->view) : NULL,
     };
     a->admin = admin_api_new(a->base, &agent);
     if (a->admin) {
@@ -642,6 +669,10 @@ static void start_collection(struct agent *a)
         takers.storage = takers.deliver || config_bool(a->config, CONFIG_OFFLINE)
                              ? launchdarkly_client_queue(a->client)
                              : NULL;
+    }
+    if (a->view) {
+        takers.totals = fleet_view_totals(a->view);
+        takers.storage = storage_of_counts(a);
     }
     collection_start(a->collection, &takers);
     if (a->client) {
@@ -670,6 +701,9 @@ static int start(struct agent *a)
         return -1;
     }
     open_trail(a);
+    if (a->fleet && !a->config->once) {
+        open_view(a);
+    }
     if (!a->config->once) {
         start_admin(a); /* who is told READY finds the socket */
     }
