@@ -14,6 +14,7 @@
 #include "routes/routes_changes.h"
 #include "routes/routes_definitions.h"
 #include "routes/routes_evaluate.h"
+#include "routes/routes_fleet.h"
 #include "routes/routes_history.h"
 #include "routes/routes_import.h"
 #include "routes/routes_overrides.h"
@@ -32,6 +33,7 @@ struct admin_api {
     struct routes_snapshots snapshots;
     struct evaluate_store store;
     struct routes_rates rates;
+    struct routes_fleet fleet;
     struct routes_audit audit;
     struct routes_backup backup;
     struct refusal_trail *refusals;
@@ -65,7 +67,7 @@ static json_t *source(const struct source_states_one *one, const char *name)
     return body;
 }
 
-static json_t *sources(const struct source_states *states)
+json_t *admin_api_sources(const struct source_states *states)
 {
     static const char *const names[CATALOG_LAYERS] = {
         [CATALOG_LAUNCHDARKLY] = "launchdarkly",
@@ -148,9 +150,6 @@ static void add_launchdarkly(json_t *body, const struct launchdarkly_client *cli
 {
     struct launchdarkly_client_stats told;
     launchdarkly_client_stats(client, &told);
-    if (told.collects) {
-        json_object_set_new(body, "telemetry", collected(&told.collected));
-    }
     if (told.delivers) {
         json_object_set_new(body, "events", delivered(&told.delivered));
     }
@@ -165,12 +164,16 @@ static json_t *status(void *arg)
     const struct admin_api *api = arg;
     const struct admin_api_agent *agent = &api->agent;
     struct publisher_stats published;
+    struct collector_stats told;
     publisher_stats(agent->publisher, &published);
     json_t *body = json_pack("{s:s, s:i, s:I, s:s, s:b, s:o, s:o}", "version", FFSHM_VERSION, "pid",
                              (int)getpid(), "startedMs", (json_int_t)api->started_ms, "dir",
                              config_text(agent->config, CONFIG_DIR), "ready",
                              published.generation != 0, "snapshot", snapshot(&published), "sources",
-                             sources(pipeline_sources(agent->pipeline)));
+                             admin_api_sources(pipeline_sources(agent->pipeline)));
+    if (body && collection_stats(agent->collection, &told)) {
+        json_object_set_new(body, "telemetry", collected(&told));
+    }
     if (body && agent->client) {
         add_launchdarkly(body, agent->client);
     }
@@ -249,6 +252,7 @@ static int add_routes(struct admin_api *api)
                        routes_changes_add(api->changes, server) == 0 &&
                        routes_evaluate_add(&api->store, server) == 0 &&
                        routes_rates_add(&api->rates, server) == 0 &&
+                       routes_fleet_add(&api->fleet, server) == 0 &&
                        routes_audit_add(&api->audit) == 0 && routes_backup_add(&api->backup) == 0;
     return added ? 0 : -1;
 }
@@ -312,6 +316,7 @@ static int make(struct admin_api *api, struct event_base *base, struct fault *fa
                                          .log = api->agent.state,
                                          .epoch = publisher_epoch(api->agent.publisher)};
     api->rates = (struct routes_rates){.store = &api->store};
+    api->fleet = (struct routes_fleet){&api->store, api->agent.hosts, api->agent.sums};
     api->audit = (struct routes_audit){.state = api->agent.state, .server = api->server};
     api->backup = (struct routes_backup){.state = api->agent.state,
                                          .own = api->agent.own_state,

@@ -9,7 +9,10 @@
 
 #include "admin/admin_server.h"
 #include "big_segments_client.h"
+#include "collection.h"
 #include "config.h"
+#include "fleet/fleet_hosts.h"
+#include "fleet/fleet_sums.h"
 #include "fleet_client.h"
 #include "launchdarkly_client.h"
 #include "operate/definition_keeper.h"
@@ -26,14 +29,20 @@ struct admin_api_agent {
     struct pipeline *pipeline;
     struct publisher *publisher;
     struct launchdarkly_client *client; /* NULL: LaunchDarkly is not in use */
-    struct state_file *state;           /* of operators' changes: the fleet's, where there is one */
-    struct state_file *own_state;       /* the host's own; the same where there is no fleet */
+    struct collection *collection;
+    struct state_file *state;     /* of operators' changes: the fleet's, where there is one */
+    struct state_file *own_state; /* the host's own; the same where there is no fleet */
     struct override_keeper *overrides;
     struct definition_keeper *definitions;
     struct schedule_keeper *schedules;
     struct fleet_client *fleet;               /* NULL: there is none */
     struct big_segments_client *big_segments; /* NULL: there is none */
+    struct fleet_hosts *hosts;                /* of it; NULL: there is none */
+    struct fleet_sums *sums;
 };
+
+/* How the sources fare, as JSON. */
+json_t *admin_api_sources(const struct source_states *states);
 
 /* Makes the server with the routes that need nothing else; more may be added before
    admin_api_start. NULL: it is not wanted, or cannot be made (then it is logged why): the agent

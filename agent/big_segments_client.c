@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "big_segments/membership_door.h"
-#include "collect/sink.h"
 #include "redis/redis_url.h"
 
 /* What LaunchDarkly's SDKs have, where 0 is configured. */
@@ -17,7 +16,6 @@
 #define STALE_AFTER_MS 120000
 
 #define AGEING_LEAST_MS 1000 /* a shorter cache time is over before anything could be renewed */
-#define RING_BYTES (16u << 10)
 #define HOST_MOST 65
 #define NO_SUCH_FILE 1 /* an id: readers find no file, and know nothing */
 
@@ -25,11 +23,9 @@ struct big_segments_client {
     struct event_base *base;
     const struct config *config;
     struct publisher *publisher;
-    struct launchdarkly_client *client;
     struct memberships *memberships;
     struct membership_queries *queries;
     struct membership_door *door;
-    struct collector *collector; /* NULL: the client's hears for us */
     char place[REDIS_PLACE];
 };
 
@@ -131,10 +127,10 @@ static struct big_segments_client *open_client(const struct big_segments_client 
 struct big_segments_client *big_segments_client_new(struct event_base *base,
                                                     const struct config *config,
                                                     struct publisher *publisher,
-                                                    struct launchdarkly_client *client)
+                                                    struct collection *collection)
 {
     const struct big_segments_client from = {
-        .base = base, .config = config, .publisher = publisher, .client = client};
+        .base = base, .config = config, .publisher = publisher};
     struct redis_url url = {.host = NULL};
     struct fault fault = {0};
     const bool off = config->once || config_bool(config, CONFIG_OFFLINE);
@@ -154,45 +150,12 @@ struct big_segments_client *big_segments_client_new(struct event_base *base,
         LOG_EVENT(LOG_LEVEL_INFO, "big-segments", log_text("store", b->place),
                   log_number("adopted_contexts", (int64_t)stats.adopted),
                   log_number("bytes", (int64_t)stats.bytes));
-        if (client) {
-            launchdarkly_client_on_asks(client, on_asked, b);
-        }
+        collection_on_asks(collection, on_asked, b);
     }
     if (wanted == 0) {
         redis_url_free(&url);
     }
     return b;
-}
-
-static void no_window(void *arg, uint64_t window)
-{
-    (void)arg, (void)window;
-}
-
-void big_segments_client_start(struct big_segments_client *b)
-{
-    struct launchdarkly_client_stats stats = {.collects = false};
-    if (b && b->client) {
-        launchdarkly_client_stats(b->client, &stats);
-    }
-    if (!b || stats.collects) {
-        return;
-    }
-    struct fault fault = {0};
-    const struct collector_sink nobody = collector_sink_of_deliver(NULL);
-    const struct collector_options options = {
-        .dir = config_text(b->config, CONFIG_DIR),
-        .store_epoch = publisher_epoch(b->publisher),
-        .asked = on_asked,
-        .asked_arg = b,
-        .ring_bytes = RING_BYTES,
-        .set_window = no_window, /* evaluations are not counted */
-    };
-    publisher_telemetry(b->publisher, IMAGE_WANTS_MEMBERSHIPS, RING_BYTES);
-    b->collector = collector_new_sink(b->base, NULL, &nobody, &options, &fault);
-    if (!b->collector) {
-        log_fault(LOG_LEVEL_ERROR, "collect-failed", &fault);
-    }
 }
 
 /* ---- what others ask ------------------------------------------------------------------------ */
@@ -231,7 +194,6 @@ void big_segments_client_free(struct big_segments_client *b)
     if (!b) {
         return;
     }
-    collector_free(b->collector);
     membership_door_free(b->door);
     membership_queries_free(b->queries);
     memberships_close(b->memberships);

@@ -10,8 +10,8 @@
 #include <event2/event.h>
 #include <jansson.h>
 
+#include "collection.h"
 #include "config.h"
-#include "launchdarkly_client.h"
 #include "publish/publisher.h"
 
 struct big_segments_client;
@@ -22,12 +22,9 @@ struct big_segments_client;
 struct big_segments_client *big_segments_client_new(struct event_base *base,
                                                     const struct config *config,
                                                     struct publisher *publisher,
-                                                    struct launchdarkly_client *client);
-/* After the client. */
+                                                    struct collection *collection);
+/* After the collection. */
 void big_segments_client_free(struct big_segments_client *b);
-
-/* Hears what programs ask, where the client (NULL: there is none), which has started, does not. */
-void big_segments_client_start(struct big_segments_client *b);
 
 /* For GET /api/v1/status. A new reference; NULL: no memory. */
 json_t *big_segments_client_json(const struct big_segments_client *b);

@@ -135,8 +135,9 @@ const struct config_setting_info config_settings[CONFIG_SETTINGS] = {
                                      "flags, as the SDKs do. Default: keep"},
     [CONFIG_EVENTS_ENABLED] = {"events.enabled", "--events", "BOOL", "FFSHM_EVENTS", CONFIG_BOOL,
                                .standard = "true",
-                               .help = "collect what programs evaluate, track and identify, and\n"
-                                       "deliver it to LaunchDarkly. Default: true"},
+                               .help =
+                                   "collect what programs evaluate; with an SDK key whole events,\n"
+                                   "too, which are delivered to LaunchDarkly. Default: true"},
     [CONFIG_EVENTS_CAPACITY] = {"events.capacity", "--events-capacity", "COUNT",
                                 "FFSHM_EVENTS_CAPACITY", CONFIG_NUMBER, .standard = "10000",
                                 .least = 1, .most = 1000000,

@@ -6,9 +6,7 @@
 #include <strings.h>
 #include <time.h>
 
-#include "collect/collector.h"
 #include "deliver/launchdarkly_events.h"
-#include "delivery_report.h"
 #include "ffshm.h"
 #include "hash.h"
 #include "http/http.h"
@@ -33,11 +31,8 @@ struct launchdarkly_client {
     struct launchdarkly_headers headers;
     struct launchdarkly *source;
     struct deliver *events;
-    struct collector *collector;
-    void (*asked)(void *arg, const char *key); /* NULL: nobody wants to know */
-    void *asked_arg;
-    struct event *report; /* once a second: what becomes of events, and the levels, into the
-                             control page */
+    struct collection *collection;    /* NULL: not yet */
+    struct event *report;             /* once a second: the levels, into the control page */
     struct launchdarkly_store *store; /* NULL: none in Redis is in use */
     struct launchdarkly_kept kept;
     struct launchdarkly_levels levels;
@@ -366,15 +361,9 @@ static json_t *on_value(void *arg, const char *key, int64_t version, int64_t var
 static void on_contexts_forgotten(void *arg)
 {
     const struct launchdarkly_client *c = arg;
-    if (c->collector) {
-        collector_forget_contexts(c->collector);
+    if (c->collection) {
+        collection_forget_contexts(c->collection);
     }
-}
-
-static void on_window(void *arg, uint64_t window)
-{
-    const struct launchdarkly_client *c = arg;
-    publisher_telemetry_window(c->publisher, window);
 }
 
 static const char **list_of(const struct config_values *v)
@@ -408,11 +397,11 @@ static int keep_environments_apart(struct launchdarkly_client *c, struct fault *
     return launchdarkly_events_forget(c->storage, fault);
 }
 
-/* What programs told is passed over, too; only now nothing is left of the other environment. */
+/* What programs told was passed over, too; only now nothing is left of the other environment. */
 static void finish_forgetting(struct launchdarkly_client *c)
 {
     struct fault fault = {0};
-    if (c->forgets && collector_flush(c->collector) == 0 &&
+    if (c->forgets && collection_flush(c->collection) == 0 &&
         storage_set(c->storage, events_of, c->environment, &fault) != 0) {
         state_failed("state-not-kept", &fault);
     }
@@ -453,63 +442,10 @@ static int start_events(struct launchdarkly_client *c)
     return c->events ? 0 : -1;
 }
 
-/* The least power of two that is not smaller. */
-static uint32_t round_up(uint32_t bytes)
-{
-    uint32_t power = 1;
-    while (power < bytes) {
-        power *= 2;
-    }
-    return power;
-}
-
-static int start_collector(struct launchdarkly_client *c)
-{
-    const uint32_t ring =
-        round_up((uint32_t)config_number(c->config, CONFIG_EVENTS_RING_KIB) * 1024);
-    struct fault fault = {0};
-    const struct collector_options options = {
-        .dir = config_text(c->config, CONFIG_DIR),
-        .store_epoch = publisher_epoch(c->publisher),
-        .flush_ms = config_number(c->config, CONFIG_EVENTS_FLUSH_MS),
-        .has_events = true,
-        .ring_bytes = ring,
-        .passes_over = c->forgets,
-        .asked = c->asked,
-        .asked_arg = c->asked_arg,
-        .set_window = on_window,
-        .arg = c,
-    };
-    publisher_telemetry(c->publisher, IMAGE_WANTS_EVENTS | (c->asked ? IMAGE_WANTS_MEMBERSHIPS : 0),
-                        ring);
-    c->collector = collector_new(c->base, c->storage, c->events, &options, &fault);
-    if (!c->collector) {
-        state_failed("collect-failed", &fault);
-        return -1;
-    }
-    finish_forgetting(c);
-    return 0;
-}
-
-static void report_delivery(const struct launchdarkly_client *c)
-{
-    struct launchdarkly_events_stats events;
-    struct collector_stats collected;
-    struct image_delivery_report report;
-    launchdarkly_events_stats(c->events, &events);
-    collector_stats(c->collector, &collected);
-    delivery_report_make(&events, &collected, &report);
-    publisher_delivery_report(c->publisher, &report);
-}
-
 static void on_report(evutil_socket_t fd, short what, void *arg)
 {
-    const struct launchdarkly_client *c = arg;
     (void)fd, (void)what;
-    report_levels(c);
-    if (c->events && c->collector) {
-        report_delivery(c);
-    }
+    report_levels(arg);
 }
 
 static int start_report(struct launchdarkly_client *c)
@@ -520,13 +456,12 @@ static int start_report(struct launchdarkly_client *c)
     return c->report ? event_add(c->report, &every) : -1;
 }
 
-/* Definitions matter more: whatever keeps events from being collected, they come. */
+/* Definitions matter more: whatever keeps events from being delivered, they come. */
 static void start_way_back(struct launchdarkly_client *c)
 {
-    if (start_events(c) != 0 || start_collector(c) != 0) {
-        publisher_telemetry_window(c->publisher, 0);
+    if (start_events(c) != 0) {
         LOG_EVENT(LOG_LEVEL_ERROR, "events-off",
-                  log_text("effect", "evaluations are neither counted nor reported"),
+                  log_text("effect", "nothing that programs evaluate is told to LaunchDarkly"),
                   log_text("hint", "put right what is said above, and restart the agent"));
     }
 }
@@ -706,16 +641,25 @@ struct storage *launchdarkly_client_storage(const struct launchdarkly_client *c)
     return c->keeps ? c->storage : NULL;
 }
 
-void launchdarkly_client_on_asks(struct launchdarkly_client *c,
-                                 void (*asked)(void *arg, const char *key), void *arg)
+struct storage *launchdarkly_client_queue(const struct launchdarkly_client *c)
 {
-    c->asked = asked;
-    c->asked_arg = arg;
+    return c->storage;
 }
 
-bool launchdarkly_client_collects(const struct launchdarkly_client *c)
+struct deliver *launchdarkly_client_deliver(const struct launchdarkly_client *c)
 {
-    return has_events(c);
+    return c->events;
+}
+
+bool launchdarkly_client_forgets(const struct launchdarkly_client *c)
+{
+    return c->forgets;
+}
+
+void launchdarkly_client_collected_by(struct launchdarkly_client *c, struct collection *collection)
+{
+    c->collection = collection;
+    finish_forgetting(c);
 }
 
 int launchdarkly_client_start(struct launchdarkly_client *c)
@@ -743,11 +687,7 @@ int launchdarkly_client_start(struct launchdarkly_client *c)
 void launchdarkly_client_stats(const struct launchdarkly_client *c,
                                struct launchdarkly_client_stats *out)
 {
-    *out = (struct launchdarkly_client_stats){.collects = c->collector != NULL,
-                                              .delivers = c->events != NULL};
-    if (c->collector) {
-        collector_stats(c->collector, &out->collected);
-    }
+    *out = (struct launchdarkly_client_stats){.delivers = c->events != NULL};
     if (c->events) {
         launchdarkly_events_stats(c->events, &out->delivered);
     }
@@ -761,8 +701,8 @@ void launchdarkly_client_finish(struct launchdarkly_client *c)
 {
     launchdarkly_free(c->source);
     c->source = NULL;
-    if (c->collector) {
-        collector_flush(c->collector);
+    if (c->collection) {
+        collection_flush(c->collection);
     }
 }
 
@@ -810,11 +750,10 @@ void launchdarkly_client_free(struct launchdarkly_client *c)
     }
     launchdarkly_free(c->source);
     if (c->report) {
-        on_report(-1, 0, c);
+        report_levels(c);
         event_free(c->report);
     }
     launchdarkly_store_free(c->store);
-    collector_free(c->collector);
     launchdarkly_events_free(c->events);
     http_free(c->http);
     storage_close(c->storage);

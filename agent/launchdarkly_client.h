@@ -1,16 +1,16 @@
 /*
  * launchdarkly_client.h - the agent as a client of LaunchDarkly, or of its store in Redis: the
- * source of definitions, what is kept of them over restarts, and the way back of what programs
- * evaluate and track.
+ * source of definitions, what is kept of them over restarts, and the delivery of what programs
+ * evaluate and track (collection.h has it from them).
  *
- * Only glue: source/ -> pipeline, collect/ -> deliver/, with storage/, http/ and redis/ below.
+ * Only glue: source/ -> pipeline, deliver/, with storage/, http/ and redis/ below.
  */
 #ifndef FFSHM_AGENT_LAUNCHDARKLY_CLIENT_H
 #define FFSHM_AGENT_LAUNCHDARKLY_CLIENT_H
 
 #include <event2/event.h>
 
-#include "collect/collector.h"
+#include "collection.h"
 #include "config.h"
 #include "deliver/launchdarkly_events.h"
 #include "launchdarkly_levels.h"
@@ -34,9 +34,6 @@ bool launchdarkly_client_restored(const struct launchdarkly_client *c);
 /* The state file, which others may keep things in, too; NULL: nothing is kept. */
 struct storage *launchdarkly_client_storage(const struct launchdarkly_client *c);
 
-/* Will it collect what programs tell? */
-bool launchdarkly_client_collects(const struct launchdarkly_client *c);
-
 /* Will it ask LaunchDarkly for definitions? Has it got them in this run? Has it given up? */
 bool launchdarkly_client_asks(const struct launchdarkly_client *c);
 bool launchdarkly_client_fresh(const struct launchdarkly_client *c);
@@ -50,17 +47,20 @@ void launchdarkly_client_on_news(struct launchdarkly_client *c, void (*news)(voi
    what it has is in the pipeline. false: nothing will be called. */
 bool launchdarkly_client_look(struct launchdarkly_client *c, void (*done)(void *arg), void *arg);
 
-/* Hands on what programs ask for (collector.h). Before the start. */
-void launchdarkly_client_on_asks(struct launchdarkly_client *c,
-                                 void (*asked)(void *arg, const char *key), void *arg);
-
-/* Connects, and collects events (not with --once). 0, or -1: logged why. */
+/* Connects, and can deliver events (not with --once). 0, or -1: logged why. */
 int launchdarkly_client_start(struct launchdarkly_client *c);
 
+/* After the start. NULL: events are not delivered. */
+struct deliver *launchdarkly_client_deliver(const struct launchdarkly_client *c);
+/* Where that keeps its events, with what was counted of them: in memory where nothing is kept. */
+struct storage *launchdarkly_client_queue(const struct launchdarkly_client *c);
+/* What programs have told so far was for another environment. */
+bool launchdarkly_client_forgets(const struct launchdarkly_client *c);
+/* The collection has started. Borrowed, and told when contexts are to be told anew. */
+void launchdarkly_client_collected_by(struct launchdarkly_client *c, struct collection *collection);
+
 struct launchdarkly_client_stats {
-    bool collects; /* the next one is filled in */
-    struct collector_stats collected;
-    bool delivers;
+    bool delivers; /* the next one is filled in */
     struct launchdarkly_events_stats delivered;
     const struct launchdarkly_levels *levels; /* borrowed: the client's */
     struct launchdarkly_store_stats store;

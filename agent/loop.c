@@ -14,8 +14,10 @@
 
 #include "admin_api.h"
 #include "big_segments_client.h"
+#include "collection.h"
 #include "ffshm.h"
 #include "fleet_client.h"
+#include "fleet_view.h"
 #include "launchdarkly_client.h"
 #include "notify.h"
 #include "operate/definition_keeper.h"
@@ -46,9 +48,11 @@ struct agent {
     struct pipeline *pipeline;
     struct source_file *source;         /* NULL: no flag files */
     struct launchdarkly_client *client; /* NULL: LaunchDarkly is not in use */
+    struct collection *collection;
     struct state_file state;
     struct big_segments_client *big_segments; /* NULL: nobody is asked who is in them */
     struct fleet_client *fleet; /* NULL: what operators change is this host's own affair */
+    struct fleet_view *view;    /* NULL: there is no fleet */
     struct override_keeper *overrides;
     struct definition_keeper *definitions;
     struct schedule_keeper *schedules;
@@ -174,6 +178,9 @@ static void on_published(void *arg)
 {
     struct agent *a = arg;
     tell_ready(a);
+    if (a->view) {
+        fleet_view_news(a->view);
+    }
     a->fresh = a->client && launchdarkly_client_fresh(a->client);
     if (a->fresh && a->config->once) {
         event_base_loopbreak(a->base);
@@ -399,7 +406,8 @@ static int make_stages(struct agent *a)
         }
         launchdarkly_client_on_news(a->client, on_news, a);
     }
-    return 0;
+    a->collection = collection_new(a->base, a->config, a->publisher);
+    return a->collection ? 0 : -1;
 }
 
 /* --once, and LaunchDarkly is to say what there is. */
@@ -467,6 +475,8 @@ static void stop(struct agent *a)
 {
     notify_send("STOPPING=1");
     admin_api_free(a->admin);
+    collection_free(a->collection); /* before who takes what it collects */
+    fleet_view_free(a->view);
     trail_free(a->trail);
     fleet_client_detach(a->fleet);
     override_keeper_free(a->overrides);
@@ -476,7 +486,7 @@ static void stop(struct agent *a)
     state_file_close(&a->state);
     source_file_free(a->source);
     launchdarkly_client_free(a->client);
-    big_segments_client_free(a->big_segments); /* whom the client's collector tells */
+    big_segments_client_free(a->big_segments); /* whom the collection tells */
     pipeline_free(a->pipeline);
     if (a->publisher) {
         publisher_close(a->publisher);
@@ -555,6 +565,25 @@ static int open_keepers(struct agent *a)
     return 0;
 }
 
+/* Where counts are kept that are on their way. NULL: nowhere. */
+static struct storage *storage_of_counts(struct agent *a)
+{
+    struct fault fault = {0};
+    struct storage *storage =
+        a->client ? launchdarkly_client_queue(a->client) : state_file_make(&a->state, &fault);
+    if (!storage) {
+        log_fault(LOG_LEVEL_WARNING, "state-not-kept", &fault);
+    }
+    return storage;
+}
+
+static void open_view(struct agent *a)
+{
+    const struct fleet_view_parts parts = {a->config,    a->fleet,      a->pipeline,
+                                           a->publisher, a->collection, storage_of_counts(a)};
+    a->view = fleet_view_new(a->base, &parts);
+}
+
 static void on_tokens(void *arg)
 {
     const struct agent *a = arg;
@@ -612,6 +641,7 @@ static void start_admin(struct agent *a)
         .pipeline = a->pipeline,
         .publisher = a->publisher,
         .client = a->client,
+        .collection = a->collection,
         .state = state_of_operators(a),
         .own_state = &a->state,
         .overrides = a->overrides,
@@ -619,10 +649,34 @@ static void start_admin(struct agent *a)
         .schedules = a->schedules,
         .fleet = a->fleet,
         .big_segments = a->big_segments,
+        .hosts = a->view ? fleet_view_hosts(a->view) : NULL,
+        .sums = a->view ? fleet_view_sums(a->view) : NULL,
     };
     a->admin = admin_api_new(a->base, &agent);
     if (a->admin) {
         admin_api_start(a->admin);
+    }
+}
+
+/* Counts are for whoever looks on; whole events for LaunchDarkly alone. */
+static void start_collection(struct agent *a)
+{
+    struct collection_takers takers = {.storage = NULL};
+    if (a->client) {
+        takers.deliver = launchdarkly_client_deliver(a->client);
+        takers.passes_over = launchdarkly_client_forgets(a->client);
+        /* What is counted while offline is not told later; what cannot be told now may be. */
+        takers.storage = takers.deliver || config_bool(a->config, CONFIG_OFFLINE)
+                             ? launchdarkly_client_queue(a->client)
+                             : NULL;
+    }
+    if (a->view) {
+        takers.totals = fleet_view_totals(a->view);
+        takers.storage = storage_of_counts(a);
+    }
+    collection_start(a->collection, &takers);
+    if (a->client) {
+        launchdarkly_client_collected_by(a->client, a->collection);
     }
 }
 
@@ -640,13 +694,16 @@ static int start(struct agent *a)
         LOG_EVENT(LOG_LEVEL_ERROR, "start-failed", log_text("cause", "out of memory"));
         return -1;
     }
-    a->big_segments = big_segments_client_new(a->base, a->config, a->publisher, a->client);
+    a->big_segments = big_segments_client_new(a->base, a->config, a->publisher, a->collection);
     open_state(a);
     if (fleet_client_open(a->base, a->config, &a->fleet) != 0 || open_keepers(a) != 0 ||
         join_fleet(a) != 0) {
         return -1;
     }
     open_trail(a);
+    if (a->fleet && !a->config->once) {
+        open_view(a);
+    }
     if (!a->config->once) {
         start_admin(a); /* who is told READY finds the socket */
     }
@@ -660,15 +717,10 @@ static int start(struct agent *a)
     if (a->fleet && fleet_client_start(a->fleet) != 0) {
         return -1;
     }
-    if (!a->client || !launchdarkly_client_collects(a->client)) {
-        publisher_telemetry_window(a->publisher, 0); /* an earlier agent may have collected */
-        const struct image_delivery_report nothing = {.state = IMAGE_DELIVERY_NONE};
-        publisher_delivery_report(a->publisher, &nothing);
-    }
     if (a->client && launchdarkly_client_start(a->client) != 0) {
         return -1;
     }
-    big_segments_client_start(a->big_segments);
+    start_collection(a);
     return 0;
 }
 

@@ -280,6 +280,26 @@ struct rates *rates_open(const char *dir, int *error, struct fault *fault)
     return r;
 }
 
+struct rates *rates_empty(void)
+{
+    struct rates *const r = calloc(1, sizeof *r);
+    if (r) {
+        r->dir = -1;
+    }
+    return r;
+}
+
+void rates_add(struct rates *r, const char *key, int64_t variation, bool unknown, uint64_t count)
+{
+    const struct deliver_count told = {
+        .key = key, .variation = variation, .unknown = unknown, .count = count};
+    if (variation < (int64_t)TELEMETRY_COUNTERS_MOST) {
+        on_count(r, &told);
+    } else {
+        r->cut = true;
+    }
+}
+
 void rates_free(struct rates *r)
 {
     if (!r) {
@@ -291,7 +311,9 @@ void rates_free(struct rates *r)
         free(r->flags[i]);
     }
     free(r->flags);
-    close(r->dir);
+    if (r->dir >= 0) {
+        close(r->dir);
+    }
     free(r);
 }
 

@@ -44,6 +44,10 @@ struct rates;
 struct rates *rates_open(const char *dir, int *error, struct fault *fault);
 void rates_free(struct rates *r);
 
+/* One without files, that others count in. NULL: no memory. variation -1: the fallback. */
+struct rates *rates_empty(void);
+void rates_add(struct rates *r, const char *key, int64_t variation, bool unknown, uint64_t count);
+
 /* Reads what there is now. */
 void rates_sample(struct rates *r);
 void rates_stats(const struct rates *r, struct rates_stats *out);

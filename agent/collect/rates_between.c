@@ -152,7 +152,8 @@ json_t *rates_between(const json_t *before, const json_t *after, bool by_flag)
     {
         all += integer(one, "count");
     }
-    return json_pack("{s:I, s:O, s:O, s:O, s:o, s:o}", "intervalMs", interval_ms, "processes",
+    return json_pack("{s:I, s:O*, s:O, s:O, s:O, s:o, s:o}", "intervalMs", interval_ms, "hosts",
+                     json_object_get(after, "hosts"), "processes",
                      json_object_get(after, "processes"), "unreadable",
                      json_object_get(after, "unreadable"), "cut", json_object_get(after, "cut"),
                      "rate", rate(all, interval_ms), "items", by_flag ? items : sorted(items));

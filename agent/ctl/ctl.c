@@ -31,6 +31,7 @@ static const struct ctl_command commands[] = {
     {"snapshot", ctl_snapshot, "list, verify or dump published snapshots"},
     {"top", ctl_top, "how often each flag is evaluated, and what it gives, live"},
     {"readers", ctl_readers, "the processes that map the snapshots, and which ones"},
+    {"hosts", ctl_hosts, "the hosts of the fleet, and whether they serve the same"},
     {"flags", ctl_flags, "look at flags, make them, change them"},
     {"rollout", ctl_rollout, "how many get which variant of a flag"},
     {"rules", ctl_rules, "who else gets what, by attributes"},

@@ -43,6 +43,7 @@ ctl_run_fn ctl_kill;
 ctl_run_fn ctl_lint;
 ctl_run_fn ctl_overrides;
 ctl_run_fn ctl_readers;
+ctl_run_fn ctl_hosts;
 ctl_run_fn ctl_revive;
 ctl_run_fn ctl_rollback;
 ctl_run_fn ctl_rollout;

@@ -11,23 +11,32 @@
 #include "ctl.h"
 #include "ctl_delivery.h"
 #include "ctl_files.h"
+#include "ctl_fleet.h"
 #include "ctl_options.h"
 #include "ctl_output.h"
 #include "ctl_table.h"
 #include "ctl_when.h"
 #include "inspect/inspect_readers.h"
 
-static const struct ctl_option options[] = {OPTIONS_COMMON};
+enum { OPTION_FLEET = OPTIONS_OWN };
+
+static const struct ctl_option options[] = {
+    {"fleet", no_argument, NULL, OPTION_FLEET},
+    OPTIONS_COMMON,
+};
 
 static int help(void)
 {
     output_text(
-        "usage: ffctl readers [--dir DIR] [--json|--text]\n"
+        "usage: ffctl readers [--fleet] [--dir DIR] [--json|--text]\n"
         "\n"
         "Lists the processes that map the store's snapshots, with the generation that each would\n"
         "answer by: the newest that it maps. One that is behind has not evaluated since, or keeps\n"
         "an old snapshot pinned.\n"
         "\n"
+        "  --fleet  of all hosts of the fleet, in numbers; who is behind, one by one. The hosts "
+        "are\n"
+        "           asked through Redis, and answer within some seconds\n"
         "  --dir DIR, --json, --text, -h, --help\n"
         "\n"
         "As JSON: {\"dir\", \"generation\", \"generationText\", \"processes\": [{\"pid\", "
@@ -35,12 +44,17 @@ static int help(void)
         "\"user\", \"command\", \"generation\", \"generationText\", \"others\", \"state\",\n"
         "\"behind\", \"ageMs\", \"seenBy\"}], \"unseen\", \"counted\"}.\n"
         "\n"
+        "With --fleet: as ffctl hosts, each with \"readers\": {\"processes\", \"current\", "
+        "\"behind\",\n"
+        "\"unseen\", \"late\": [{\"pid\", \"uid\", \"command\", \"generationText\"}]}, or null: no "
+        "answer.\n"
+        "\n"
         "Another user's processes show by the locks that they have on their snapshots; root sees\n"
-        "all. It needs no agent.\n"
+        "all. It needs no agent, but for --fleet.\n"
         "\n"
         "Exit codes\n"
         "  0  listed, also when there is none\n"
-        "  1  no such store, or /proc cannot be read\n"
+        "  1  no such store, or /proc cannot be read; with --fleet: no agent, or no fleet\n"
         "  2  wrong usage\n"
         "\n"
         "Examples\n"
@@ -251,12 +265,17 @@ static int run(const struct ctl *ctl)
 int ctl_readers(struct ctl *ctl, int argc, char **argv)
 {
     int option;
+    bool fleet = false;
     while ((option = options_next(ctl, argc, argv, options)) != OPTIONS_END) {
         if (option == OPTIONS_HELP) {
             return help();
         }
+        if (option == OPTION_FLEET) {
+            fleet = true;
+            continue;
+        }
         return option == OPTIONS_WORD ? ctl_usage(ctl, "'%s' is one word too many", optarg)
                                       : CTL_USAGE;
     }
-    return run(ctl);
+    return fleet ? fleet_readers(ctl) : run(ctl);
 }

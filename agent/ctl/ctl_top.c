@@ -20,6 +20,7 @@
 #include "ctl_when.h"
 
 #define INTERVAL_S 1.0
+#define INTERVAL_OF_FLEET_MS 5000 /* hosts add what they count every second, some every five */
 #define INTERVAL_LEAST_S 0.1
 #define INTERVAL_MOST_S 3600.0
 
@@ -29,6 +30,7 @@ enum {
     OPTION_SORT,
     OPTION_PREFIX,
     OPTION_LIMIT,
+    OPTION_FLEET,
 };
 
 static const struct ctl_option options[] = {
@@ -37,6 +39,7 @@ static const struct ctl_option options[] = {
     {"sort", required_argument, "rate|flag", OPTION_SORT},
     {"prefix", required_argument, "FLAG", OPTION_PREFIX},
     {"limit", required_argument, "NUMBER", OPTION_LIMIT},
+    {"fleet", no_argument, NULL, OPTION_FLEET},
     OPTIONS_COMMON,
 };
 
@@ -47,6 +50,7 @@ struct top {
     unsigned long limit; /* flags that are shown; 0: all */
     bool by_flag;
     const char *prefix; /* NULL: all */
+    bool fleet;         /* of all its hosts */
     bool terminal;      /* is drawn on */
 };
 
@@ -65,12 +69,17 @@ static int help(void)
         "  --sort ORDER        rate (default): the most often evaluated first; or flag: by key\n"
         "  --prefix PREFIX     only flags whose keys begin with it\n"
         "  --limit N           at most so many flags (a terminal's window limits them as well)\n"
+        "  --fleet             on all hosts of the fleet: the agent is asked for what they have "
+        "added "
+        "up\n"
+        "                      in Redis, every 5 seconds unless --interval says else\n"
         "  --dir DIR, --json, --text, -h, --help\n"
         "\n"
         "As JSON a line for each interval: {\"atMs\", \"intervalMs\", \"processes\",\n"
         "\"unreadable\", \"cut\", \"rate\", \"items\": [{\"flag\", \"count\", \"rate\",\n"
         "\"variations\": [{\"variation\", \"variant\", \"count\", \"rate\", \"share\"}],\n"
-        "\"unknown\"}]}; rates are a second, and variation is null for the caller's default.\n"
+        "\"unknown\"}]}; rates are a second, and variation is null for the caller's default. With\n"
+        "--fleet \"hosts\" is how many were heard.\n"
         "\n"
         "Exit codes\n"
         "  0  it was stopped, or --count intervals are over\n"
@@ -192,7 +201,7 @@ static int run(const struct top *t)
 {
     struct top_source source;
     sigset_t waiting;
-    int code = top_source_open(&source, t->ctl, t->prefix);
+    int code = top_source_open(&source, t->ctl, t->prefix, t->fleet);
     json_t *const first = code == CTL_OK ? top_source_read(&source) : NULL;
     if (first) {
         catch_signals(t->terminal, &waiting);
@@ -239,6 +248,9 @@ static int take_option(struct top *t, int option)
         return take_number(t, "--count", &t->count);
     case OPTION_LIMIT:
         return take_number(t, "--limit", &t->limit);
+    case OPTION_FLEET:
+        t->fleet = true;
+        return CTL_OK;
     case OPTION_PREFIX:
         t->prefix = optarg;
         return CTL_OK;
@@ -257,7 +269,7 @@ static int take_option(struct top *t, int option)
 
 int ctl_top(struct ctl *ctl, int argc, char **argv)
 {
-    struct top t = {.ctl = ctl, .interval_ms = (int64_t)(INTERVAL_S * 1000)};
+    struct top t = {.ctl = ctl};
     int option;
     while ((option = options_next(ctl, argc, argv, options)) != OPTIONS_END) {
         if (option == OPTIONS_HELP) {
@@ -267,6 +279,9 @@ int ctl_top(struct ctl *ctl, int argc, char **argv)
         if (code != CTL_OK) {
             return code;
         }
+    }
+    if (t.interval_ms == 0) {
+        t.interval_ms = t.fleet ? INTERVAL_OF_FLEET_MS : (int64_t)(INTERVAL_S * 1000);
     }
     t.terminal = !ctl->json && isatty(STDOUT_FILENO) != 0;
     return run(&t);

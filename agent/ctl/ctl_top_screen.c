@@ -161,6 +161,11 @@ static void draw_sum(const json_t *rates, const struct window *window, bool term
              rate_text(real(rates, "rate"), rate), flags, output_plural(flags), processes,
              processes == 1 ? "" : "es");
     put(&l, text);
+    if (json_is_integer(json_object_get(rates, "hosts"))) {
+        const size_t hosts = number(rates, "hosts");
+        snprintf(text, sizeof text, " on %zu host%s", hosts, output_plural(hosts));
+        put(&l, text);
+    }
     if (unreadable > 0) {
         snprintf(text, sizeof text, "; %zu cannot be read: root can", unreadable);
         put(&l, text);

@@ -10,8 +10,8 @@
 
 static int nobody_counts(const struct ctl *ctl)
 {
-    return ctl_fail(ctl, "nobody counts what programs evaluate: the agent does with an SDK key of "
-                         "LaunchDarkly's, unless events.enabled is false");
+    return ctl_fail(ctl, "nobody counts what programs evaluate: the agent does unless "
+                         "events.enabled is false");
 }
 
 static bool is_elsewhere(void)
@@ -69,7 +69,8 @@ static json_t *ask_agent(const struct top_source *s)
     char *path = NULL;
     struct client_answer answer = {0};
     json_t *body = NULL;
-    if (asprintf(&path, "/rates%s%s", prefix ? "?prefix=" : "", prefix ? prefix : "") < 0) {
+    if (asprintf(&path, "%s/rates%s%s", s->fleet ? "/fleet" : "", prefix ? "?prefix=" : "",
+                 prefix ? prefix : "") < 0) {
         path = NULL;
         ctl_fail(s->ctl, "out of memory");
     }
@@ -83,10 +84,10 @@ static json_t *ask_agent(const struct top_source *s)
     return body;
 }
 
-int top_source_open(struct top_source *s, const struct ctl *ctl, const char *prefix)
+int top_source_open(struct top_source *s, const struct ctl *ctl, const char *prefix, bool fleet)
 {
-    *s = (struct top_source){.ctl = ctl, .prefix = prefix};
-    const int code = is_elsewhere() ? CTL_OK : open_files(s);
+    *s = (struct top_source){.ctl = ctl, .prefix = prefix, .fleet = fleet};
+    const int code = fleet || is_elsewhere() ? CTL_OK : open_files(s);
     if (code != CTL_OK || !s->rates) {
         return code;
     }

@@ -36,12 +36,11 @@ static int begin(struct routes_rates *r, struct admin_error *error)
     if (r->rates) {
         return 0;
     }
-    return why == ENOENT
-               ? admin_error_set(error, 503, "not_collected", NULL,
-                                 "it does with an SDK key, unless events.enabled is false",
-                                 "the agent does not collect what programs evaluate")
-               : admin_error_set(error, 503, "not_readable", NULL, NULL,
-                                 "what programs tell cannot be read: %s", fault.cause);
+    return why == ENOENT ? admin_error_set(error, 503, "not_collected", NULL,
+                                           "it does unless events.enabled is false",
+                                           "the agent does not collect what programs evaluate")
+                         : admin_error_set(error, 503, "not_readable", NULL, NULL,
+                                           "what programs tell cannot be read: %s", fault.cause);
 }
 
 static int sample(struct routes_rates *r, struct admin_error *error)

@@ -137,8 +137,7 @@ poke 368 'no "answer"\033[2J\0'
 ctl 0 status --text --dir "$spoilt"
 says 'source       interrupted: the last good definitions stay in force; the source' \
     'since        60 min' 'source error ERROR_RESPONSE 503, 5 min ago: no "answer"\x1b[2J' \
-    'data         last known good, received 2.0 h ago' 'telemetry    not collected'
-poke 136 '\x01'
+    'data         last known good, received 2.0 h ago' 'telemetry    collected'
 ctl 0 status --json --dir "$spoilt"
 says "\"source\":\"interrupted\",\"source_since_ms\":$((now - 3600000))" \
     "\"source_error\":{\"kind\":\"ERROR_RESPONSE\",\"status\":503,\"at_ms\":$((now - 300000))," \
@@ -148,7 +147,10 @@ ctl 0 status --json --dir "$spoilt"
 says '"source_error":{"kind":"NETWORK_ERROR","status":null,'
 spoilt true
 ctl 0 status --json --dir "$spoilt"
-says '"source_error":null,"data_as_of_ms":null,"telemetry":false'
+says '"source_error":null,"data_as_of_ms":null,"telemetry":true'
+poke 136 '\0\0\0\0\0\0\0\0'
+ctl 0 status --json --dir "$spoilt"
+says '"telemetry":false'
 
 step "files that readers refuse are refused by verify, with the file and what is wrong with it"
 spoilt true

@@ -31,10 +31,25 @@ step "where nobody counts it says so"
 ctl 1 top
 complains "$store: no such directory; start ffagent"
 flags color='"red"' >"$work/flags.yaml"
-start_agent --flags "$work/flags.yaml" --state none
+start_agent --flags "$work/flags.yaml" --state none --events false
 await_value color '"red"'
 ctl 1 top --count 1
-complains 'nobody counts what programs evaluate: the agent does with an SDK key'
+complains 'nobody counts what programs evaluate: the agent does unless events.enabled is false'
+stop_agent
+rm -r "$store"
+
+step "without LaunchDarkly it counts as well; whole events are not kept"
+start_agent --flags "$work/flags.yaml" --state none
+await_value color '"red"'
+FFSHM_DIR=$store "$FFSHM_BUILD_DIR/examples/follow" color u1 >/dev/null &
+plain=$!
+pids+=("$plain")
+await_rates 'flags["color"]["rate"] > 100'
+ctl 0 status --text
+says 'telemetry    collected'
+curl -sS --max-time 20 --unix-socket "$store/agent.sock" http://agent/api/v1/status >"$out"
+says '"telemetry":{' '"records":0,'
+kill "$plain"
 stop_agent
 rm -r "$store"
 

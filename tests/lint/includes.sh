@@ -30,7 +30,7 @@ USES = {
     "inspect": [],
     # What operators do stands beside the pipeline (TOP) that it changes; routes/ above all of that.
     "operate": ["admin", "catalog", "publish", "storage", TOP],
-    "routes": ["admin", "catalog", "collect", "inspect", "operate", "publish", "storage", TOP],
+    "routes": ["admin", "catalog", "collect", "fleet", "inspect", "operate", "publish", "storage", TOP],
 }
 # The vocabulary that all stages speak: values, models, what is wrong with them and where; and the
 # log.

@@ -24,11 +24,12 @@ PUBLIC = {"GET /health", "GET /ready", "GET /whoami", "GET /openapi.json"}
 FOR_ADMINS = {"tokens", "backup"}
 
 # What a request may change without having done anything, or that changes by itself.
-UNSTABLE = {"/health", "/ready", "/whoami", "/openapi.json", "/rates", "/snapshots"}
+UNSTABLE = {"/health", "/ready", "/whoami", "/openapi.json", "/rates", "/snapshots",
+            "/fleet/hosts", "/fleet/rates", "/fleet/readers"}
 
 
-# What this agent has no answer for: it collects nothing.
-NOT_YET = {"GET /ready", "GET /rates"}
+# What this agent has no answer for: it is not one of a fleet.
+NOT_YET = {"GET /ready", "GET /fleet/hosts", "GET /fleet/rates", "GET /fleet/readers"}
 
 
 class Caller:

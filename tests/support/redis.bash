@@ -1,7 +1,7 @@
 # A real redis-server for scripts, of the test's own: its socket and port in $redis_socket,
 # $redis_port, $redis_url. Sourced after agent_support.bash, which ends it.
 # shellcheck shell=bash
-# shellcheck disable=SC2154,SC2034  # variables of agent_support.bash; for the tests
+# shellcheck disable=SC2154,SC2034,SC2120  # variables of agent_support.bash; for the tests; options
 
 if ! command -v redis-server >/dev/null || ! command -v redis-cli >/dev/null; then
     echo "skipped: redis-server is not installed"

@@ -127,6 +127,7 @@ struct redis_server *redis_server_start(const char *const *options)
 {
     struct redis_server *server = calloc(1, sizeof *server);
     assert_non_null(server);
+    (void)signal(SIGPIPE, SIG_IGN); /* as the agent does: hiredis writes to whom is gone, too */
     (void)snprintf(server->directory, sizeof server->directory, "/tmp/ffshm_redis_XXXXXX");
     assert_non_null(mkdtemp(server->directory));
     (void)snprintf(server->socket, sizeof server->socket, "%s/redis.sock", server->directory);
