@@ -171,7 +171,7 @@ static json_t *status(void *arg)
                              config_text(agent->config, CONFIG_DIR), "ready",
                              published.generation != 0, "snapshot", snapshot(&published), "sources",
                              admin_api_sources(pipeline_sources(agent->pipeline)));
-    if (body && collection_stats(agent->collection, &told)) {
+    if (body && agent->collection && collection_stats(agent->collection, &told)) {
         json_object_set_new(body, "telemetry", collected(&told));
     }
     if (body && agent->client) {

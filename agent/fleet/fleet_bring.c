@@ -159,6 +159,8 @@ static int send_end(struct fleet *f)
     char at[24];
     char over[24] = "";
     char state[FLEET_CHAIN];
+    char calm[16];
+    snprintf(calm, sizeof calm, "%d", b->at.sequence > 0 ? FLEET_CALM_MS : 0);
     fleet_random(state);
     snprintf(keys, sizeof keys, "%d", 2 + 2 * ROWS_TABLES);
     snprintf(at, sizeof at, "%" PRId64, b->at.sequence);
@@ -183,6 +185,7 @@ static int send_end(struct fleet *f)
     fleet_word_text(&w, over);
     fleet_word_text(&w, b->over.chain);
     fleet_word_text(&w, state);
+    fleet_word_text(&w, calm);
     return fleet_words_send(f, &w, on_brought, f);
 }
 

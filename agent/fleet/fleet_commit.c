@@ -29,8 +29,9 @@ static int put_row(void *arg, const struct row_change *change)
     return 0;
 }
 
-int fleet_commit_send(struct fleet *f, const struct fleet_position *base, const char *chain,
-                      const void *record, size_t length, redis_reply_fn *fn, void *arg)
+int fleet_commit_send(struct fleet *f, enum fleet_commit what, const struct fleet_position *base,
+                      const char *chain, const void *record, size_t length, redis_reply_fn *fn,
+                      void *arg)
 {
     struct fleet_words w = {.words = NULL};
     struct texts t;
@@ -52,6 +53,7 @@ int fleet_commit_send(struct fleet *f, const struct fleet_position *base, const 
     fleet_word_text(&w, chain);
     fleet_word_text(&w, t.kept);
     fleet_word(&w, record, length);
+    fleet_word_text(&w, what == FLEET_PUSH ? "push" : "change");
     const int read = fleet_record_read(record, length, &head, put_row, &w, NULL);
     w.failed = w.failed || read != 0;
     return fleet_words_send(f, &w, fn, arg);
@@ -93,7 +95,8 @@ struct pushed {
 static int push_one(void *arg, const char *chain, const void *record, size_t length)
 {
     struct pushed *p = arg;
-    if (fleet_commit_send(p->f, &p->base, chain, record, length, on_pushed, p->f) != 0) {
+    if (fleet_commit_send(p->f, FLEET_PUSH, &p->base, chain, record, length, on_pushed, p->f) !=
+        0) {
         return -1;
     }
     p->f->pushing++;

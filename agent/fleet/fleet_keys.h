@@ -33,11 +33,14 @@ int fleet_keys_make(struct fleet_keys *keys, const char *prefix, const char *env
 void fleet_keys_free(struct fleet_keys *keys);
 
 /* KEYS head, log, rows; ARGV epoch, seq and chain that the state must have, the chain after it,
-   how many log entries to keep, the record, then (number of the key, field, value or "") for each
-   row. Answers "ok", "behind" with seq and chain, "foreign" with the epoch, "empty". */
+   how many log entries to keep, the record, "change" or "push" (of what was agreed on before: it
+   does not wait), then (number of the key, field, value or "") for each row. Answers "ok", "wait"
+   with milliseconds (a state was just put there), "behind" with seq and chain, "foreign" with the
+   epoch, "empty". */
 extern const char fleet_script_commit[];
 /* KEYS head, log, rows, staged; ARGV epoch, seq, chain of the new state; epoch, seq and chain of
-   the state that it may replace: "", "", "" for none; a random name of the new state. Answers as
+   the state that it may replace: "", "", "" for none; a random name of the new state, and for how
+   long nothing is to be changed then, in milliseconds. Answers as
    above, or "taken". */
 extern const char fleet_script_restore[];
 /* KEYS lease; ARGV id, milliseconds. 1: it is ours. */

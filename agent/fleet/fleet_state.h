@@ -101,6 +101,7 @@ struct fleet {
 #define FLEET_RECORD_MOST (64u << 20) /* bytes */
 #define FLEET_TICK_MS 1000
 #define FLEET_FOUND_MS 2000  /* Redis has no fleet for so long: a host without one begins it */
+#define FLEET_CALM_MS 1500   /* after a state was put into Redis: who has more looks each second */
 #define FLEET_GRACE_MS 1000  /* after a connection was lost: no turns */
 #define FLEET_WAIT_MS 2500   /* for a turn, without the fleet */
 #define FLEET_QUEUE_MS 10000 /* the same with it: others are first */
@@ -142,8 +143,10 @@ int fleet_words_send(struct fleet *f, struct fleet_words *w, redis_reply_fn *fn,
 bool fleet_may_change(const struct fleet *f);
 
 /* ---- fleet_commit.c: a record to the log */
-int fleet_commit_send(struct fleet *f, const struct fleet_position *base, const char *chain,
-                      const void *record, size_t length, redis_reply_fn *fn, void *arg);
+enum fleet_commit { FLEET_CHANGE, FLEET_PUSH };
+int fleet_commit_send(struct fleet *f, enum fleet_commit what, const struct fleet_position *base,
+                      const char *chain, const void *record, size_t length, redis_reply_fn *fn,
+                      void *arg);
 /* Pushes the records that Redis has lost, from its position. */
 void fleet_push(struct fleet *f, const struct fleet_position *theirs);
 

@@ -93,6 +93,9 @@ static void on_committed(void *arg, const struct redisReply *reply, const struct
         over(f, TURN_FAILED, &fault);
     } else if (is_word(reply, "ok")) {
         accepted(f);
+    } else if (is_word(reply, "wait") && reply->elements == 2) {
+        f->turns_from = fleet_now_ms() + strtol(reply->element[1]->str, NULL, 10) + 1;
+        over(f, TURN_OVERTAKEN, NULL);
     } else if (is_word(reply, "behind") && reply->elements == 3 &&
                fleet_sequence(reply->element[1]->str, reply->element[1]->len,
                               &f->proposal.behind) == 0) {
@@ -118,8 +121,8 @@ static void send_proposal(struct fleet *f)
     p->replaced = f->replaced;
     p->sent = true;
     p->number = f->sent + 1;
-    if (fleet_commit_send(f, &p->base, p->chain, p->record.bytes, p->record.length, on_committed,
-                          f) == 0) {
+    if (fleet_commit_send(f, FLEET_CHANGE, &p->base, p->chain, p->record.bytes, p->record.length,
+                          on_committed, f) == 0) {
         f->sent++;
     } else {
         fault_set(&fault, "", "try again", "Redis is away: %.200s",

@@ -93,7 +93,7 @@ in_ms() {
 
 # No more than docs/redis.md says a user needs.
 user=(--user ffshm on '>secret' '~{ffshm:*' resetchannels -@all +ping +select '+client|setname' +auth
-    +hello +eval +hmget +hget +hset +hdel +hscan +del +expire +exists +persist +rename +get +set
+    +hello +eval +hmget +hget +hset +hdel +hscan +del +expire +exists +persist +rename +get +set +time
     +xadd +xread +xrange)
 
 start_fleet_redis() {
