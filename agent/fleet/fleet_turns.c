@@ -214,10 +214,10 @@ static void look_at_current(struct fleet *f)
     if (!p->sent) {
         return;
     }
-    if (p->behind && f->replica.at.sequence >= p->behind) {
+    const bool others_came = p->behind && f->replica.at.sequence >= p->behind;
+    const bool is_not_there = p->lost && may_go(f); /* we are up to date */
+    if (others_came || is_not_there) {
         overtaken(f);
-    } else if (p->lost && may_go(f)) {
-        overtaken(f); /* we are up to date, and it is not there */
     } else if (fleet_now_ms() - p->sent_ms > FLEET_ANSWER_MS) {
         over_unknown(f);
     }
