@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "redis_lookup.h"
@@ -195,6 +196,16 @@ static int64_t retry_delay(struct redis_link *l)
 
 static void connect_next(struct redis_link *l);
 
+/* What the peer has not got yet it never gets: a command that nobody waits for any more must not
+   be carried out when the network is back, seconds or minutes later. */
+static void forget_unsent(const struct redis_link *l)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    if (l->context) {
+        (void)setsockopt(l->context->c.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    }
+}
+
 /* The connection is gone, for a reason that is in l->trouble. An attempt that ran into its time has
    waited long enough: the next one begins soon. */
 static void lost(struct redis_link *l, bool ran_out)
@@ -202,6 +213,7 @@ static void lost(struct redis_link *l, bool ran_out)
     const bool elsewhere = l->state == CONNECTING && l->next_address < l->found.count;
     const bool steady = l->state == UP && now_ms() - l->up_ms >= STEADY_MS;
     const struct fault fault = l->trouble;
+    forget_unsent(l);
     cut(l);
     if (elsewhere) {
         fail_waiting(l, &fault); /* greetings alone */

@@ -308,8 +308,8 @@ class Fleet:
             raise AssertionError(f"the hosts are equal after {took:.2f} s, not within {within_s} s")
         return took
 
-    def judge(self, exact=True):
-        """exact: the flags are changed by people of Writers alone."""
+    def judge(self, counters=None):
+        """counters: the flags that people of Writers alone change; None: all."""
         self.stop_writers()
         self.converge()
         history = fleet_judge.one_history(self.agents, self.flags)
@@ -318,8 +318,7 @@ class Fleet:
         for readers in self.readers:
             self.evaluations += readers.end()
         outcomes = fleet_judge.judge_writes(self.writes, history)
-        if exact:
-            fleet_judge.judge_counters(history, self.flags)
+        fleet_judge.judge_counters(history, self.flags if counters is None else counters)
         fleet_judge.judge_readers(self.readers, history)
         trail = fleet_judge.one_trail(self.agents, self.work)
         programs = sum(r.count for r in self.readers)

@@ -78,7 +78,7 @@ def main():
                 break
         if IS_RELEASE and max(best.values()) > MEDIAN_MS:
             raise AssertionError(f"more than {MEDIAN_MS} ms in the median: {best}")
-        fleet.judge(exact=False)
+        fleet.judge([])
 
 
 main()

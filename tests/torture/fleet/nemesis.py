@@ -1,3 +1,4 @@
+import datetime
 import os
 import random
 import sys
@@ -5,6 +6,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.environ["FFSHM_SOURCE_DIR"], "tests", "support", "fleet"))
 from fleet import Fleet, step, tell  # noqa: E402
+from fleet_writers import definition  # noqa: E402
 
 SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 600
 SEED = int(sys.argv[2]) if len(sys.argv) > 2 else int(time.time())
@@ -101,24 +103,68 @@ class Nemesis:
         return action.__name__
 
 
+class Orders:
+    """What is not to be lost, either: kills, which work without the fleet, and dated changes."""
+
+    def __init__(self, fleet, chance):
+        self.fleet = fleet
+        self.chance = chance
+        self.switches = [f"switch{i}" for i in range(20)]
+        self.killed = []
+        self.dated = 0
+
+    def kill(self):
+        agent = self.chance.choice([a for a in self.fleet.agents if a.runs()])
+        if len(self.killed) < len(self.switches):
+            flag = self.switches[len(self.killed)]
+            self.fleet.ask(agent, "POST", f"/flags/{flag}/kill", {"comment": f"on {agent.name}"})
+            self.killed.append(flag)
+
+    def schedule(self):
+        """One that comes due in the middle of what happens next."""
+        when = datetime.datetime.fromtimestamp(time.time() + self.chance.uniform(1, 6), datetime.timezone.utc)
+        value = definition(self.dated + 1)["variants"]
+        answer = self.chance.choice(self.fleet.agents).caller.ask("POST", "/flags/dated/schedule", {
+            "at": when.strftime("%Y-%m-%dT%H:%M:%S.%fZ")[:-4] + "Z", "set": {"variants": value}})
+        self.dated += answer is not None and answer.status == 201
+
+    def judge(self, history):
+        for flag in self.killed:
+            self.fleet.never_back(flag, "OFF")
+            if any(self.fleet.sees(agent, flag).reason != "OFF" for agent in self.fleet.agents):
+                raise AssertionError(f"{flag} is not killed everywhere")
+        made = sorted(v["value"] for v in history["dated"])
+        if made != list(range(self.dated + 1)):
+            raise AssertionError(f"the dated changes are {made}, of {self.dated}")
+        tell(f"{len(self.killed)} kills, {self.dated} dated changes; records that Redis had lost: "
+             f"{sum(len(a.said('fleet-lost')) for a in self.fleet.agents)} times given back")
+
+
 def main():
     chance = random.Random(SEED)
     with Fleet(hosts=5, readers=40, redis={"appendonly": "yes"}) as fleet:
         fleet.start()
-        fleet.make_flags([f"counter{i}" for i in range(24)])
+        counters = [f"counter{i}" for i in range(24)]
+        orders = Orders(fleet, chance)
+        fleet.make_flags([*counters, "dated", *orders.switches])
         nemesis = Nemesis(fleet, chance)
-        fleet.writers(pause_s=0.4)
+        fleet.writers(pause_s=0.25, flags=counters)
         step(f"for {SECONDS:.0f} s, seed {SEED}")
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
             acts = []
+            orders.schedule()
             for _ in range(chance.randrange(1, 8)):
                 acts.append(nemesis.act())
+                if chance.random() < 0.1:
+                    orders.kill()
                 time.sleep(chance.uniform(0, 1.5))
             nemesis.heal_all()
             tell(f"{' '.join(acts)}: well after {fleet.healed():.2f} s")
             time.sleep(chance.uniform(0, 2))
-        fleet.judge()
+        time.sleep(8)  # the last dated change
+        history, _ = fleet.judge(counters)
+        orders.judge(history)
 
 
 main()

@@ -76,7 +76,7 @@ def main():
             time.sleep(0.5)
         fleet.redis.thaw()
         tell(f"well after {fleet.healed():.2f} s")
-        fleet.judge(exact=False)
+        fleet.judge(counters)
 
 
 main()
