@@ -7,6 +7,7 @@
 
 #include "fleet_ear.h"
 
+#define NAME_MOST 1024 /* bytes: a variation and a flag's key are less */
 #define ASKERS 64
 #define SETTLED 2      /* minutes after which what a minute has is taken for all */
 #define MINUTES_MOST 5 /* that are read at once: nobody asked for so long */
@@ -83,12 +84,19 @@ static void tell(struct fleet_sums *s)
     }
 }
 
+/* What others may have written there is passed over. */
+static bool is_cell(const redisReply *name, const redisReply *count)
+{
+    return name->str && count->str && name->len <= NAME_MOST && !memchr(name->str, 0, name->len) &&
+           count->len > 0 && count->len < 20 && strspn(count->str, "0123456789") == count->len;
+}
+
 static bool add_reply(struct fleet_cells *cells, const redisReply *reply)
 {
     for (size_t i = 0; i + 1 < reply->elements; i += 2) {
         const redisReply *name = reply->element[i];
         const redisReply *count = reply->element[i + 1];
-        if (name->str && count->str &&
+        if (is_cell(name, count) &&
             !fleet_cells_add(cells, name->str, name->len, strtoull(count->str, NULL, 10))) {
             return false;
         }

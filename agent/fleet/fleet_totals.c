@@ -57,12 +57,23 @@ struct fleet_totals {
     struct fleet_ear *ear;
 };
 
+/* A script is not undone: what refuses the first count would refuse all, and is found out before
+   the batch is said to be counted; a field that is no number costs its own count alone. Answers how
+   many evaluations found no place. */
 static const char script[] =
     "if tonumber(ARGV[1]) <= tonumber(redis.call('GET', KEYS[2]) or '0') then return 0 end\n"
+    "local first = redis.pcall('HINCRBY', KEYS[1], ARGV[4], 0)\n"
+    "if type(first) == 'table' and first.err and not string.find(first.err, 'hash value') then\n"
+    "  return first\n"
+    "end\n"
     "redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[3])\n"
-    "for i = 4, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end\n"
+    "local lost = 0\n"
+    "for i = 4, #ARGV, 2 do\n"
+    "  local sum = redis.pcall('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1])\n"
+    "  if type(sum) == 'table' and sum.err then lost = lost + ARGV[i + 1] end\n"
+    "end\n"
     "redis.call('EXPIRE', KEYS[1], ARGV[2])\n"
-    "return 1\n";
+    "return lost\n";
 
 static int64_t minute_now(void)
 {
@@ -162,12 +173,13 @@ static bool is_up(const struct fleet_totals *t)
     return link && redis_link_is_up(link);
 }
 
-/* Redis is away: what waits of this minute and was never tried becomes one with what is fresh. */
+/* Redis is away, or takes nothing: what waits of this minute and was never tried becomes one with
+ * what is fresh. */
 static void merge(struct fleet_totals *t, int64_t minute)
 {
     size_t merged = 0;
     t->replaced = 0;
-    if (is_up(t)) {
+    if (is_up(t) && !t->trouble.cause[0]) {
         return;
     }
     for (const struct batch *b = t->waiting.first; b; b = b->next) {
@@ -185,7 +197,8 @@ static void merge(struct fleet_totals *t, int64_t minute)
     t->replaced = merged;
 }
 
-static struct batch *make_batch(struct fleet_totals *t, size_t *at, int64_t minute)
+/* NULL: nothing is left, or, with *failed, there is no memory. */
+static struct batch *make_batch(struct fleet_totals *t, size_t *at, int64_t minute, bool *failed)
 {
     const struct fleet_cell *cell;
     size_t end = *at;
@@ -194,6 +207,7 @@ static struct batch *make_batch(struct fleet_totals *t, size_t *at, int64_t minu
         length += (size_t)snprintf(NULL, 0, "%" PRIu64 " %s", cell->count, cell->name) + 1;
     }
     struct batch *b = length > 0 ? calloc(1, sizeof *b + length) : NULL;
+    *failed = length > 0 && !b;
     if (!b) {
         return NULL;
     }
@@ -256,7 +270,11 @@ int fleet_totals_flush(struct fleet_totals *t)
     }
     merge(t, minute);
     while (at < t->fresh.room) {
-        struct batch *b = make_batch(t, &at, minute);
+        bool failed;
+        struct batch *b = make_batch(t, &at, minute, &failed);
+        if (failed) {
+            return -1;
+        }
         if (!b) {
             break;
         }
@@ -361,7 +379,9 @@ static void on_answer(void *arg, const redisReply *reply, const struct fault *lo
     t->sending = false;
     if (reply && reply->type == REDIS_REPLY_INTEGER) {
         struct batch *b = take(&t->waiting);
-        t->stats.counted += b->evaluations;
+        const uint64_t refused = reply->integer > 0 ? (uint64_t)reply->integer : 0;
+        t->stats.counted += b->evaluations - (refused < b->evaluations ? refused : b->evaluations);
+        t->stats.dropped += refused;
         let_go(t, b);
         t->trouble.cause[0] = '\0';
         send_next(t);

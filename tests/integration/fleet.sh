@@ -94,6 +94,7 @@ in_ms() {
 # No more than docs/redis.md says a user needs.
 user=(--user ffshm on '>secret' '~{ffshm:*' resetchannels -@all +ping +select '+client|setname' +auth
     +hello +eval +hmget +hget +hset +hdel +hscan +del +expire +exists +persist +rename +get +set +time
+    +mget +hincrby +hgetall +zadd +zrevrange +zremrangebyscore
     +xadd +xread +xrange)
 
 start_fleet_redis() {
@@ -259,6 +260,9 @@ until_true "host 3 says so" grep -q event=fleet-foreign "$work/agent3.log"
 serves 3 kept true || fail "it serves something else"
 redis HSET '{ffshm:default}:head' epoch "$sed_epoch" >/dev/null
 all_connected 1 2 3
+
+step "the user may do all that agents want"
+! grep -hE "NOPERM|may not" "$work"/agent*.log || fail "the documented user lacks something"
 
 step "all end well"
 for host in 1 2 3; do
