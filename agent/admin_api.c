@@ -257,6 +257,11 @@ static int add_routes(struct admin_api *api)
     return added ? 0 : -1;
 }
 
+static bool is_reached(const void *arg)
+{
+    return fleet_client_reached(arg);
+}
+
 /* What the fleet has agreed on is published by now. */
 static void agreed(void *arg, json_t *body)
 {
@@ -304,6 +309,8 @@ static int make(struct admin_api *api, struct event_base *base, struct fault *fa
         .keeper = api->agent.overrides,
         .host = api->agent.fleet ? fleet_client_overrides(api->agent.fleet) : NULL,
         .fleet = api->agent.fleet ? fleet_client_kills(api->agent.fleet) : NULL,
+        .reached = is_reached,
+        .arg = api->agent.fleet,
     };
     api->definitions = (struct routes_definitions){
         {api->agent.pipeline, api->agent.publisher, api->agent.state}, api->agent.definitions};

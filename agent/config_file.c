@@ -180,7 +180,7 @@ static void read_member(const struct reading *r, enum config_setting setting, co
         read_list(r, setting, value);
     } else if (is_string && json_is_string(value)) {
         set_text(r, setting, s->member, json_string_value(value));
-        if (is_secret(setting)) {
+        if (is_secret(setting) && value->refcount == 1) { /* equal short texts are one object */
             secret_wipe((void *)(uintptr_t)json_string_value(value), json_string_length(value));
         }
     } else if (scalar_text(setting, value, text)) {

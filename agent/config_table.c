@@ -177,7 +177,7 @@ const struct config_setting_info config_settings[CONFIG_SETTINGS] = {
                                     "memory of each program for events on their way to the\n"
                                     "agent, in KiB, rounded up to a power of two. Default: 128"},
     [CONFIG_BIG_SEGMENTS_STORE] = {"big_segments.store", "--big-segments-store", "URL",
-                                   "FFSHM_BIG_SEGMENTS_STORE", CONFIG_REDIS,
+                                   "FFSHM_BIG_SEGMENTS_STORE", CONFIG_REDIS, .choices = "redis",
                                    .help =
                                        "the Redis that has the memberships of LaunchDarkly's big\n"
                                        "segments. Default: none, and nobody is in a big segment"},

@@ -86,7 +86,7 @@ static void tell_known(struct fleet_client *c)
 static void on_applied(void *arg)
 {
     struct fleet_client *c = arg;
-    (void)pipeline_publish(c->parts.pipeline); /* what fails is logged, and tried again */
+    (void)pipeline_publish_agreed(c->parts.pipeline); /* what fails is logged, and tried again */
     if (c->tokens_changed && c->tokens) {
         c->tokens(c->tokens_arg);
     }
@@ -292,6 +292,11 @@ struct override_keeper *fleet_client_overrides(struct fleet_client *c)
 struct override_fleet *fleet_client_kills(struct fleet_client *c)
 {
     return c->kills;
+}
+
+bool fleet_client_reached(const struct fleet_client *c)
+{
+    return fleet_follows(c->fleet);
 }
 
 struct fleet *fleet_client_fleet(struct fleet_client *c)

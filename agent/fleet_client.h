@@ -51,6 +51,7 @@ void fleet_client_detach(struct fleet_client *c);
 const struct turns *fleet_client_turns(const struct fleet_client *c);
 struct override_keeper *fleet_client_overrides(struct fleet_client *c); /* the host's own */
 struct override_fleet *fleet_client_kills(struct fleet_client *c);
+bool fleet_client_reached(const struct fleet_client *c);
 struct fleet *fleet_client_fleet(struct fleet_client *c);
 json_t *fleet_client_json(const struct fleet_client *c);
 

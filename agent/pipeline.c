@@ -373,6 +373,14 @@ int pipeline_publish(struct pipeline *p)
     return pipeline_publish_compiled(p, false, &fault);
 }
 
+int pipeline_publish_agreed(struct pipeline *p)
+{
+    p->agreed = true;
+    const int result = pipeline_publish(p);
+    p->agreed = false;
+    return result;
+}
+
 static void on_publish(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;

@@ -49,6 +49,9 @@ const struct model_item *pipeline_item(const struct pipeline *p, enum catalog_la
    logged, and tried again later by itself. */
 int pipeline_publish(struct pipeline *p);
 
+/* The same of what operators have changed, on another host perhaps: the journal says so. */
+int pipeline_publish_agreed(struct pipeline *p);
+
 /* How a source fares. Every reader is told of all sources together: at once; of VALID, which is
    said after a good load, with the publish of what was loaded. INTERRUPTED is told as long as an
    item cannot be compiled or publishing fails, whatever is said here. */

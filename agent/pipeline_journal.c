@@ -189,7 +189,7 @@ bool pipeline_journal_put(struct pipeline *p, const struct model_item *item, str
                             .kind = item->kind,
                             .change = known ? JOURNAL_CHANGED : JOURNAL_ADDED,
                             .overridden = item->overridden,
-                            .by_operator = p->change.open,
+                            .by_operator = p->change.open || p->agreed,
                         });
     }
     return true;
@@ -222,7 +222,7 @@ bool pipeline_journal_remove(struct pipeline *p, enum image_blob_kind kind, cons
                             .before = was.version,
                             .kind = kind,
                             .change = JOURNAL_REMOVED,
-                            .by_operator = p->change.open,
+                            .by_operator = p->change.open || p->agreed,
                         });
     }
     const bool removed = publisher_remove(p->publisher, kind, key, length);

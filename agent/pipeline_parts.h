@@ -21,6 +21,7 @@ struct pipeline_change {
 };
 
 struct pipeline {
+    bool agreed; /* what is compiled is what operators of a fleet have changed */
     struct publisher *publisher;
     struct catalog *catalog;
     pipeline_published_fn *published;

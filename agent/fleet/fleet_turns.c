@@ -192,9 +192,17 @@ static bool may_wait(const struct fleet *f, const struct turn *t)
 static void refuse(const struct fleet *f, struct turn *t)
 {
     struct fault fault = {0};
-    fault_set(&fault, "", "kill works all the same; try anything else again later",
-              "this host is not with its fleet: %.240s",
-              f->troubled ? f->trouble.cause : "many changes wait");
+    char place[REDIS_PLACE];
+    char hint[sizeof fault.hint];
+    snprintf(hint, sizeof hint, "%s%skill works all the same",
+             f->troubled ? f->trouble.hint : "try again later",
+             f->troubled && !*f->trouble.hint ? "" : "; ");
+    if (f->stage == FLEET_FOLLOWING) {
+        fault_set(&fault, "", "try again", "many changes of this host wait for their turn");
+    } else {
+        fault_set(&fault, "", hint, "this host is not with its fleet, %.120s: %.240s",
+                  redis_url_place(&f->url, place), f->troubled ? f->trouble.cause : "connecting");
+    }
     t->state = TURN_NOWHERE;
     t->over(t, TURN_FAILED, &fault);
 }

@@ -202,7 +202,7 @@ static void on_over(struct turn *t, enum turn_outcome outcome, const struct faul
         /* killed again meanwhile: that one is to be brought, too */
         if (s && storage_override_get(s, o->key, on_same, o, NULL) == 0 && o->set_ms == 0) {
             wait.tv_sec = forget(o) == 0 ? 0 : AGAIN_S;
-            (void)pipeline_publish(o->pipeline);
+            (void)pipeline_publish_agreed(o->pipeline);
         }
     } else if (outcome == TURN_OVERTAKEN) {
         wait.tv_sec = 0;

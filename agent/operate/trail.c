@@ -324,6 +324,10 @@ static void on_published(void *arg, struct journal *j)
     }
     row.audit = audit_of(t, j);
     row.merged = j->compaction;
+    if (row.audit == AWAITS && state_file_proposes(t->state)) {
+        row.audit = t->known; /* of none of the fleet's entries */
+        row.merged = true;
+    }
     t->known = !row.merged && row.audit > t->known ? row.audit : t->known;
     t->awaiting += awaits(&row);
     t->rows[t->count++] = row;

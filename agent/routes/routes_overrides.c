@@ -129,7 +129,7 @@ static void change(const struct routes_overrides *o, const char *key, const stru
     }
     routes_put_outcome(body, &outcome, request->dry_run);
     if (wanted && o->fleet && !request->dry_run) {
-        json_object_set_new(body, "fleet", json_string("pending"));
+        json_object_set_new(body, "fleet", json_string(o->reached(o->arg) ? "pending" : "away"));
         override_fleet_bring(o->fleet);
     }
     if (wanted && !request->dry_run) {

@@ -14,6 +14,8 @@ struct routes_overrides {
     struct override_keeper
         *host; /* of a fleet's host: what it kills by itself; NULL: keeper does */
     struct override_fleet *fleet; /* NULL: there is none */
+    bool (*reached)(const void *arg); /* can the fleet be reached? */
+    const void *arg;
 };
 
 /* 0, or -1: no memory. */

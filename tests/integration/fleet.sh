@@ -120,6 +120,19 @@ on 3 flags get sale | grep -q '"version":2' || fail "versions are not the fleet'
 on 1 rollout sale 0% --reason back >/dev/null
 all_serve sale false
 
+step "the way back, from whichever host: what was in force then"
+on 1 flags create back >/dev/null
+on 1 rollout back 10% --reason ten >/dev/null
+until_true "equal digests" all_equal
+generation=$(api_status 2 | python3 -c 'import json, sys; print(json.load(sys.stdin)["snapshot"]["generationText"])')
+on 1 rollout back 50% --reason fifty >/dev/null
+until_true "equal digests" all_equal
+sleep 1.2 # generations are recorded some time after they are published
+on 2 diff "$generation" | grep -q '"percentage"\|percentage' || fail "$(on 2 diff "$generation")"
+on 2 rollback "$generation" --reason "back to ten" >"$work/answer"
+until_true "host 3 has it" sh -c "FFSHM_DIR='$work/store3' '$bin/ffctl' flags get back | grep -q '\"percentage\":10'"
+on 1 flags get sale >/dev/null || fail "the way back removed another flag"
+
 step "who acts on an older version is told so, on whichever host"
 code=0
 FFSHM_DIR=$work/store3 curl -s --unix-socket "$work/store3/agent.sock" -o "$work/answer" \
