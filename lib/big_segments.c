@@ -11,7 +11,8 @@
 #include "store.h"
 #include "telemetry.h"
 
-#define TRIES 3               /* of a slot that is being written */
+#define TRIES 3               /* of a slot that was written meanwhile */
+#define LOOKS 200             /* at a slot that is being written: a few stores, and a cache miss */
 #define AGAIN_NS 100000000ull /* between two looks for a file that is not there */
 
 /* ---- the format ---------------------------------------------------------------------------- */
@@ -112,7 +113,10 @@ static bool read_slot(const struct big_segments_map *map, const struct big_segme
 {
     *torn = true;
     /* pairs with the release store of an even number in agent/big_segments/memberships.c */
-    const uint32_t sequence = atomic_load_explicit(&slot->sequence, memory_order_acquire);
+    uint32_t sequence = atomic_load_explicit(&slot->sequence, memory_order_acquire);
+    for (unsigned i = 1; i < LOOKS && (sequence & 1); i++) {
+        sequence = atomic_load_explicit(&slot->sequence, memory_order_acquire);
+    }
     if (sequence & 1) {
         return false;
     }
