@@ -290,6 +290,11 @@ static void tell(struct ffshm *ff, const struct big_segments_map *map,
     telemetry_ask(ff, q->key, q->key_length, q->hash.hi + tick * 0x9e3779b97f4a7c15u);
 }
 
+static uint32_t status_of(const struct big_segments_map *map)
+{
+    return atomic_load_explicit(&map->file->status, memory_order_relaxed);
+}
+
 static __attribute__((noinline)) struct big_segments_found
 not_fresh(struct ffshm *ff, const struct big_segments_map *map,
           const struct big_segments_question *q, struct big_segments_found found)
@@ -298,15 +303,17 @@ not_fresh(struct ffshm *ff, const struct big_segments_map *map,
     if (q->key_length > BIG_SEGMENTS_KEY_MOST) {
         found.state = BIG_SEGMENTS_EMPTY;
     } else if (found.state != BIG_SEGMENTS_AGEING && ff->big_segment_wait_ms > 0) {
+        const struct big_segments_found was = found;
         found = big_segments_wait(ff, map, q);
+        if (found.state == BIG_SEGMENTS_EMPTY && status_of(map) == BIG_SEGMENTS_UNKNOWN) {
+            found = was; /* there is no agent, or it has just begun */
+        }
     } else {
         tell(ff, map, q);
     }
     /* What is too old to be trusted is better than nothing while the store only has to be asked
        again; when it does not answer, nobody knows. */
-    if (found.state == BIG_SEGMENTS_OLD &&
-        atomic_load_explicit(&map->file->status, memory_order_relaxed) ==
-            BIG_SEGMENTS_UNAVAILABLE) {
+    if (found.state == BIG_SEGMENTS_OLD && status_of(map) == BIG_SEGMENTS_UNAVAILABLE) {
         found.state = BIG_SEGMENTS_EMPTY;
     }
     errno = saved_errno;
@@ -322,8 +329,7 @@ static struct big_segments_answer answer_of(const struct big_segments_map *map,
             .note = "the context's membership is not known here, or not yet",
         };
     }
-    const uint32_t status = atomic_load_explicit(&map->file->status, memory_order_relaxed);
-    const bool stale = found->state == BIG_SEGMENTS_OLD || status == BIG_SEGMENTS_STALE;
+    const bool stale = found->state == BIG_SEGMENTS_OLD || status_of(map) == BIG_SEGMENTS_STALE;
     return (struct big_segments_answer){
         .status = stale ? FFSHM_BIG_SEGMENTS_STALE : FFSHM_BIG_SEGMENTS_HEALTHY,
         .mentioned = found->mentioned,

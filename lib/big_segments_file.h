@@ -70,7 +70,7 @@
 #define BIG_SEGMENTS_BELLS 256u
 
 enum big_segments_status {
-    BIG_SEGMENTS_UNKNOWN = 0, /* the store has not answered yet */
+    BIG_SEGMENTS_UNKNOWN = 0, /* the store has not answered yet, or the agent was stopped */
     BIG_SEGMENTS_HEALTHY = 1,
     BIG_SEGMENTS_STALE = 2,
     BIG_SEGMENTS_UNAVAILABLE = 3,

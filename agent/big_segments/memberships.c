@@ -622,7 +622,11 @@ void memberships_close(struct memberships *m)
         return;
     }
     if (m->file) {
-        memberships_set_status(m, BIG_SEGMENTS_UNAVAILABLE, 0);
+        /* Nobody looks after it from now on, and nobody says how the store is. */
+        for (uint32_t at = m->oldest; at != NONE; at = m->entries[at].newer) {
+            grow(m, at, BIG_SEGMENTS_OLD);
+        }
+        memberships_set_status(m, BIG_SEGMENTS_UNKNOWN, 0);
         munmap(m->file, m->map.length);
     }
     free(m->entries);

@@ -557,6 +557,29 @@ static void a_file_that_was_replaced_is_noticed(void **state)
     ffshm_close(ff);
 }
 
+static void what_a_stopped_agent_leaves_is_stale(void **state)
+{
+    struct fixture *f = *state;
+    struct ffshm *ff = open_reader(f, 0, FFSHM_REFRESH_INLINE);
+    struct ffshm *waits = open_reader(f, 60000, FFSHM_REFRESH_INLINE);
+    LEARN(f, "ann", "big.g7");
+    expect(ff, "ann", "in-big", true, FFSHM_BIG_SEGMENTS_HEALTHY);
+    memberships_close(f->memberships);
+    expect(ff, "ann", "in-big", true, FFSHM_BIG_SEGMENTS_STALE);
+    expect(ff, "bob", "in-big", false, FFSHM_BIG_SEGMENTS_STORE_ERROR);
+    expect(waits, "ann", "in-big", true, FFSHM_BIG_SEGMENTS_STALE); /* nobody at the door */
+    expect(waits, "bob", "in-big", false, FFSHM_BIG_SEGMENTS_STORE_ERROR);
+    struct ffshm_big_segment_status status;
+    ffshm_big_segment_status(ff, &status);
+    assert_true(status.configured && !status.available && !status.stale);
+    open_memberships(f, 100);
+    expect(ff, "ann", "in-big", true, FFSHM_BIG_SEGMENTS_STALE);
+    LEARN(f, "ann", "big.g7");
+    expect(ff, "ann", "in-big", true, FFSHM_BIG_SEGMENTS_HEALTHY);
+    ffshm_close(waits);
+    ffshm_close(ff);
+}
+
 static void a_file_that_cannot_be_read_is_an_error(void **state)
 {
     struct fixture *f = *state;
@@ -699,6 +722,7 @@ int main(void)
         TEST(a_failure_of_another_key_is_none),
         TEST(a_crowd_waits_for_the_same),
         TEST(a_file_that_was_replaced_is_noticed),
+        TEST(what_a_stopped_agent_leaves_is_stale),
         TEST(a_file_that_cannot_be_read_is_an_error),
         TEST(a_child_sees_what_its_parent_does),
         TEST(a_change_of_the_status_can_be_waited_for),
