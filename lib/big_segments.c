@@ -259,6 +259,7 @@ static __attribute__((noinline, cold)) void look_for_file(struct ffshm *ff)
     if (ff->mode == FFSHM_REFRESH_MANUAL || (next != 0 && store_now_ns() < next)) {
         return;
     }
+    const int saved_errno = errno;
     if (ff->mode == FFSHM_REFRESH_THREAD) {
         atomic_store_explicit(&ff->memberships_next_try_ns, store_now_ns() + AGAIN_NS,
                               memory_order_relaxed);
@@ -267,6 +268,7 @@ static __attribute__((noinline, cold)) void look_for_file(struct ffshm *ff)
         big_segments_refresh(ff);
         store_unlock(ff);
     }
+    errno = saved_errno;
 }
 
 static const struct big_segments_map *map_of(struct ffshm *ff, uint64_t id)

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -593,6 +594,16 @@ static void a_file_that_cannot_be_read_is_an_error(void **state)
     const struct timespec backoff = {0, 150000000};
     nanosleep(&backoff, NULL);
     expect(ff, "ann", "in-big", true, FFSHM_BIG_SEGMENTS_HEALTHY);
+    /* Nor does one that is not there touch errno. */
+    assert_int_equal(unlink(path), 0);
+    publisher_big_segments(f->store.publisher, memberships_id(f->memberships) + 1);
+    struct ffshm_context who;
+    struct ffshm_detail d;
+    ffshm_context_init(&who, NULL, "ann");
+    errno = 0;
+    ffshm_bool_detail(ff, "in-big", &who, true, &d);
+    assert_int_equal(errno, 0);
+    assert_int_equal(d.big_segments, FFSHM_BIG_SEGMENTS_STORE_ERROR);
     ffshm_close(ff);
 }
 
