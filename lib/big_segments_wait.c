@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
@@ -69,6 +70,18 @@ static int send_to(int fd, struct ffshm *ff, bool by_path, const struct big_segm
     return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ? 0 : errno;
 }
 
+/* May the path be trusted instead? Only where there is no /proc, and while it leads to the very
+   directory that is open, whose owner was looked at then: in /dev/shm anybody may make another. */
+static bool path_is_needed(struct ffshm *ff)
+{
+    const int fd = atomic_load_explicit(&ff->dir_fd, memory_order_relaxed);
+    struct stat opened;
+    struct stat there;
+    return access("/proc/self/fd", F_OK) != 0 && fstat(fd, &opened) == 0 &&
+           stat(ff->opened_dir ? ff->opened_dir : ff->dir, &there) == 0 &&
+           opened.st_dev == there.st_dev && opened.st_ino == there.st_ino;
+}
+
 /* 0; EAGAIN: not now; else there is no agent to hear it. */
 static int ring(struct ffshm *ff, const struct big_segments_question *q)
 {
@@ -77,7 +90,7 @@ static int ring(struct ffshm *ff, const struct big_segments_question *q)
         return errno;
     }
     int error = send_to(fd, ff, false, q);
-    if (error == ENOENT || error == ENOTDIR || error == EACCES) {
+    if ((error == ENOENT || error == ENOTDIR || error == EACCES) && path_is_needed(ff)) {
         error = send_to(fd, ff, true, q);
     }
     close(fd);

@@ -490,6 +490,25 @@ static void a_failure_of_another_key_is_none(void **state)
     ffshm_close(ff);
 }
 
+static void nobody_rings_at_another_door(void **state)
+{
+    struct fixture *f = *state;
+    char moved[128];
+    char door[128];
+    struct ffshm *ff = open_reader(f, 60000, FFSHM_REFRESH_INLINE);
+    snprintf(moved, sizeof moved, "%s.moved", f->store.dir);
+    snprintf(door, sizeof door, "%s/%s", f->store.dir, BIG_SEGMENTS_SOCKET);
+    assert_int_equal(rename(f->store.dir, moved), 0);
+    assert_int_equal(mkdir(f->store.dir, 0755), 0);
+    listen_at_the_door(f);
+    expect(ff, "ann", "in-big", false, FFSHM_BIG_SEGMENTS_STORE_ERROR);
+    assert_int_equal(atomic_load(&f->rings), 0);
+    assert_int_equal(unlink(door), 0);
+    assert_int_equal(rmdir(f->store.dir), 0);
+    assert_int_equal(rename(moved, f->store.dir), 0);
+    ffshm_close(ff);
+}
+
 #define CROWD 12
 
 static void *ask_for_one(void *arg)
@@ -731,6 +750,7 @@ int main(void)
         TEST(an_answer_counts_for_who_waited_for_it),
         TEST(a_wait_ends_in_time),
         TEST(a_failure_of_another_key_is_none),
+        TEST(nobody_rings_at_another_door),
         TEST(a_crowd_waits_for_the_same),
         TEST(a_file_that_was_replaced_is_noticed),
         TEST(what_a_stopped_agent_leaves_is_stale),
