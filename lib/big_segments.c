@@ -11,7 +11,8 @@
 #include "store.h"
 #include "telemetry.h"
 
-#define TRIES 3               /* of a slot that is being written */
+#define TRIES 3               /* of a slot that was written meanwhile */
+#define LOOKS 200             /* at a slot that is being written: a few stores, and a cache miss */
 #define AGAIN_NS 100000000ull /* between two looks for a file that is not there */
 
 /* ---- the format ---------------------------------------------------------------------------- */
@@ -112,7 +113,10 @@ static bool read_slot(const struct big_segments_map *map, const struct big_segme
 {
     *torn = true;
     /* pairs with the release store of an even number in agent/big_segments/memberships.c */
-    const uint32_t sequence = atomic_load_explicit(&slot->sequence, memory_order_acquire);
+    uint32_t sequence = atomic_load_explicit(&slot->sequence, memory_order_acquire);
+    for (unsigned i = 1; i < LOOKS && (sequence & 1); i++) {
+        sequence = atomic_load_explicit(&slot->sequence, memory_order_acquire);
+    }
     if (sequence & 1) {
         return false;
     }
@@ -255,6 +259,7 @@ static __attribute__((noinline, cold)) void look_for_file(struct ffshm *ff)
     if (ff->mode == FFSHM_REFRESH_MANUAL || (next != 0 && store_now_ns() < next)) {
         return;
     }
+    const int saved_errno = errno;
     if (ff->mode == FFSHM_REFRESH_THREAD) {
         atomic_store_explicit(&ff->memberships_next_try_ns, store_now_ns() + AGAIN_NS,
                               memory_order_relaxed);
@@ -263,6 +268,7 @@ static __attribute__((noinline, cold)) void look_for_file(struct ffshm *ff)
         big_segments_refresh(ff);
         store_unlock(ff);
     }
+    errno = saved_errno;
 }
 
 static const struct big_segments_map *map_of(struct ffshm *ff, uint64_t id)
@@ -286,6 +292,11 @@ static void tell(struct ffshm *ff, const struct big_segments_map *map,
     telemetry_ask(ff, q->key, q->key_length, q->hash.hi + tick * 0x9e3779b97f4a7c15u);
 }
 
+static uint32_t status_of(const struct big_segments_map *map)
+{
+    return atomic_load_explicit(&map->file->status, memory_order_relaxed);
+}
+
 static __attribute__((noinline)) struct big_segments_found
 not_fresh(struct ffshm *ff, const struct big_segments_map *map,
           const struct big_segments_question *q, struct big_segments_found found)
@@ -294,15 +305,17 @@ not_fresh(struct ffshm *ff, const struct big_segments_map *map,
     if (q->key_length > BIG_SEGMENTS_KEY_MOST) {
         found.state = BIG_SEGMENTS_EMPTY;
     } else if (found.state != BIG_SEGMENTS_AGEING && ff->big_segment_wait_ms > 0) {
+        const struct big_segments_found was = found;
         found = big_segments_wait(ff, map, q);
+        if (found.state == BIG_SEGMENTS_EMPTY && status_of(map) == BIG_SEGMENTS_UNKNOWN) {
+            found = was; /* there is no agent, or it has just begun */
+        }
     } else {
         tell(ff, map, q);
     }
     /* What is too old to be trusted is better than nothing while the store only has to be asked
        again; when it does not answer, nobody knows. */
-    if (found.state == BIG_SEGMENTS_OLD &&
-        atomic_load_explicit(&map->file->status, memory_order_relaxed) ==
-            BIG_SEGMENTS_UNAVAILABLE) {
+    if (found.state == BIG_SEGMENTS_OLD && status_of(map) == BIG_SEGMENTS_UNAVAILABLE) {
         found.state = BIG_SEGMENTS_EMPTY;
     }
     errno = saved_errno;
@@ -318,8 +331,7 @@ static struct big_segments_answer answer_of(const struct big_segments_map *map,
             .note = "the context's membership is not known here, or not yet",
         };
     }
-    const uint32_t status = atomic_load_explicit(&map->file->status, memory_order_relaxed);
-    const bool stale = found->state == BIG_SEGMENTS_OLD || status == BIG_SEGMENTS_STALE;
+    const bool stale = found->state == BIG_SEGMENTS_OLD || status_of(map) == BIG_SEGMENTS_STALE;
     return (struct big_segments_answer){
         .status = stale ? FFSHM_BIG_SEGMENTS_STALE : FFSHM_BIG_SEGMENTS_HEALTHY,
         .mentioned = found->mentioned,

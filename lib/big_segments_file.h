@@ -13,18 +13,21 @@
  * round the end. A reader looks at each of them; the writer uses whichever is free, or the oldest
  * of them. A slot is a seqlock:
  *
- *   writer   1  sequence becomes odd
- *            2  the references are written to the ring, and the slot's members, each with release
+ *   writer   0  the references are written to the ring, each with release
+ *            1  sequence becomes odd
+ *            2  the slot's members are written, each with release
  *            3  sequence becomes even, with release
  *   reader   a  loads sequence with acquire; odd: it is not there
  *            b  loads the members and the references, each with acquire
  *            c  loads sequence again: another one than in a: what was read is of two times. A few
  *               tries later it is not there
  *
- * The ring is written round and round; before its oldest references are written over, steps 1 to 3
- * took them from the slot that had them. A load in b that saw something new synchronises with its
- * store in 2, before which came 1 (of this slot, or of the one that had the bytes): c then finds
- * another sequence than a.
+ * The ring is written round and round; before its oldest references are written over in 0, steps 1
+ * to 3 took them from the slot that had them. A load in b that saw something new synchronises with
+ * its store in 2, before which came 1 of this slot, or in 0, before which came 1 of the slot that
+ * had the bytes: c then finds another sequence than a. A key that is learnt again keeps its slot,
+ * and what was known of it stays readable during 0: it is not there for six stores only, which a
+ * reader in a sits out.
  *
  * A writer that dies between 1 and 3 leaves an odd sequence: that slot is not there, for good, as
  * far as readers can tell; the next writer empties it. Nothing else can be torn: each member is one
@@ -67,7 +70,7 @@
 #define BIG_SEGMENTS_BELLS 256u
 
 enum big_segments_status {
-    BIG_SEGMENTS_UNKNOWN = 0, /* the store has not answered yet */
+    BIG_SEGMENTS_UNKNOWN = 0, /* the store has not answered yet, or the agent was stopped */
     BIG_SEGMENTS_HEALTHY = 1,
     BIG_SEGMENTS_STALE = 2,
     BIG_SEGMENTS_UNAVAILABLE = 3,

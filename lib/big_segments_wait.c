@@ -7,8 +7,12 @@
  *      already: this thread may not have come to run for longer than the cache time
  *   3  the key is sent to the agent's socket, unless it was; a socket of the moment, so that
  *      nothing is kept that a fork, or who closes all descriptors, could get into the way of
- *   4  asleep until the bell's word is another than in 1, or the time is over; then from 1 again,
- *      unless there was a failure since 1
+ *   4  asleep until the bell's word is another than in 1, or the time is over; then from 1 again
+ *
+ * A bell is many keys': a failure since 3 may be another key's, so 3 is done again then, a few
+ * times. Since 3 means since just before it: the agent may have failed by the time sendmsg returns,
+ * and what failed earlier was not asked for here. While the agent knows that the store does not
+ * answer, one failure is enough.
  *
  * The agent stores the membership before it bumps the word: what was missed in 2 is noticed in 4.
  * Thousands that wait for one key cost the agent one query. An agent that is gone is noticed in 3.
@@ -19,6 +23,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
@@ -28,6 +33,7 @@
 #include "store.h"
 
 #define FULL_NS 1000000ull /* before the socket of an agent that has much to do is tried again */
+#define AGAIN 3u           /* times that is rung after a failure */
 
 void big_segments_sleep(const _Atomic uint32_t *word, uint32_t value, uint64_t ns)
 {
@@ -64,6 +70,18 @@ static int send_to(int fd, struct ffshm *ff, bool by_path, const struct big_segm
     return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ? 0 : errno;
 }
 
+/* May the path be trusted instead? Only where there is no /proc, and while it leads to the very
+   directory that is open, whose owner was looked at then: in /dev/shm anybody may make another. */
+static bool path_is_needed(struct ffshm *ff)
+{
+    const int fd = atomic_load_explicit(&ff->dir_fd, memory_order_relaxed);
+    struct stat opened;
+    struct stat there;
+    return access("/proc/self/fd", F_OK) != 0 && fstat(fd, &opened) == 0 &&
+           stat(ff->opened_dir ? ff->opened_dir : ff->dir, &there) == 0 &&
+           opened.st_dev == there.st_dev && opened.st_ino == there.st_ino;
+}
+
 /* 0; EAGAIN: not now; else there is no agent to hear it. */
 static int ring(struct ffshm *ff, const struct big_segments_question *q)
 {
@@ -72,7 +90,7 @@ static int ring(struct ffshm *ff, const struct big_segments_question *q)
         return errno;
     }
     int error = send_to(fd, ff, false, q);
-    if (error == ENOENT || error == ENOTDIR || error == EACCES) {
+    if ((error == ENOENT || error == ENOTDIR || error == EACCES) && path_is_needed(ff)) {
         error = send_to(fd, ff, true, q);
     }
     close(fd);
@@ -88,12 +106,19 @@ static uint64_t realtime_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+static bool is_unavailable(const struct big_segments_map *map)
+{
+    return atomic_load_explicit(&map->file->status, memory_order_relaxed) ==
+           BIG_SEGMENTS_UNAVAILABLE;
+}
+
 struct big_segments_found big_segments_wait(struct ffshm *ff, const struct big_segments_map *map,
                                             const struct big_segments_question *q)
 {
     const struct big_segments_found none = {.state = BIG_SEGMENTS_EMPTY};
     const struct big_segments_bell *bell = &map->file->bells[q->hash.hi % BIG_SEGMENTS_BELLS];
-    const uint32_t failures = atomic_load_explicit(&bell->failures, memory_order_acquire);
+    uint32_t failures = 0;
+    unsigned again = AGAIN;
     const uint32_t before = atomic_load_explicit(&bell->answers, memory_order_acquire);
     const uint64_t asked_ms = realtime_ms();
     const uint64_t end = store_now_ns() + ff->big_segment_wait_ms * 1000000ull;
@@ -110,9 +135,15 @@ struct big_segments_found big_segments_wait(struct ffshm *ff, const struct big_s
             return found;
         }
         if (rung == 0 && atomic_load_explicit(&bell->failures, memory_order_acquire) != failures) {
-            return none;
+            if (again-- == 0 || is_unavailable(map)) {
+                return none;
+            }
+            rung = EAGAIN;
         }
-        rung = rung == EAGAIN ? ring(ff, q) : rung;
+        if (rung == EAGAIN) {
+            failures = atomic_load_explicit(&bell->failures, memory_order_acquire);
+            rung = ring(ff, q);
+        }
         if (rung != 0 && rung != EAGAIN) {
             return none;
         }

@@ -4,8 +4,9 @@
  *   41  the file is made and complete     nameless, or "memberships.new", which the next start
  *                                         removes
  *   42  the file has its name             valid; announced by the control page after that
- *   43  a slot's sequence is odd          the slot is not there; the next agent empties it
- *   44  references and members written    the same
+ *   43  a slot's sequence is odd          the slot is not there; the next agent empties it. Its
+ *                                         references are in the ring by then, and nobody's
+ *   44  the members are written           the same
  *   45  the sequence is even              there
  *   46  a bell was bumped, nobody woken   who waits looks again when his time is over
  */
@@ -221,20 +222,23 @@ static uint64_t realtime_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+/* All that takes long comes first: while the sequence is odd a context that is known is not there.
+ */
 static void write_slot(struct memberships *m, uint32_t at, struct hash128 key,
                        const uint64_t *references, size_t count)
 {
     struct big_segments_slot *const slot = &m->slots[at];
-    slot_begin(slot);
+    const uint64_t learnt_ms = realtime_ms();
     for (size_t i = 0; i < count; i++) {
         atomic_store_explicit(&m->ring[(m->head + i) & (m->map.reference_count - 1)], references[i],
                               memory_order_release);
     }
+    slot_begin(slot);
     atomic_store_explicit(&slot->lo, key.lo, memory_order_release);
     atomic_store_explicit(&slot->hi, key.hi, memory_order_release);
     atomic_store_explicit(&slot->position, m->head, memory_order_release);
     atomic_store_explicit(&slot->count, (uint32_t)count, memory_order_release);
-    atomic_store_explicit(&slot->learnt_ms, realtime_ms(), memory_order_release);
+    atomic_store_explicit(&slot->learnt_ms, learnt_ms, memory_order_release);
     atomic_store_explicit(&slot->state, BIG_SEGMENTS_KNOWN, memory_order_release);
     slot_end(slot);
 }
@@ -250,11 +254,13 @@ int memberships_put(struct memberships *m, struct hash128 key, const uint64_t *r
         ring_bell(m, key, true);
         return -1;
     }
-    if (at != NONE) {
-        delist(m, at); /* and to the end; the slot stays its own */
-    }
+    /* What is known of the key is there until the new is: its references are not written over. */
     make_room(m, count);
-    if (at == NONE) {
+    if (at != NONE && m->entries[at].state == BIG_SEGMENTS_EMPTY) {
+        at = NONE; /* but where it was itself the oldest, and in the way */
+    }
+    const bool again = at != NONE;
+    if (!again) {
         while (m->contexts >= m->options.contexts) {
             evict(m, m->oldest);
         }
@@ -263,6 +269,9 @@ int memberships_put(struct memberships *m, struct hash128 key, const uint64_t *r
     /* Whoever takes the file over begins behind what may be written now. */
     atomic_store_explicit(&m->file->ring_head, m->head + count, memory_order_relaxed);
     write_slot(m, at, key, references, count);
+    if (again) {
+        delist(m, at); /* and to the end; the slot stays its own */
+    }
     struct entry *const e = &m->entries[at];
     e->position = m->head;
     e->count = (uint32_t)count;
@@ -613,7 +622,11 @@ void memberships_close(struct memberships *m)
         return;
     }
     if (m->file) {
-        memberships_set_status(m, BIG_SEGMENTS_UNAVAILABLE, 0);
+        /* Nobody looks after it from now on, and nobody says how the store is. */
+        for (uint32_t at = m->oldest; at != NONE; at = m->entries[at].newer) {
+            grow(m, at, BIG_SEGMENTS_OLD);
+        }
+        memberships_set_status(m, BIG_SEGMENTS_UNKNOWN, 0);
         munmap(m->file, m->map.length);
     }
     free(m->entries);

@@ -33,7 +33,8 @@ struct memberships_options {
    new one in its place. now_ms: CLOCK_MONOTONIC, as everywhere here. NULL and *fault. */
 struct memberships *memberships_open(const struct memberships_options *options, int64_t now_ms,
                                      struct fault *fault);
-/* The file stays, with the store told as unavailable. */
+/* The file stays, with what is in it, all of it OLD, and the status UNKNOWN: evaluations go on with
+   it, and say STALE. */
 void memberships_close(struct memberships *m);
 /* Removes an earlier agent's file and socket. */
 void memberships_remove(const struct store_dir *dir);

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -359,7 +360,8 @@ static void a_key_that_is_too_long_is_never_known(void **state)
 /* ---- waiting ------------------------------------------------------------------------------- */
 
 /* Answers what is asked at the doorbell: every key is in big, when it begins with a vowel; those
-   that begin with x are not answered, with y a failure; with o the answer is old at once. */
+   that begin with x are not answered, with y a failure; with o the answer is old at once; with z
+   there is one at the second ringing, after a failure of another key that has the same bell. */
 static void *answer(void *arg)
 {
     struct fixture *f = arg;
@@ -374,8 +376,11 @@ static void *answer(void *arg)
         assert_int_equal(kind, BIG_SEGMENTS_ASK);
         message[n] = '\0';
         const char *key = message + sizeof kind;
-        atomic_fetch_add(&f->rings, 1);
-        if (*key == 'y') {
+        const unsigned before = atomic_fetch_add(&f->rings, 1);
+        if (*key == 'z' && before == 0) {
+            const struct hash128 hash = hash_of(f, key);
+            memberships_fail(f->memberships, (struct hash128){hash.lo + 1, hash.hi});
+        } else if (*key == 'y') {
             memberships_fail(f->memberships, hash_of(f, key));
         } else if (*key != 'x') {
             LEARN(f, key, strchr("aeiou", *key) ? "big.g7" : "other.g8");
@@ -463,7 +468,44 @@ static void a_wait_ends_in_time(void **state)
     /* Two segments, one wait. */
     assert_false(ffshm_bool(ff, "in-either", &who, false));
     assert_true(now_ms() - start >= 100);
-    assert_int_equal(atomic_load(&f->rings), 3 + 1);
+    assert_int_equal(atomic_load(&f->rings), 3 * 4 + 1);
+    ffshm_close(ff);
+}
+
+static void a_failure_of_another_key_is_none(void **state)
+{
+    struct fixture *f = *state;
+    listen_at_the_door(f);
+    struct ffshm *ff = open_reader(f, 60000, FFSHM_REFRESH_INLINE);
+    expect(ff, "zoe", "in-either", true, FFSHM_BIG_SEGMENTS_HEALTHY);
+    assert_int_equal(atomic_load(&f->rings), 2);
+    /* One of its own is told in the end; at once where the store is known to be away. */
+    struct ffshm_context who;
+    ffshm_context_init(&who, NULL, "you");
+    assert_false(ffshm_bool(ff, "in-big", &who, true));
+    assert_int_equal(atomic_load(&f->rings), 2 + 4);
+    memberships_set_status(f->memberships, BIG_SEGMENTS_UNAVAILABLE, 0);
+    assert_false(ffshm_bool(ff, "in-big", &who, true));
+    assert_int_equal(atomic_load(&f->rings), 2 + 4 + 1);
+    ffshm_close(ff);
+}
+
+static void nobody_rings_at_another_door(void **state)
+{
+    struct fixture *f = *state;
+    char moved[128];
+    char door[128];
+    struct ffshm *ff = open_reader(f, 60000, FFSHM_REFRESH_INLINE);
+    snprintf(moved, sizeof moved, "%s.moved", f->store.dir);
+    snprintf(door, sizeof door, "%s/%s", f->store.dir, BIG_SEGMENTS_SOCKET);
+    assert_int_equal(rename(f->store.dir, moved), 0);
+    assert_int_equal(mkdir(f->store.dir, 0755), 0);
+    listen_at_the_door(f);
+    expect(ff, "ann", "in-big", false, FFSHM_BIG_SEGMENTS_STORE_ERROR);
+    assert_int_equal(atomic_load(&f->rings), 0);
+    assert_int_equal(unlink(door), 0);
+    assert_int_equal(rmdir(f->store.dir), 0);
+    assert_int_equal(rename(moved, f->store.dir), 0);
     ffshm_close(ff);
 }
 
@@ -535,6 +577,29 @@ static void a_file_that_was_replaced_is_noticed(void **state)
     ffshm_close(ff);
 }
 
+static void what_a_stopped_agent_leaves_is_stale(void **state)
+{
+    struct fixture *f = *state;
+    struct ffshm *ff = open_reader(f, 0, FFSHM_REFRESH_INLINE);
+    struct ffshm *waits = open_reader(f, 60000, FFSHM_REFRESH_INLINE);
+    LEARN(f, "ann", "big.g7");
+    expect(ff, "ann", "in-big", true, FFSHM_BIG_SEGMENTS_HEALTHY);
+    memberships_close(f->memberships);
+    expect(ff, "ann", "in-big", true, FFSHM_BIG_SEGMENTS_STALE);
+    expect(ff, "bob", "in-big", false, FFSHM_BIG_SEGMENTS_STORE_ERROR);
+    expect(waits, "ann", "in-big", true, FFSHM_BIG_SEGMENTS_STALE); /* nobody at the door */
+    expect(waits, "bob", "in-big", false, FFSHM_BIG_SEGMENTS_STORE_ERROR);
+    struct ffshm_big_segment_status status;
+    ffshm_big_segment_status(ff, &status);
+    assert_true(status.configured && !status.available && !status.stale);
+    open_memberships(f, 100);
+    expect(ff, "ann", "in-big", true, FFSHM_BIG_SEGMENTS_STALE);
+    LEARN(f, "ann", "big.g7");
+    expect(ff, "ann", "in-big", true, FFSHM_BIG_SEGMENTS_HEALTHY);
+    ffshm_close(waits);
+    ffshm_close(ff);
+}
+
 static void a_file_that_cannot_be_read_is_an_error(void **state)
 {
     struct fixture *f = *state;
@@ -548,6 +613,16 @@ static void a_file_that_cannot_be_read_is_an_error(void **state)
     const struct timespec backoff = {0, 150000000};
     nanosleep(&backoff, NULL);
     expect(ff, "ann", "in-big", true, FFSHM_BIG_SEGMENTS_HEALTHY);
+    /* Nor does one that is not there touch errno. */
+    assert_int_equal(unlink(path), 0);
+    publisher_big_segments(f->store.publisher, memberships_id(f->memberships) + 1);
+    struct ffshm_context who;
+    struct ffshm_detail d;
+    ffshm_context_init(&who, NULL, "ann");
+    errno = 0;
+    ffshm_bool_detail(ff, "in-big", &who, true, &d);
+    assert_int_equal(errno, 0);
+    assert_int_equal(d.big_segments, FFSHM_BIG_SEGMENTS_STORE_ERROR);
     ffshm_close(ff);
 }
 
@@ -674,8 +749,11 @@ int main(void)
         TEST(who_waits_does_not_take_what_is_old),
         TEST(an_answer_counts_for_who_waited_for_it),
         TEST(a_wait_ends_in_time),
+        TEST(a_failure_of_another_key_is_none),
+        TEST(nobody_rings_at_another_door),
         TEST(a_crowd_waits_for_the_same),
         TEST(a_file_that_was_replaced_is_noticed),
+        TEST(what_a_stopped_agent_leaves_is_stale),
         TEST(a_file_that_cannot_be_read_is_an_error),
         TEST(a_child_sees_what_its_parent_does),
         TEST(a_change_of_the_status_can_be_waited_for),

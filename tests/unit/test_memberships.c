@@ -12,6 +12,8 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,6 +189,63 @@ static void what_is_learnt_again_replaces_what_was(void **state)
     memberships_stats(f->writer, &stats);
     assert_int_equal(stats.contexts, 1);
     assert_int_equal(stats.evictions, 0);
+}
+
+#define RENEWALS 5000
+
+/* A program that evaluates for one context all the time. */
+struct watch {
+    const struct fixture *fixture;
+    _Atomic bool started;
+    _Atomic bool stop;
+    unsigned looks;
+    unsigned gaps; /* times that the context became unknown */
+    bool wrong;
+};
+
+static void *watch_one(void *arg)
+{
+    struct watch *w = arg;
+    bool known = true;
+    while (!atomic_load(&w->stop)) {
+        const struct big_segments_found found = look(w->fixture, 1, "a");
+        w->gaps += known && found.state == BIG_SEGMENTS_EMPTY;
+        known = found.state != BIG_SEGMENTS_EMPTY;
+        w->wrong |= known && !found.included;
+        w->looks++;
+        atomic_store(&w->started, true);
+    }
+    return NULL;
+}
+
+static void what_is_learnt_again_is_known_all_the_time(void **state)
+{
+    struct fixture *f = *state;
+    const size_t count = BIG_SEGMENTS_OF_ONE(f->reader.reference_count);
+    uint64_t *many = calloc(count, sizeof *many);
+    struct watch watch = {.fixture = f};
+    pthread_t thread;
+    assert_non_null(many);
+    many[0] = in("a", 1);
+    for (size_t i = 1; i < count; i++) {
+        many[i] = in("s", (int64_t)i);
+    }
+    put(f, 1, many, count);
+    assert_int_equal(pthread_create(&thread, NULL, watch_one, &watch), 0);
+    while (!atomic_load(&watch.started)) {
+        sched_yield();
+    }
+    for (unsigned i = 0; i < RENEWALS; i++) {
+        put(f, 2, many, i % 100); /* which goes round the ring as well */
+        put(f, 1, many, count);
+    }
+    atomic_store(&watch.stop, true);
+    pthread_join(thread, NULL);
+    free(many);
+    assert_false(watch.wrong);
+    assert_true(watch.looks > 0);
+    /* A writer that loses its processor in the middle of six stores is the exception. */
+    assert_in_range(watch.gaps, 0, 3);
 }
 
 /* ---- bounds -------------------------------------------------------------------------------- */
@@ -379,7 +438,8 @@ static void a_slot_that_was_never_finished_is_not_there(void **state)
     assert_true(look(f, 2, "a").included);
 
     memberships_close(f->writer);
-    assert_int_equal(atomic_load(&f->reader.file->status), BIG_SEGMENTS_UNAVAILABLE);
+    assert_int_equal(atomic_load(&f->reader.file->status), BIG_SEGMENTS_UNKNOWN);
+    assert_int_equal(look(f, 2, "a").state, BIG_SEGMENTS_OLD);
     f->writer = open_with(f, CONTEXTS, EPOCH);
     assert_int_equal(memberships_id(f->writer), f->reader.id);
     assert_int_equal(atomic_load(&f->reader.file->status), BIG_SEGMENTS_UNKNOWN);
@@ -581,6 +641,7 @@ int main(void)
         TEST(a_reference_is_the_segments_key_and_generation),
         TEST(what_is_learnt_is_found),
         TEST(what_is_learnt_again_replaces_what_was),
+        TEST(what_is_learnt_again_is_known_all_the_time),
         TEST(the_one_that_was_learnt_first_goes_first),
         TEST(two_contexts_are_two),
         TEST(large_memberships_push_out_the_oldest),
