@@ -11,19 +11,51 @@
 #include <sys/socket.h>
 
 struct redis_lookup {
+    struct redis_lookup *next; /* of those that were given up */
     struct evdns_base *dns;
     struct evdns_getaddrinfo_request *request;
     struct event *told; /* the name server's callback is no place to free things in */
     struct redis_addresses found;
-    void (*done)(void *arg, const struct redis_addresses *found);
+    void (*done)(void *arg, const struct redis_addresses *found); /* NULL: nobody waits any more */
     void *arg;
 };
+
+/* libevent answers what is cancelled in a later turn of the loop, and needs its base for that: what
+   was given up ends there. If the loop does not turn again it stays here until the process ends. */
+static struct redis_lookup *given_up;
+
+static void destroy(struct redis_lookup *l)
+{
+    if (l->dns) {
+        evdns_base_free(l->dns, 0);
+    }
+    event_free(l->told);
+    free(l);
+}
+
+static void end_given_up(struct redis_lookup *l)
+{
+    if (l->request) {
+        evdns_getaddrinfo_cancel(l->request); /* on_answer, and then here again */
+        return;
+    }
+    struct redis_lookup **at = &given_up;
+    while (*at != l) {
+        at = &(*at)->next;
+    }
+    *at = l->next;
+    destroy(l);
+}
 
 static void on_told(evutil_socket_t fd, short what, void *arg)
 {
     struct redis_lookup *l = arg;
     (void)fd, (void)what;
-    l->done(l->arg, &l->found);
+    if (l->done) {
+        l->done(l->arg, &l->found);
+    } else {
+        end_given_up(l);
+    }
 }
 
 static void keep(struct redis_addresses *found, const struct evutil_addrinfo *address)
@@ -44,9 +76,6 @@ static void on_answer(int error, struct evutil_addrinfo *addresses, void *arg)
 {
     struct redis_lookup *l = arg;
     l->request = NULL;
-    if (error == EVUTIL_EAI_CANCEL) {
-        return; /* redis_lookup_free */
-    }
     if (error) {
         l->found.error = evutil_gai_strerror(error);
     }
@@ -118,12 +147,12 @@ void redis_lookup_free(struct redis_lookup *l)
     if (!l) {
         return;
     }
-    if (l->request) {
-        evdns_getaddrinfo_cancel(l->request);
+    if (!l->dns) {
+        destroy(l);
+        return;
     }
-    if (l->dns) {
-        evdns_base_free(l->dns, 1); /* calls on_answer of what was cancelled */
-    }
-    event_free(l->told);
-    free(l);
+    l->done = NULL;
+    l->next = given_up;
+    given_up = l;
+    event_active(l->told, EV_TIMEOUT, 0);
 }

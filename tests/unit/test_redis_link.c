@@ -8,11 +8,17 @@
 
 #include <cmocka.h>
 
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <event2/dns.h>
 #include <hiredis/hiredis.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "loopback.h"
 #include "redis/redis_link.h"
@@ -226,6 +232,55 @@ static void a_name_that_nobody_knows_is_a_trouble(void **state)
     assert_true(strstr(f->fault.cause, "the address of the host is not known") != NULL ||
                 strstr(f->fault.cause, "the name server does not answer") != NULL);
     assert_string_equal(f->fault.file, "redis://no-such-host.invalid:6379/0");
+}
+
+/* Instead of libevent's: a name server that never answers. */
+static int silent_socket = -1;
+
+int evdns_base_resolv_conf_parse(struct evdns_base *dns, int flags, const char *file)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t length = sizeof address;
+    if (silent_socket < 0) {
+        int (*real)(struct evdns_base *, int, const char *);
+        *(void **)(&real) = dlsym(RTLD_NEXT, __func__);
+        return real(dns, flags, file);
+    }
+    assert_int_equal(getsockname(silent_socket, (struct sockaddr *)(void *)&address, &length), 0);
+    return evdns_base_nameserver_sockaddr_add(dns, (struct sockaddr *)(void *)&address, length, 0);
+}
+
+static void open_silent_socket(void)
+{
+    const struct sockaddr_in any = {.sin_family = AF_INET,
+                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    silent_socket = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_true(silent_socket >= 0);
+    assert_int_equal(bind(silent_socket, (const struct sockaddr *)(const void *)&any, sizeof any),
+                     0);
+}
+
+static void close_silent_socket(void)
+{
+    close(silent_socket);
+    silent_socket = -1;
+}
+
+static void freed_while_the_name_is_looked_up(void **state)
+{
+    struct fixture *f = *state;
+    char question[512];
+    open_silent_socket();
+    start_link(f, "redis://no-such-host.invalid", (struct redis_link_options){0});
+    loopback_pass(f->base, 50);
+    assert_true(recv(silent_socket, question, sizeof question, MSG_DONTWAIT) > 0);
+    free_link(f);
+    loopback_pass(f->base, 50);
+    assert_int_equal(event_base_get_num_events(f->base, EVENT_BASE_COUNT_ADDED), 0);
+    start_link(f, "redis://no-such-host.invalid", (struct redis_link_options){0});
+    loopback_pass(f->base, 50);
+    free_link(f); /* and the loop does not turn again */
+    close_silent_socket();
 }
 
 static void nobody_listening_is_a_trouble_and_tried_again(void **state)
@@ -645,6 +700,7 @@ int main(void)
         TEST(a_unix_socket_and_a_database_do_as_well),
         TEST(a_name_is_looked_up_and_its_addresses_are_tried),
         TEST(a_name_that_nobody_knows_is_a_trouble),
+        TEST(freed_while_the_name_is_looked_up),
         TEST(nobody_listening_is_a_trouble_and_tried_again),
         TEST(a_server_that_says_nothing_is_given_up),
         TEST(tls_is_refused_where_hiredis_has_none),
