@@ -14,6 +14,7 @@
 #include "ctl_levels.h"
 #include "ctl_options.h"
 #include "ctl_output.h"
+#include "ctl_status_fleet.h"
 #include "ctl_trouble.h"
 #include "ffshm.h"
 #include "inspect/inspect_overridden.h"
@@ -51,6 +52,7 @@ struct view {
     struct ffshm_status status;
     struct trouble trouble;
     struct overridden overridden;
+    json_t *fleet;    /* NULL: none */
     long pid;         /* of the agent, as trouble_agent_pid */
     bool has_control; /* the next six are filled in */
     uint32_t agent_state;
@@ -239,6 +241,7 @@ static void print_json(const struct view *v)
     printf(",\"generation\":%" PRIu64 ",\"newest_generation\":%" PRIu64 ",\"age_ms\":%" PRId64
            ",\"flags\":%" PRIu32 ",\"segments\":%" PRIu32,
            s->generation, s->newest_generation, s->snapshot_age_ms, s->flags, s->segments);
+    status_fleet_print_json(v->fleet);
     print_json_overridden(&v->overridden);
     if (v->has_head) {
         printf(",\"digest\":\"%s\",\"extents\":%" PRIu32 ",\"bytes\":%" PRIu64, v->digest,
@@ -385,6 +388,7 @@ static void print_text(const struct ctl *ctl, const struct view *v)
     if (v->overridden.count > 0) {
         print_overridden(ctl, &v->overridden);
     }
+    status_fleet_print(ctl, v->fleet);
     if (v->has_head) {
         printf("digest       %s\nextents      %" PRIu32 "\n", v->digest, v->extents);
         printf("size         %s\n", output_size(v->bytes, text));
@@ -462,11 +466,13 @@ int ctl_status(struct ctl *ctl, int argc, char **argv)
     struct ffshm_view snapshot; /* what v.overridden borrows from */
     ffshm_pin(store, &snapshot);
     overridden_find(&snapshot, &v.overridden);
+    v.fleet = v.status.agent_alive ? status_fleet(ctl, v.dir) : NULL;
     if (ctl->json) {
         print_json(&v);
     } else {
         print_text(ctl, &v);
     }
+    json_decref(v.fleet);
     ffshm_unpin(&snapshot);
     ffshm_close(store);
     return verdict(&v, max_silence_ms);

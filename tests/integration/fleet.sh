@@ -189,6 +189,7 @@ until_true "host 2 serves the fallback" serves 2 sale false
 serves 1 sale true || fail "host 1 heard of it"
 [ "$(fleet 2 waitingKills)" = 1 ] || fail "the kill does not wait"
 
+on 2 status --text | grep -q "^fleet *disconnected for .*1 kill not brought yet" || fail "$(on 2 status --text)"
 step "a kill that nobody else has heard of can be taken back"
 on 1 kill sale --reason "a mistake" >/dev/null
 until_true "host 1 serves the fallback" serves 1 sale false
