@@ -160,9 +160,14 @@ struct ffshm_options {
     bool no_telemetry; /* tell the agent nothing, and do not count what cannot be told */
     ffshm_log_fn *log;
     void *log_arg;
-    unsigned big_segment_wait_ms; /* 0: never. Else an evaluation that needs a big segment's
-                                     membership which is not known here asks the agent for it, and
-                                     waits for the answer at most that long: it may block then */
+    /* 0: never. Else an evaluation that needs a big segment's membership which is not known here
+       asks the agent for it, and waits for the answer at most that long: it may block then, once
+       for each context key that it needs; ffshm_all_flags_json perhaps once or twice for each flag.
+       As long as it waits it holds the store's read section, and there is one kind of these in the
+       process, for all its stores: who unmaps an earlier snapshot (ffshm_refresh, the thread of
+       FFSHM_REFRESH_THREAD, now and then an evaluation with FFSHM_REFRESH_INLINE) waits for it,
+       and fork for them. For programs that can afford that. */
+    unsigned big_segment_wait_ms;
 };
 
 /*
