@@ -426,6 +426,48 @@ static void after_an_outage_everything_is_there(void **state)
     assert_string_equal(stats_of(&f->a).trouble, "");
 }
 
+/* Another agent wrote it while LaunchDarkly was away from this one. */
+static void what_it_does_not_know_stays_after_an_outage(void **state)
+{
+    struct fixture *f = *state;
+    write_first(&f->a);
+    redis_store_sink_away(f->a.sink);
+    redis_server_kill(f->server);
+    await_state(&f->a, REDIS_STORE_SINK_INTERRUPTED);
+    redis_server_restart(f->server, false);
+    redis_server_ask(f->server, "DEL launchdarkly:features"); /* so that it has to write */
+    redis_server_ask(f->server, "HSET launchdarkly:features new %s gone %s", "{\"version\":1}",
+                     "{\"version\":2,\"deleted\":true}");
+    await_written(&f->a);
+    assert_string_equal(redis_server_ask(f->server, "HLEN launchdarkly:features"), "3");
+    assert_field(f, "features", "new", "{\"version\":1}");
+    assert_field(f, "features", "gone", "{\"version\":2,\"deleted\":true}");
+    redis_store_sink_whole(f->a.sink);
+    await_written(&f->a);
+    assert_string_equal(redis_server_ask(f->server, "HLEN launchdarkly:features"), "1");
+}
+
+/* It came while Redis was away; if LaunchDarkly left since, others may have written later. */
+static void a_state_that_could_not_be_written_removes_unless_launchdarkly_left(void **state)
+{
+    struct fixture *f = *state;
+    write_first(&f->a);
+    for (int left = 0; left < 2; left++) {
+        redis_server_kill(f->server);
+        await_state(&f->a, REDIS_STORE_SINK_INTERRUPTED);
+        redis_store_sink_whole(f->a.sink);
+        if (left) {
+            redis_store_sink_away(f->a.sink);
+        }
+        redis_server_restart(f->server, true);
+        redis_server_ask(f->server, "DEL launchdarkly:features");
+        redis_server_ask(f->server, "HSET launchdarkly:features new %s", "{\"version\":1}");
+        await_written(&f->a);
+        assert_string_equal(redis_server_ask(f->server, "HLEN launchdarkly:features"),
+                            left ? "2" : "1");
+    }
+}
+
 static void a_server_that_comes_later_is_written_then(void **state)
 {
     struct fixture *f = *state;
@@ -532,6 +574,8 @@ int main(void)
         TEST(a_thousand_changes_at_once_all_arrive),
         TEST(two_agents_write_one_store),
         TEST(after_an_outage_everything_is_there),
+        TEST(what_it_does_not_know_stays_after_an_outage),
+        TEST(a_state_that_could_not_be_written_removes_unless_launchdarkly_left),
         TEST(a_server_that_comes_later_is_written_then),
         TEST(a_full_server_is_told_and_tried_again),
         TEST(a_server_that_stands_still_is_an_outage),
