@@ -115,6 +115,9 @@ static void tell_written(struct redis_store_sink *s)
 static void retry_later(struct redis_store_sink *s)
 {
     s->due = s->has;
+    if (event_pending(s->retry, EV_TIMEOUT, NULL)) {
+        return; /* many failed at once */
+    }
     s->retry_ms = s->retry_ms == 0                  ? RETRY_FIRST_MS
                   : s->retry_ms * 2 > RETRY_MOST_MS ? RETRY_MOST_MS
                                                     : s->retry_ms * 2;

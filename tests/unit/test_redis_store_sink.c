@@ -498,6 +498,25 @@ static void a_full_server_is_told_and_tried_again(void **state)
     assert_field(f, "features", "a", "{\"version\":4}");
 }
 
+static void many_that_are_refused_at_once_are_one_failure(void **state)
+{
+    struct fixture *f = *state;
+    write_first(&f->a);
+    redis_server_ask(f->server, "CONFIG SET maxmemory 1");
+    for (int i = 4; i < 24; i++) {
+        char json[64];
+        snprintf(json, sizeof json, "{\"version\":%d}", i);
+        change(&f->a, "/flags/a", json);
+    }
+    for (unsigned i = 0; i < WAIT_MS / TURN_MS && stats_of(&f->a).failures < 20; i++) {
+        loopback_pass(f->base, TURN_MS);
+    }
+    redis_server_ask(f->server, "CONFIG SET maxmemory 0");
+    loopback_pass(f->base, 2000); /* 250 ms, 500 if that was too early; not 30 s */
+    assert_int_equal(stats_of(&f->a).state, REDIS_STORE_SINK_VALID);
+    assert_field(f, "features", "a", "{\"version\":23}");
+}
+
 static void a_server_that_stands_still_is_an_outage(void **state)
 {
     struct fixture *f = *state;
@@ -578,6 +597,7 @@ int main(void)
         TEST(a_state_that_could_not_be_written_removes_unless_launchdarkly_left),
         TEST(a_server_that_comes_later_is_written_then),
         TEST(a_full_server_is_told_and_tried_again),
+        TEST(many_that_are_refused_at_once_are_one_failure),
         TEST(a_server_that_stands_still_is_an_outage),
         TEST(who_may_not_run_scripts_writes_all_the_same),
         TEST(who_interferes_is_noticed),
