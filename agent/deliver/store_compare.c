@@ -40,14 +40,15 @@ static bool has_salt(const struct stored *s, const struct model_string *salt)
            (length == 0 || memcmp(json_string_value(there), salt->text, length) == 0);
 }
 
-void store_compare_begin(struct store_compare *c, struct store_set *set)
+void store_compare_begin(struct store_compare *c, struct store_set *set, bool just_came)
 {
+    store_set_keep_none(set);
     for (size_t i = 0; i < set->count; i++) {
         free(set->items[i].newer);
         set->items[i].newer = NULL;
         set->items[i].seen = false;
     }
-    *c = (struct store_compare){.set = set};
+    *c = (struct store_compare){.set = set, .just_came = just_came};
 }
 
 static bool keep_newer(struct store_compare *c, struct store_set_item *item, const char *json,
@@ -96,6 +97,8 @@ bool store_compare_see(struct store_compare *c, enum image_blob_kind kind, const
     read_stored(json, length, &s);
     if (item) {
         good = see_other(c, item, &s, json, length);
+    } else if (s.readable && !c->just_came) {
+        good = store_set_keep(c->set, kind, key, key_length, json, length);
     } else if (!s.readable || !s.deleted) {
         c->different++;
         c->unreadable += !s.readable;
@@ -107,7 +110,7 @@ bool store_compare_see(struct store_compare *c, enum image_blob_kind kind, const
 bool store_compare_equal(const struct store_compare *c)
 {
     size_t needed = 0;
-    for (size_t i = 0; i < c->set->count; i++) {
+    for (size_t i = 0; i < c->set->named; i++) {
         const struct store_set_item *item = &c->set->items[i];
         needed += !item->seen && !item->deleted;
     }

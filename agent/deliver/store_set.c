@@ -106,7 +106,7 @@ struct store_set_item *store_set_find(const struct store_set *s, enum image_blob
                                       const char *key, size_t key_length)
 {
     size_t low = 0;
-    size_t high = s->count;
+    size_t high = s->named;
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
         struct store_set_item *item = &s->items[middle];
@@ -150,7 +150,10 @@ static void keep_last(struct store_set *s)
             s->items[kept++] = item;
         }
     }
-    s->count = kept; /* the others are freed with the set */
+    while (s->added > kept) {
+        free_item(&s->items[--s->added]);
+    }
+    s->count = s->named = kept;
 }
 
 /* ---- the order ----------------------------------------------------------------------------- */
@@ -233,7 +236,7 @@ bool store_set_order(struct store_set *s)
     struct waiting w = {0};
     keep_last(s);
     free(s->order);
-    s->order = calloc(s->count + 1, sizeof *s->order);
+    s->order = calloc(s->capacity + 1, sizeof *s->order);
     const bool made = s->order && waiting_make(&w, s);
     if (made) {
         for (size_t i = 0; i < s->count; i++) {
@@ -248,6 +251,35 @@ bool store_set_order(struct store_set *s)
     free(w.first);
     free(w.edges);
     return made;
+}
+
+bool store_set_keep(struct store_set *s, enum image_blob_kind kind, const char *key,
+                    size_t key_length, const char *json, size_t length)
+{
+    const size_t at = s->count;
+    const size_t capacity = s->capacity;
+    if (!store_set_add(s, kind, key, key_length, json, length, NULL)) {
+        return false;
+    }
+    if (s->capacity > capacity) {
+        size_t *order = realloc(s->order, (s->capacity + 1) * sizeof *order);
+        if (!order) {
+            store_set_keep_none(s);
+            s->capacity = capacity; /* order's */
+            return false;
+        }
+        s->order = order;
+    }
+    s->order[at] = at;
+    return true;
+}
+
+void store_set_keep_none(struct store_set *s)
+{
+    while (s->added > s->named) {
+        free_item(&s->items[--s->added]);
+    }
+    s->count = s->named;
 }
 
 struct store_set_item *store_set_at(const struct store_set *s, size_t i)

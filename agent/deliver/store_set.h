@@ -30,7 +30,8 @@ struct store_set_item {
 
 struct store_set {
     struct store_set_item *items; /* by kind and key until they are ordered, see store_set_order */
-    size_t count;                 /* without what was replaced */
+    size_t count;                 /* to be written: without what was replaced */
+    size_t named; /* the first of these, without what store_set_keep added; once they are ordered */
     size_t added, capacity;
     size_t *order; /* indexes of items; count of them */
 };
@@ -48,6 +49,12 @@ struct store_set_item *store_set_at(const struct store_set *s, size_t i);
 /* NULL: there is none. */
 struct store_set_item *store_set_find(const struct store_set *s, enum image_blob_kind kind,
                                       const char *key, size_t key_length);
+/* Adds what is there, but was not named, and is to stay: it is written last, and not found. false:
+   no memory. */
+bool store_set_keep(struct store_set *s, enum image_blob_kind kind, const char *key,
+                    size_t key_length, const char *json, size_t length);
+/* Takes all of these out. */
+void store_set_keep_none(struct store_set *s);
 void store_set_free(struct store_set *s);
 
 #endif

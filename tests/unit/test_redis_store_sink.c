@@ -426,6 +426,48 @@ static void after_an_outage_everything_is_there(void **state)
     assert_string_equal(stats_of(&f->a).trouble, "");
 }
 
+/* Another agent wrote it while LaunchDarkly was away from this one. */
+static void what_it_does_not_know_stays_after_an_outage(void **state)
+{
+    struct fixture *f = *state;
+    write_first(&f->a);
+    redis_store_sink_away(f->a.sink);
+    redis_server_kill(f->server);
+    await_state(&f->a, REDIS_STORE_SINK_INTERRUPTED);
+    redis_server_restart(f->server, false);
+    redis_server_ask(f->server, "DEL launchdarkly:features"); /* so that it has to write */
+    redis_server_ask(f->server, "HSET launchdarkly:features new %s gone %s", "{\"version\":1}",
+                     "{\"version\":2,\"deleted\":true}");
+    await_written(&f->a);
+    assert_string_equal(redis_server_ask(f->server, "HLEN launchdarkly:features"), "3");
+    assert_field(f, "features", "new", "{\"version\":1}");
+    assert_field(f, "features", "gone", "{\"version\":2,\"deleted\":true}");
+    redis_store_sink_whole(f->a.sink);
+    await_written(&f->a);
+    assert_string_equal(redis_server_ask(f->server, "HLEN launchdarkly:features"), "1");
+}
+
+/* It came while Redis was away; if LaunchDarkly left since, others may have written later. */
+static void a_state_that_could_not_be_written_removes_unless_launchdarkly_left(void **state)
+{
+    struct fixture *f = *state;
+    write_first(&f->a);
+    for (int left = 0; left < 2; left++) {
+        redis_server_kill(f->server);
+        await_state(&f->a, REDIS_STORE_SINK_INTERRUPTED);
+        redis_store_sink_whole(f->a.sink);
+        if (left) {
+            redis_store_sink_away(f->a.sink);
+        }
+        redis_server_restart(f->server, true);
+        redis_server_ask(f->server, "DEL launchdarkly:features");
+        redis_server_ask(f->server, "HSET launchdarkly:features new %s", "{\"version\":1}");
+        await_written(&f->a);
+        assert_string_equal(redis_server_ask(f->server, "HLEN launchdarkly:features"),
+                            left ? "2" : "1");
+    }
+}
+
 static void a_server_that_comes_later_is_written_then(void **state)
 {
     struct fixture *f = *state;
@@ -454,6 +496,25 @@ static void a_full_server_is_told_and_tried_again(void **state)
     redis_server_ask(f->server, "CONFIG SET maxmemory 0");
     await_written(&f->a);
     assert_field(f, "features", "a", "{\"version\":4}");
+}
+
+static void many_that_are_refused_at_once_are_one_failure(void **state)
+{
+    struct fixture *f = *state;
+    write_first(&f->a);
+    redis_server_ask(f->server, "CONFIG SET maxmemory 1");
+    for (int i = 4; i < 24; i++) {
+        char json[64];
+        snprintf(json, sizeof json, "{\"version\":%d}", i);
+        change(&f->a, "/flags/a", json);
+    }
+    for (unsigned i = 0; i < WAIT_MS / TURN_MS && stats_of(&f->a).failures < 20; i++) {
+        loopback_pass(f->base, TURN_MS);
+    }
+    redis_server_ask(f->server, "CONFIG SET maxmemory 0");
+    loopback_pass(f->base, 2000); /* 250 ms, 500 if that was too early; not 30 s */
+    assert_int_equal(stats_of(&f->a).state, REDIS_STORE_SINK_VALID);
+    assert_field(f, "features", "a", "{\"version\":23}");
 }
 
 static void a_server_that_stands_still_is_an_outage(void **state)
@@ -532,8 +593,11 @@ int main(void)
         TEST(a_thousand_changes_at_once_all_arrive),
         TEST(two_agents_write_one_store),
         TEST(after_an_outage_everything_is_there),
+        TEST(what_it_does_not_know_stays_after_an_outage),
+        TEST(a_state_that_could_not_be_written_removes_unless_launchdarkly_left),
         TEST(a_server_that_comes_later_is_written_then),
         TEST(a_full_server_is_told_and_tried_again),
+        TEST(many_that_are_refused_at_once_are_one_failure),
         TEST(a_server_that_stands_still_is_an_outage),
         TEST(who_may_not_run_scripts_writes_all_the_same),
         TEST(who_interferes_is_noticed),

@@ -202,7 +202,7 @@ static void begin(struct fixture *f)
         add(f, "/segments/s", "{\"version\":1}");
         order(f);
     }
-    store_compare_begin(&f->compare, &f->set);
+    store_compare_begin(&f->compare, &f->set, true);
     see(f, IMAGE_SEGMENT, "s", "{\"version\":1}");
 }
 
@@ -267,12 +267,37 @@ static void what_is_missing_or_too_much_is_different(void **state)
     assert_false(store_compare_equal(&f->compare));
 }
 
+static void what_is_too_much_stays_later(void **state)
+{
+    struct fixture *f = *state;
+    begin(f);
+    for (int i = 0; i < 2; i++) {
+        store_compare_begin(&f->compare, &f->set, false);
+        see(f, IMAGE_SEGMENT, "s", "{\"version\":1}");
+        see(f, IMAGE_FLAG, "a", flag_a);
+        see(f, IMAGE_FLAG, "b", "{\"version\":1,\"deleted\":true}");
+        for (int n = 0; n < 600; n++) {
+            char key[16];
+            snprintf(key, sizeof key, "c%d", n);
+            see(f, IMAGE_FLAG, key, "{\"version\":1}");
+        }
+        assert_true(store_compare_equal(&f->compare));
+        assert_int_equal(f->set.count, 603);
+        assert_memory_equal(store_set_at(&f->set, 602)->key, "c599", 4);
+        assert_null(store_set_find(&f->set, IMAGE_FLAG, "b", 1));
+    }
+    see(f, IMAGE_FLAG, "d", "{\"version\":"); /* not readable, so not newer */
+    assert_false(store_compare_equal(&f->compare));
+    begin(f);
+    assert_int_equal(f->set.count, 2);
+}
+
 static void a_tombstone_need_not_be_there(void **state)
 {
     struct fixture *f = *state;
     add(f, "/flags/gone", "{\"version\":5,\"deleted\":true}");
     order(f);
-    store_compare_begin(&f->compare, &f->set);
+    store_compare_begin(&f->compare, &f->set, true);
     assert_true(store_compare_equal(&f->compare));
     see(f, IMAGE_FLAG, "gone", "{\"version\":4}");
     assert_false(store_compare_equal(&f->compare));
@@ -296,6 +321,7 @@ int main(void)
         TEST(another_version_is_different),
         TEST(a_newer_version_of_the_same_stays),
         TEST(what_is_missing_or_too_much_is_different),
+        TEST(what_is_too_much_stays_later),
         TEST(a_tombstone_need_not_be_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
