@@ -30,11 +30,15 @@ static const struct refusal {
 
 void redis_refusal(const char *text, struct fault *fault)
 {
+    /* "ERR unknown command 'AUTH', with args beginning with: " and the password */
+    const char *end = strstr(text, ", with args");
+    const size_t length = end ? (size_t)(end - text) : strlen(text);
     const char *hint = "";
     for (size_t i = 0; !*hint && i < sizeof refusals / sizeof *refusals; i++) {
         if (strncmp(text, refusals[i].begins, strlen(refusals[i].begins)) == 0) {
             hint = refusals[i].hint;
         }
     }
-    fault_set(fault, "", hint, "the server answered: %.400s", text);
+    fault_set(fault, "", hint, "the server answered: %.*s", (int)(length < 400 ? length : 400),
+              text);
 }

@@ -434,6 +434,17 @@ static void an_acl_user_with_a_few_rights_is_enough(void **state)
     assert_int_equal(f->downs, 0);
 }
 
+static void the_words_of_an_unknown_command_are_not_told(void **state)
+{
+    struct fixture *f = *state;
+    char text[] = "ERR unknown command 'AUTH', with args beginning with: 'user' 'secret' ";
+    const redisReply refusal = {.type = REDIS_REPLY_ERROR, .str = text};
+    struct fault fault = {0};
+    start_link(f, "redis://user:secret@127.0.0.1", (struct redis_link_options){0});
+    redis_link_refusal(f->link, &refusal, &fault);
+    assert_string_equal(fault.cause, "the server answered: ERR unknown command 'AUTH'");
+}
+
 static void a_database_that_is_not_there_is_a_trouble(void **state)
 {
     struct fixture *f = *state;
@@ -709,6 +720,7 @@ int main(void)
         TEST(a_wrong_password_is_a_trouble_with_a_hint),
         TEST(no_password_is_a_trouble_with_a_hint),
         TEST(an_acl_user_with_a_few_rights_is_enough),
+        TEST(the_words_of_an_unknown_command_are_not_told),
         TEST(a_database_that_is_not_there_is_a_trouble),
         TEST(a_server_that_is_full_of_clients_is_a_trouble),
         TEST(a_killed_server_is_noticed_and_found_again_within_a_second),
