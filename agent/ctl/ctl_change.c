@@ -204,7 +204,8 @@ void change_tell(const struct ctl *ctl, const struct change *change, const json_
     tell_outcome(change, body);
     const char *fleet = json_string_value(json_object_get(body, "fleet"));
     if (fleet && strcmp(fleet, "away") == 0) {
-        output_text("  on this host only: Redis is away, and the fleet hears of it when it is back\n");
+        output_text(
+            "  on this host only: Redis is away, and the fleet hears of it when it is back\n");
     }
     tell_affected(json_object_get(body, "affected"), key);
     if (!words->brief) {

@@ -13,7 +13,7 @@ struct routes_overrides {
     struct override_keeper *keeper;
     struct override_keeper
         *host; /* of a fleet's host: what it kills by itself; NULL: keeper does */
-    struct override_fleet *fleet; /* NULL: there is none */
+    struct override_fleet *fleet;     /* NULL: there is none */
     bool (*reached)(const void *arg); /* can the fleet be reached? */
     const void *arg;
 };
