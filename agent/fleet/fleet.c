@@ -135,22 +135,6 @@ bool fleet_refused(struct fleet *f, const redisReply *reply, const struct fault 
     return true;
 }
 
-int fleet_sequence(const char *text, size_t length, int64_t *sequence)
-{
-    int64_t number = 0;
-    if (length == 0 || length > 18) {
-        return -1;
-    }
-    for (size_t i = 0; i < length; i++) {
-        if (text[i] < '0' || text[i] > '9') {
-            return -1;
-        }
-        number = number * 10 + (text[i] - '0');
-    }
-    *sequence = number;
-    return 0;
-}
-
 static bool text_of(const redisReply *reply, char to[FLEET_CHAIN])
 {
     if (reply->type != REDIS_REPLY_STRING || reply->len != FLEET_CHAIN - 1) {

@@ -42,6 +42,22 @@ void fleet_random(char text[FLEET_CHAIN])
     snprintf(text, FLEET_CHAIN, "%016" PRIx64 "%016" PRIx64, bits[0], bits[1]);
 }
 
+int fleet_sequence(const char *text, size_t length, int64_t *sequence)
+{
+    int64_t number = 0;
+    if (length == 0 || length > 18) {
+        return -1;
+    }
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] < '0' || text[i] > '9') {
+            return -1;
+        }
+        number = number * 10 + (text[i] - '0');
+    }
+    *sequence = number;
+    return 0;
+}
+
 /* ---- writing -------------------------------------------------------------------------------- */
 
 struct fleet_record_writer {

@@ -27,6 +27,8 @@ struct fleet_position {
 /* The chain after a record. */
 void fleet_chain_next(const char chain[FLEET_CHAIN], const void *record, size_t length,
                       char next[FLEET_CHAIN]);
+/* Digits. 0, or -1: it is no number of a record. */
+int fleet_sequence(const char *text, size_t length, int64_t *sequence);
 /* 32 random hexadecimal digits. */
 void fleet_random(char text[FLEET_CHAIN]);
 

@@ -26,6 +26,21 @@ static int load_node(struct fleet_replica *r, struct fault *fault)
     return storage_set(r->storage, NODE, r->node, fault);
 }
 
+/* A malformed one is none: the fleet's whole state is read then. */
+static void parse_position(const char *text, struct fleet_position *at)
+{
+    const size_t id = FLEET_CHAIN - 1;
+    const char *number = strchr(text, ' ');
+    const char *chain = number ? strchr(number + 1, ' ') : NULL;
+    if (!chain || (size_t)(number - text) != id || strlen(chain + 1) != id ||
+        fleet_sequence(number + 1, (size_t)(chain - number - 1), &at->sequence) != 0) {
+        *at = (struct fleet_position){.sequence = 0};
+        return;
+    }
+    memcpy(at->epoch, text, id);
+    memcpy(at->chain, chain + 1, id);
+}
+
 int fleet_replica_load(struct fleet_replica *r, struct storage *storage, struct fault *fault)
 {
     char *text = NULL;
@@ -33,9 +48,8 @@ int fleet_replica_load(struct fleet_replica *r, struct storage *storage, struct 
     if (storage_get(storage, POSITION, &text, fault) != 0) {
         return -1;
     }
-    if (text &&
-        sscanf(text, "%32s %" SCNd64 " %32s", r->at.epoch, &r->at.sequence, r->at.chain) != 3) {
-        r->at = (struct fleet_position){.sequence = 0};
+    if (text) {
+        parse_position(text, &r->at);
     }
     free(text);
     return load_node(r, fault);

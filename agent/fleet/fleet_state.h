@@ -125,7 +125,6 @@ bool fleet_refused(struct fleet *f, const redisReply *reply, const struct fault 
 void fleet_came(struct fleet *f);
 /* Up to date: follows the log from here. */
 void fleet_follow(struct fleet *f);
-int fleet_sequence(const char *text, size_t length, int64_t *sequence);
 /* EVAL: script, its keys, its arguments. */
 struct fleet_words {
     const char **words;
