@@ -194,7 +194,7 @@ static void refuse(const struct fleet *f, struct turn *t)
     struct fault fault = {0};
     char place[REDIS_PLACE];
     char hint[sizeof fault.hint];
-    snprintf(hint, sizeof hint, "%s%skill works all the same",
+    snprintf(hint, sizeof hint, "%.200s%skill works all the same",
              f->troubled ? f->trouble.hint : "try again later",
              f->troubled && !*f->trouble.hint ? "" : "; ");
     if (f->stage == FLEET_FOLLOWING) {
