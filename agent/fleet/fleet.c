@@ -269,38 +269,51 @@ static void on_foreign(struct fleet *f, const struct fleet_position *theirs)
     set_stage(f, FLEET_FOREIGN);
 }
 
-static void on_head(struct fleet *f, const struct fleet_position *theirs)
+static void read_all(struct fleet *f, const struct fleet_position *theirs)
+{
+    set_stage(f, FLEET_READING);
+    fleet_read_begin(f, theirs);
+}
+
+/* Two fleets. One that was begun, and never anything more, gives way; of two such the lesser epoch
+   stays. */
+static void on_other_epoch(struct fleet *f, const struct fleet_position *theirs)
 {
     const struct fleet_position *ours = &f->replica.at;
-    f->known = theirs->sequence;
-    if (theirs->epoch[0]) {
-        f->empty_since = 0;
+    if (ours->sequence == 0 && (theirs->sequence > 0 || strcmp(theirs->epoch, ours->epoch) < 0)) {
+        read_all(f, theirs);
+    } else if (theirs->sequence == 0) {
+        set_stage(f, FLEET_BRINGING);
+        fleet_bring_begin(f, theirs, ours);
+    } else {
+        on_foreign(f, theirs);
     }
-    if (f->rereads && theirs->epoch[0]) {
-        set_stage(f, FLEET_READING);
-        fleet_read_begin(f, theirs);
-    } else if (!theirs->epoch[0]) {
+}
+
+/* Do we have nothing, or other records than they? Never of another fleet. */
+static bool is_to_be_read(const struct fleet *f, const struct fleet_position *theirs)
+{
+    const struct fleet_position *ours = &f->replica.at;
+    const bool other =
+        theirs->sequence == ours->sequence && strcmp(theirs->chain, ours->chain) != 0;
+    return !ours->epoch[0] || (strcmp(theirs->epoch, ours->epoch) == 0 && (f->rereads || other));
+}
+
+static void on_head(struct fleet *f, const struct fleet_position *theirs)
+{
+    f->known = theirs->sequence;
+    if (!theirs->epoch[0]) {
         on_empty(f);
-    } else if (!ours->epoch[0]) {
-        set_stage(f, FLEET_READING);
-        fleet_read_begin(f, theirs);
-    } else if (strcmp(theirs->epoch, ours->epoch) != 0) {
-        if (ours->sequence == 0 &&
-            (theirs->sequence > 0 || strcmp(theirs->epoch, ours->epoch) < 0)) {
-            set_stage(f, FLEET_READING); /* ours was begun, and never anything more */
-            fleet_read_begin(f, theirs);
-        } else if (theirs->sequence == 0) { /* the same the other way round */
-            set_stage(f, FLEET_BRINGING);
-            fleet_bring_begin(f, theirs, ours);
-        } else {
-            on_foreign(f, theirs);
-        }
+        return;
+    }
+    f->empty_since = 0;
+    if (is_to_be_read(f, theirs)) {
+        read_all(f, theirs);
+    } else if (strcmp(theirs->epoch, f->replica.at.epoch) != 0) {
+        on_other_epoch(f, theirs);
     } else if (theirs->sequence < f->looked_from) {
         set_stage(f, FLEET_PUSHING);
         fleet_push(f, theirs);
-    } else if (theirs->sequence == ours->sequence && strcmp(theirs->chain, ours->chain) != 0) {
-        set_stage(f, FLEET_READING);
-        fleet_read_begin(f, theirs);
     } else if (f->stage == FLEET_FOLLOWING) {
         fleet_log_follow(f);
     } else {
