@@ -7,12 +7,8 @@
  *      already: this thread may not have come to run for longer than the cache time
  *   3  the key is sent to the agent's socket, unless it was; a socket of the moment, so that
  *      nothing is kept that a fork, or who closes all descriptors, could get into the way of
- *   4  asleep until the bell's word is another than in 1, or the time is over; then from 1 again
- *
- * A bell is many keys': a failure since 3 may be another key's, so 3 is done again then, a few
- * times. Since 3 means since just before it: the agent may have failed by the time sendmsg returns,
- * and what failed earlier was not asked for here. While the agent knows that the store does not
- * answer, one failure is enough.
+ *   4  asleep until the bell's word is another than in 1, or the time is over; then from 1 again,
+ *      unless there was a failure since 1
  *
  * The agent stores the membership before it bumps the word: what was missed in 2 is noticed in 4.
  * Thousands that wait for one key cost the agent one query. An agent that is gone is noticed in 3.
@@ -33,7 +29,6 @@
 #include "store.h"
 
 #define FULL_NS 1000000ull /* before the socket of an agent that has much to do is tried again */
-#define AGAIN 3u           /* times that is rung after a failure */
 
 void big_segments_sleep(const _Atomic uint32_t *word, uint32_t value, uint64_t ns)
 {
@@ -106,19 +101,12 @@ static uint64_t realtime_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static bool is_unavailable(const struct big_segments_map *map)
-{
-    return atomic_load_explicit(&map->file->status, memory_order_relaxed) ==
-           BIG_SEGMENTS_UNAVAILABLE;
-}
-
 struct big_segments_found big_segments_wait(struct ffshm *ff, const struct big_segments_map *map,
                                             const struct big_segments_question *q)
 {
     const struct big_segments_found none = {.state = BIG_SEGMENTS_EMPTY};
     const struct big_segments_bell *bell = &map->file->bells[q->hash.hi % BIG_SEGMENTS_BELLS];
-    uint32_t failures = 0;
-    unsigned again = AGAIN;
+    const uint32_t failures = atomic_load_explicit(&bell->failures, memory_order_acquire);
     const uint32_t before = atomic_load_explicit(&bell->answers, memory_order_acquire);
     const uint64_t asked_ms = realtime_ms();
     const uint64_t end = store_now_ns() + ff->big_segment_wait_ms * 1000000ull;
@@ -135,15 +123,9 @@ struct big_segments_found big_segments_wait(struct ffshm *ff, const struct big_s
             return found;
         }
         if (rung == 0 && atomic_load_explicit(&bell->failures, memory_order_acquire) != failures) {
-            if (again-- == 0 || is_unavailable(map)) {
-                return none;
-            }
-            rung = EAGAIN;
+            return none;
         }
-        if (rung == EAGAIN) {
-            failures = atomic_load_explicit(&bell->failures, memory_order_acquire);
-            rung = ring(ff, q);
-        }
+        rung = rung == EAGAIN ? ring(ff, q) : rung;
         if (rung != 0 && rung != EAGAIN) {
             return none;
         }

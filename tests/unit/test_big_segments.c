@@ -360,8 +360,7 @@ static void a_key_that_is_too_long_is_never_known(void **state)
 /* ---- waiting ------------------------------------------------------------------------------- */
 
 /* Answers what is asked at the doorbell: every key is in big, when it begins with a vowel; those
-   that begin with x are not answered, with y a failure; with o the answer is old at once; with z
-   there is one at the second ringing, after a failure of another key that has the same bell. */
+   that begin with x are not answered, with y a failure; with o the answer is old at once. */
 static void *answer(void *arg)
 {
     struct fixture *f = arg;
@@ -376,11 +375,8 @@ static void *answer(void *arg)
         assert_int_equal(kind, BIG_SEGMENTS_ASK);
         message[n] = '\0';
         const char *key = message + sizeof kind;
-        const unsigned before = atomic_fetch_add(&f->rings, 1);
-        if (*key == 'z' && before == 0) {
-            const struct hash128 hash = hash_of(f, key);
-            memberships_fail(f->memberships, (struct hash128){hash.lo + 1, hash.hi});
-        } else if (*key == 'y') {
+        atomic_fetch_add(&f->rings, 1);
+        if (*key == 'y') {
             memberships_fail(f->memberships, hash_of(f, key));
         } else if (*key != 'x') {
             LEARN(f, key, strchr("aeiou", *key) ? "big.g7" : "other.g8");
@@ -468,25 +464,7 @@ static void a_wait_ends_in_time(void **state)
     /* Two segments, one wait. */
     assert_false(ffshm_bool(ff, "in-either", &who, false));
     assert_true(now_ms() - start >= 100);
-    assert_int_equal(atomic_load(&f->rings), 3 * 4 + 1);
-    ffshm_close(ff);
-}
-
-static void a_failure_of_another_key_is_none(void **state)
-{
-    struct fixture *f = *state;
-    listen_at_the_door(f);
-    struct ffshm *ff = open_reader(f, 60000, FFSHM_REFRESH_INLINE);
-    expect(ff, "zoe", "in-either", true, FFSHM_BIG_SEGMENTS_HEALTHY);
-    assert_int_equal(atomic_load(&f->rings), 2);
-    /* One of its own is told in the end; at once where the store is known to be away. */
-    struct ffshm_context who;
-    ffshm_context_init(&who, NULL, "you");
-    assert_false(ffshm_bool(ff, "in-big", &who, true));
-    assert_int_equal(atomic_load(&f->rings), 2 + 4);
-    memberships_set_status(f->memberships, BIG_SEGMENTS_UNAVAILABLE, 0);
-    assert_false(ffshm_bool(ff, "in-big", &who, true));
-    assert_int_equal(atomic_load(&f->rings), 2 + 4 + 1);
+    assert_int_equal(atomic_load(&f->rings), 3 + 1);
     ffshm_close(ff);
 }
 
@@ -749,7 +727,6 @@ int main(void)
         TEST(who_waits_does_not_take_what_is_old),
         TEST(an_answer_counts_for_who_waited_for_it),
         TEST(a_wait_ends_in_time),
-        TEST(a_failure_of_another_key_is_none),
         TEST(nobody_rings_at_another_door),
         TEST(a_crowd_waits_for_the_same),
         TEST(a_file_that_was_replaced_is_noticed),
