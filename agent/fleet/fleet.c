@@ -165,11 +165,6 @@ static int read_head(const redisReply *reply, struct fleet_position *head)
 
 /* ---- stages --------------------------------------------------------------------------------- */
 
-static void set_stage(struct fleet *f, enum fleet_stage stage)
-{
-    f->stage = stage;
-}
-
 void fleet_came(struct fleet *f)
 {
     if (f->owner.applied) {
@@ -179,7 +174,7 @@ void fleet_came(struct fleet *f)
 
 void fleet_follow(struct fleet *f)
 {
-    set_stage(f, FLEET_FOLLOWING);
+    f->stage = FLEET_FOLLOWING;
     if (f->failures == 0 && f->leave_ms == 0) {
         fleet_clear_trouble(f);
     }
@@ -214,7 +209,7 @@ void fleet_failed(struct fleet *f, const struct fault *fault)
     if (f->stage != FLEET_AWAY) {
         const int64_t wait = (int64_t)AGAIN_MS << (f->failures < 3 ? f->failures : 3);
         f->failures++;
-        set_stage(f, FLEET_LOOKING);
+        f->stage = FLEET_LOOKING;
         arm(f->tick, wait < AGAIN_MOST_MS ? wait : AGAIN_MOST_MS);
     }
 }
@@ -224,7 +219,7 @@ static void begin_history(struct fleet *f)
     struct fleet_position at = {.sequence = 0};
     fleet_random(at.epoch);
     fleet_random(at.chain);
-    set_stage(f, FLEET_BRINGING);
+    f->stage = FLEET_BRINGING;
     fleet_bring_begin(f, NULL, &at);
 }
 
@@ -241,10 +236,10 @@ static void on_empty(struct fleet *f)
     f->empty_since = f->empty_since ? f->empty_since : now;
     const bool ours = f->replica.at.epoch[0] != '\0';
     if (now - f->empty_since < (ours ? f->patience_ms : FLEET_FOUND_MS)) {
-        set_stage(f, FLEET_LOOKING);
+        f->stage = FLEET_LOOKING;
         arm(f->tick, AGAIN_MS);
     } else if (ours) {
-        set_stage(f, FLEET_BRINGING);
+        f->stage = FLEET_BRINGING;
         fleet_bring_begin(f, NULL, &f->replica.at);
     } else {
         begin_history(f);
@@ -266,12 +261,12 @@ static void on_foreign(struct fleet *f, const struct fleet_position *theirs)
                   log_text("effect", "this host serves what it has, and takes no changes"));
     }
     fleet_set_trouble(f, &fault);
-    set_stage(f, FLEET_FOREIGN);
+    f->stage = FLEET_FOREIGN;
 }
 
 static void read_all(struct fleet *f, const struct fleet_position *theirs)
 {
-    set_stage(f, FLEET_READING);
+    f->stage = FLEET_READING;
     fleet_read_begin(f, theirs);
 }
 
@@ -283,7 +278,7 @@ static void on_other_epoch(struct fleet *f, const struct fleet_position *theirs)
     if (ours->sequence == 0 && (theirs->sequence > 0 || strcmp(theirs->epoch, ours->epoch) < 0)) {
         read_all(f, theirs);
     } else if (theirs->sequence == 0) {
-        set_stage(f, FLEET_BRINGING);
+        f->stage = FLEET_BRINGING;
         fleet_bring_begin(f, theirs, ours);
     } else {
         on_foreign(f, theirs);
@@ -312,7 +307,7 @@ static void on_head(struct fleet *f, const struct fleet_position *theirs)
     } else if (strcmp(theirs->epoch, f->replica.at.epoch) != 0) {
         on_other_epoch(f, theirs);
     } else if (theirs->sequence < f->looked_from) {
-        set_stage(f, FLEET_PUSHING);
+        f->stage = FLEET_PUSHING;
         fleet_push(f, theirs);
     } else if (f->stage == FLEET_FOLLOWING) {
         fleet_log_follow(f);
@@ -359,7 +354,7 @@ static void on_away(void *arg, const struct fault *fault)
     if (f->stage != FLEET_AWAY) {
         f->away_since = fleet_now_ms();
     }
-    set_stage(f, FLEET_AWAY);
+    f->stage = FLEET_AWAY;
     f->leads = false;
     fleet_set_trouble(f, fault);
     fleet_read_stop(f);
@@ -372,7 +367,7 @@ static void on_up(void *arg)
     struct fleet *f = arg;
     if (f->stage == FLEET_AWAY && f->link && f->reader && redis_link_is_up(f->link) &&
         redis_link_is_up(f->reader)) {
-        set_stage(f, FLEET_LOOKING);
+        f->stage = FLEET_LOOKING;
         f->looking = false;
         fleet_look(f);
     }

@@ -54,7 +54,6 @@ struct fleet {
     enum fleet_stage stage;
     struct fault trouble;
     bool troubled;
-    bool told; /* the trouble is logged */
 
     bool looking;        /* the head is asked for */
     bool rereads;        /* and then everything */
