@@ -8,27 +8,17 @@
 #include <string.h>
 
 #include "../log.h"
+#include "fleet_pieces.h"
 #include "fleet_state.h"
 
 #define PIECE_ROWS 200
 #define PIECE_BYTES (256u << 10)
-#define PIECES_MOST 4u          /* on their way */
-#define STATE_MOST (2ULL << 30) /* bytes */
-
-struct row {
-    char *bytes; /* key, then row */
-    size_t key;
-    size_t row;
-    enum rows_table table;
-};
+#define PIECES_MOST 4u /* on their way */
 
 struct fleet_bring {
     struct fleet_position over; /* epoch "": nothing */
     struct fleet_position at;
-    struct row *rows; /* as they were when it began */
-    size_t count;
-    size_t room;
-    uint64_t bytes;
+    struct fleet_pieces rows; /* as they were when it began */
     size_t sent;
     unsigned waiting; /* pieces */
     bool ends;
@@ -38,10 +28,7 @@ void fleet_bring_stop(struct fleet *f)
 {
     struct fleet_bring *b = f->bring;
     if (b) {
-        for (size_t i = 0; i < b->count; i++) {
-            free(b->rows[i].bytes);
-        }
-        free(b->rows);
+        fleet_pieces_drop(&b->rows);
         free(b);
         f->bring = NULL;
     }
@@ -58,27 +45,9 @@ static void failed(struct fleet *f, const char *cause)
 
 static int copy_row(void *arg, const struct row_change *change)
 {
-    struct fleet_bring *b = arg;
-    if (b->count == b->room) {
-        const size_t room = b->room ? b->room * 2 : 256;
-        struct row *rows = realloc(b->rows, room * sizeof *rows);
-        if (!rows) {
-            return -1;
-        }
-        b->rows = rows;
-        b->room = room;
-    }
-    struct row *row = &b->rows[b->count];
-    *row = (struct row){malloc(change->key_length + change->row_length + 1), change->key_length,
-                        change->row_length, change->table};
-    if (!row->bytes) {
-        return -1;
-    }
-    memcpy(row->bytes, change->key, change->key_length);
-    memcpy(row->bytes + change->key_length, change->row, change->row_length);
-    b->bytes += change->key_length + change->row_length;
-    b->count++;
-    return b->bytes <= STATE_MOST ? 0 : -1;
+    const struct fleet_piece piece = {
+        .first = change->key_length, .second = change->row_length, .table = change->table};
+    return fleet_pieces_add(arg, &piece, change->key, change->row);
 }
 
 static void send_more(struct fleet *f);
@@ -102,18 +71,18 @@ static void on_piece(void *arg, const struct redisReply *reply, const struct fau
 static int send_piece(struct fleet *f)
 {
     struct fleet_bring *b = f->bring;
-    const enum rows_table table = b->rows[b->sent].table;
+    const enum rows_table table = b->rows.all[b->sent].table;
     struct fleet_words w = {.words = NULL};
     size_t bytes = 0;
     fleet_word_text(&w, "HSET");
     fleet_word_text(&w, f->keys.staged[table]);
-    for (unsigned i = 0; i < PIECE_ROWS && bytes < PIECE_BYTES && b->sent < b->count &&
-                         b->rows[b->sent].table == table;
+    for (unsigned i = 0; i < PIECE_ROWS && bytes < PIECE_BYTES && b->sent < b->rows.count &&
+                         b->rows.all[b->sent].table == table;
          i++) {
-        const struct row *row = &b->rows[b->sent++];
-        fleet_word(&w, row->bytes, row->key);
-        fleet_word(&w, row->bytes + row->key, row->row);
-        bytes += row->key + row->row;
+        const struct fleet_piece *row = &b->rows.all[b->sent++];
+        fleet_word(&w, row->bytes, row->first);
+        fleet_word(&w, row->bytes + row->first, row->second);
+        bytes += row->first + row->second;
     }
     b->waiting++;
     return fleet_words_send(f, &w, on_piece, f);
@@ -207,10 +176,10 @@ static void send_more(struct fleet *f)
     char seconds[16];
     int result = 0;
     snprintf(seconds, sizeof seconds, "%d", FLEET_STAGED_S);
-    while (result == 0 && b->sent < b->count && b->waiting < PIECES_MOST) {
+    while (result == 0 && b->sent < b->rows.count && b->waiting < PIECES_MOST) {
         result = send_piece(f);
     }
-    if (result == 0 && b->sent == b->count && b->waiting == 0 && !b->ends) {
+    if (result == 0 && b->sent == b->rows.count && b->waiting == 0 && !b->ends) {
         b->ends = true; /* what is not brought in to the end goes by itself */
         result = send_each(f, "EXPIRE", seconds);
     } else if (result == 0 && b->ends && b->waiting == 0) {
@@ -225,7 +194,8 @@ static int copy_rows(struct fleet *f, struct fault *fault)
 {
     int result = 0;
     for (unsigned t = 0; t < ROWS_TABLES && result == 0; t++) {
-        result = rows_each(f->replica.storage, (enum rows_table)t, copy_row, f->bring, fault);
+        result =
+            rows_each(f->replica.storage, (enum rows_table)t, copy_row, &f->bring->rows, fault);
     }
     if (result != 0 && !fault->cause[0]) {
         fault_set(fault, "", "give the agent more memory", "the fleet's state is too large");

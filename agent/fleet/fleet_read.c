@@ -9,68 +9,20 @@
 #include <string.h>
 
 #include "../log.h"
+#include "fleet_pieces.h"
 #include "fleet_state.h"
 
-#define PIECE "500"             /* rows that Redis is asked for at once */
-#define STATE_MOST (2ULL << 30) /* bytes */
-
-struct piece {
-    char *bytes; /* key, then row or chain */
-    size_t first;
-    size_t second;
-    int64_t sequence; /* of a record */
-    enum rows_table table;
-};
-
-struct pieces {
-    struct piece *all;
-    size_t count;
-    size_t room;
-    uint64_t bytes;
-};
+#define PIECE "500" /* rows that Redis is asked for at once */
 
 struct fleet_read {
     struct fleet_position from;
-    struct pieces rows;
-    struct pieces records;
+    struct fleet_pieces rows;
+    struct fleet_pieces records;
     unsigned table; /* that is being read */
     char cursor[24];
     char state[FLEET_CHAIN]; /* which whole state it is: the same at the end */
     bool ends;
 };
-
-static int add(struct pieces *p, const struct piece *piece, const void *first, const void *second)
-{
-    if (p->count == p->room) {
-        const size_t room = p->room ? p->room * 2 : 256;
-        struct piece *all = realloc(p->all, room * sizeof *all);
-        if (!all) {
-            return -1;
-        }
-        p->all = all;
-        p->room = room;
-    }
-    struct piece *to = &p->all[p->count];
-    *to = *piece;
-    to->bytes = malloc(piece->first + piece->second + 1);
-    if (!to->bytes) {
-        return -1;
-    }
-    memcpy(to->bytes, first, piece->first);
-    memcpy(to->bytes + piece->first, second, piece->second);
-    p->bytes += piece->first + piece->second + sizeof *to;
-    p->count++;
-    return 0;
-}
-
-static void drop(struct pieces *p)
-{
-    for (size_t i = 0; i < p->count; i++) {
-        free(p->all[i].bytes);
-    }
-    free(p->all);
-    *p = (struct pieces){.all = NULL};
-}
 
 static void failed(struct fleet *f, const char *cause)
 {
@@ -82,8 +34,8 @@ static void failed(struct fleet *f, const char *cause)
 void fleet_read_stop(struct fleet *f)
 {
     if (f->read) {
-        drop(&f->read->rows);
-        drop(&f->read->records);
+        fleet_pieces_drop(&f->read->rows);
+        fleet_pieces_drop(&f->read->records);
         free(f->read);
         f->read = NULL;
     }
@@ -95,7 +47,7 @@ static int bring_in_rows(struct fleet *f, const struct fleet_read *r, struct fau
 {
     int result = 0;
     for (size_t i = 0; i < r->rows.count && result == 0; i++) {
-        const struct piece *p = &r->rows.all[i];
+        const struct fleet_piece *p = &r->rows.all[i];
         const struct row_change row = {p->table, p->bytes, p->first, p->bytes + p->first,
                                        p->second};
         result = fleet_replica_row(&f->replica, &row, fault);
@@ -106,7 +58,7 @@ static int bring_in_rows(struct fleet *f, const struct fleet_read *r, struct fau
 static int bring_in_records(struct fleet *f, const struct fleet_read *r, struct fault *fault)
 {
     for (size_t i = 0; i < r->records.count; i++) {
-        const struct piece *p = &r->records.all[i];
+        const struct fleet_piece *p = &r->records.all[i];
         const struct fleet_entry entry = {p->sequence, p->bytes, p->first, p->bytes + p->first};
         if (fleet_replica_record(&f->replica, &entry, fault) != FLEET_APPLIED) {
             return -1;
@@ -164,8 +116,8 @@ static bool is_text(const redisReply *reply, const char *text)
 static void look_at_head(struct fleet *f, const redisReply *reply)
 {
     struct fleet_read *r = f->read;
-    const struct pieces *records = &r->records;
-    const struct piece *last = records->count > 0 ? &records->all[records->count - 1] : NULL;
+    const struct fleet_pieces *records = &r->records;
+    const struct fleet_piece *last = records->count > 0 ? &records->all[records->count - 1] : NULL;
     const char *chain = last ? last->bytes + last->first : r->from.chain;
     const int64_t sequence = r->from.sequence + (int64_t)records->count;
     int64_t theirs = 0;
@@ -222,11 +174,12 @@ static int take_record(struct fleet_read *r, const redisReply *of)
     if (entry.sequence <= known) {
         return 0;
     }
-    const struct piece piece = {NULL, entry.length, FLEET_CHAIN, entry.sequence, ROWS_TABLES};
+    const struct fleet_piece piece = {
+        .first = entry.length, .second = FLEET_CHAIN, .sequence = entry.sequence};
     char chain[FLEET_CHAIN];
     memcpy(chain, entry.chain, FLEET_CHAIN - 1);
     chain[FLEET_CHAIN - 1] = '\0';
-    return add(&r->records, &piece, entry.record, chain);
+    return fleet_pieces_add(&r->records, &piece, entry.record, chain);
 }
 
 static void on_records(void *arg, const struct redisReply *reply, const struct fault *lost)
@@ -272,12 +225,13 @@ static int take_rows(struct fleet_read *r, const redisReply *pairs)
     for (size_t i = 0; i + 1 < pairs->elements; i += 2) {
         const redisReply *key = pairs->element[i];
         const redisReply *row = pairs->element[i + 1];
-        const struct piece piece = {NULL, key->len, row->len, 0, (enum rows_table)r->table};
-        if (add(&r->rows, &piece, key->str, row->str) != 0) {
+        const struct fleet_piece piece = {
+            .first = key->len, .second = row->len, .table = (enum rows_table)r->table};
+        if (fleet_pieces_add(&r->rows, &piece, key->str, row->str) != 0) {
             return -1;
         }
     }
-    return r->rows.bytes <= STATE_MOST ? 0 : -1;
+    return 0;
 }
 
 static void on_rows(void *arg, const struct redisReply *reply, const struct fault *lost)
