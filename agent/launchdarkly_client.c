@@ -14,11 +14,11 @@
 #include "launchdarkly_headers.h"
 #include "launchdarkly_kept.h"
 #include "launchdarkly_levels.h"
+#include "launchdarkly_settings.h"
 #include "launchdarkly_store.h"
 #include "source/launchdarkly.h"
 #include "storage/storage.h"
 
-#define POLL_LEAST_MS 30000
 #define REPORT_MS 1000
 
 struct launchdarkly_client {
@@ -68,11 +68,6 @@ static int64_t now_ms(void)
 static bool is_offline(const struct launchdarkly_client *c)
 {
     return config_bool(c->config, CONFIG_OFFLINE);
-}
-
-static bool has_mode(const struct launchdarkly_client *c, const char *mode)
-{
-    return strcasecmp(config_text(c->config, CONFIG_LD_MODE), mode) == 0;
 }
 
 static bool has_events(const struct launchdarkly_client *c)
@@ -366,15 +361,6 @@ static void on_contexts_forgotten(void *arg)
     }
 }
 
-static const char **list_of(const struct config_values *v)
-{
-    const char **list = calloc(v->count + 1, sizeof *list);
-    for (size_t i = 0; list && i < v->count; i++) {
-        list[i] = v->values[i].text;
-    }
-    return list;
-}
-
 /* What an earlier agent did not deliver, and what programs told it, is of its SDK key's environment
    and must not go to another one. Remembered when it is gone: killed before, the next agent drops
    it. */
@@ -413,7 +399,8 @@ static int start_events(struct launchdarkly_client *c)
     const struct config *config = c->config;
     const char *key = secret_text(config->sdk_key);
     const size_t length = strlen(key);
-    const char **private_attributes = list_of(&config->settings[CONFIG_EVENTS_PRIVATE_ATTRIBUTES]);
+    const char **private_attributes =
+        launchdarkly_texts(&config->settings[CONFIG_EVENTS_PRIVATE_ATTRIBUTES]);
     json_t *init = launchdarkly_diagnostics(config);
     struct fault fault = {0};
     const struct launchdarkly_events_options options = {
@@ -468,63 +455,18 @@ static void start_way_back(struct launchdarkly_client *c)
 
 /* ---- the source ---------------------------------------------------------------------------- */
 
-/* LaunchDarkly's three services go together: a relay that has one has all. */
-static void check_uris(const struct launchdarkly_client *c)
-{
-    static const enum config_setting uris[] = {CONFIG_LD_STREAM_URI, CONFIG_LD_POLL_URI,
-                                               CONFIG_LD_EVENTS_URI};
-    const bool poll = has_mode(c, "poll");
-    unsigned given = 0;
-    unsigned used = 0;
-    for (size_t i = 0; i < sizeof uris / sizeof *uris; i++) {
-        const bool is_used = uris[i] == CONFIG_LD_EVENTS_URI
-                                 ? config_bool(c->config, CONFIG_EVENTS_ENABLED)
-                                 : (uris[i] == CONFIG_LD_POLL_URI) == poll;
-        used += is_used;
-        given += is_used && c->config->settings[uris[i]].layer != CONFIG_BY_DEFAULT;
-    }
-    if (given > 0 && given < used) {
-        LOG_EVENT(LOG_LEVEL_WARNING, "uris",
-                  log_text("text", "only some of LaunchDarkly's services have an address of their "
-                                   "own; the others are asked at LaunchDarkly's"));
-    }
-}
-
-static const char *filter_of(const struct launchdarkly_client *c)
-{
-    const char *filter = config_text(c->config, CONFIG_LD_FILTER);
-    if (!*filter || launchdarkly_filter_valid(filter)) {
-        return *filter ? filter : NULL;
-    }
-    LOG_EVENT(LOG_LEVEL_ERROR, "setting-ignored", log_text("setting", "launchdarkly.filter"),
-              log_text("cause", "a filter's key has letters, digits, '.', '_' and '-', the first a "
-                                "letter or digit; everything is asked for instead"));
-    return NULL;
-}
-
-static int64_t poll_interval(const struct launchdarkly_client *c)
-{
-    const int64_t ms = config_number(c->config, CONFIG_LD_POLL_INTERVAL_MS);
-    if (ms < POLL_LEAST_MS && has_mode(c, "poll")) {
-        LOG_EVENT(LOG_LEVEL_WARNING, "setting-raised",
-                  log_text("setting", "launchdarkly.poll_interval_ms"),
-                  log_number("to", POLL_LEAST_MS));
-    }
-    return ms < POLL_LEAST_MS ? POLL_LEAST_MS : ms;
-}
-
 static int start_source(struct launchdarkly_client *c)
 {
     const struct launchdarkly_owner owner = {on_put,       on_patch, on_state, on_environment,
                                              on_connected, on_told,  c};
-    const bool poll = has_mode(c, "poll");
+    const bool poll = launchdarkly_has_mode(c->config, "poll");
     const struct launchdarkly_options options = {
         .base_uri = config_text(c->config, poll ? CONFIG_LD_POLL_URI : CONFIG_LD_STREAM_URI),
         .headers = c->headers.list,
-        .filter = filter_of(c),
+        .filter = launchdarkly_filter_of(c->config),
         .polling = poll,
         .accept_gzip = true,
-        .poll_interval_ms = poll_interval(c),
+        .poll_interval_ms = launchdarkly_poll_interval(c->config),
         .initial_delay_ms = config_number(c->config, CONFIG_LD_INITIAL_RETRY_MS),
         .never_stop = strcasecmp(config_text(c->config, CONFIG_LD_ON_REFUSAL), "slow") == 0 &&
                       !c->config->once,
@@ -537,7 +479,8 @@ static int start_source(struct launchdarkly_client *c)
 static int start_store(struct launchdarkly_client *c)
 {
     const bool reads = config_reads_store(c->config);
-    const bool writes = config_writes_store(c->config) && !has_mode(c, "off") && !c->config->once;
+    const bool writes = config_writes_store(c->config) &&
+                        !launchdarkly_has_mode(c->config, "off") && !c->config->once;
     const struct launchdarkly_store_owner owner = {.config = c->config,
                                                    .pipeline = c->pipeline,
                                                    .kept = &c->kept,
@@ -673,7 +616,7 @@ int launchdarkly_client_start(struct launchdarkly_client *c)
         return 0;
     }
     if (c->config->sdk_key) {
-        check_uris(c);
+        launchdarkly_check_uris(c->config);
     }
     if (has_events(c)) {
         start_way_back(c);
@@ -681,7 +624,9 @@ int launchdarkly_client_start(struct launchdarkly_client *c)
     if (start_store(c) != 0 || start_report(c) != 0) {
         return -1;
     }
-    return config_reads_store(c->config) || has_mode(c, "off") ? 0 : start_source(c);
+    return config_reads_store(c->config) || launchdarkly_has_mode(c->config, "off")
+               ? 0
+               : start_source(c);
 }
 
 void launchdarkly_client_stats(const struct launchdarkly_client *c,
@@ -714,7 +659,8 @@ bool launchdarkly_client_finished(const struct launchdarkly_client *c)
 
 bool launchdarkly_client_asks(const struct launchdarkly_client *c)
 {
-    return (config_reads_store(c->config) || !has_mode(c, "off")) && !is_offline(c);
+    return (config_reads_store(c->config) || !launchdarkly_has_mode(c->config, "off")) &&
+           !is_offline(c);
 }
 
 bool launchdarkly_client_fresh(const struct launchdarkly_client *c)

@@ -2,13 +2,10 @@
 
 #include <event2/event.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,12 +16,14 @@
 #include "fleet_client.h"
 #include "fleet_view.h"
 #include "launchdarkly_client.h"
+#include "launchdarkly_settings.h"
 #include "notify.h"
 #include "operate/definition_keeper.h"
 #include "operate/override_keeper.h"
 #include "operate/schedule_keeper.h"
 #include "operate/trail.h"
 #include "pipeline.h"
+#include "readers_dir.h"
 #include "source/file.h"
 #include "storage/state_file.h"
 
@@ -36,10 +35,6 @@
 
 /* How long --once waits for LaunchDarkly. */
 #define ONCE_MOST_MS 10000
-
-/* Where programs look that nobody has told a directory. */
-#define DIR_OF_READERS "/run/ffshm/default"
-#define SECOND_DIR_OF_READERS "/dev/shm/ffshm/default"
 
 struct agent {
     const struct config *config;
@@ -312,48 +307,6 @@ static int make_loop(struct agent *a)
     return 0;
 }
 
-/* Which programs do not look there by themselves (lib/store.c: choose_dir; lib/store_map.c:
-   open_dir)? NULL: they all do. */
-static const char *who_needs_dir(const char *dir)
-{
-    if (strcmp(dir, DIR_OF_READERS) == 0) {
-        return NULL;
-    }
-    if (strcmp(dir, SECOND_DIR_OF_READERS) != 0 || access(DIR_OF_READERS, F_OK) == 0) {
-        return "programs do not look there by themselves: set FFSHM_DIR for them";
-    }
-    return geteuid() == 0 ? NULL
-                          : "programs of other users do not look there by themselves: set "
-                            "FFSHM_DIR for them";
-}
-
-static void log_directory(const char *dir)
-{
-    char absolute[PATH_MAX];
-    struct statfs filesystem;
-    const char *const path = realpath(dir, absolute) ? absolute : dir;
-    const char *const who = who_needs_dir(path);
-    if (who) {
-        LOG_EVENT(LOG_LEVEL_INFO, "readers-need", log_text("FFSHM_DIR", path),
-                  log_text("text", who));
-    }
-    if (statfs(dir, &filesystem) == 0 && filesystem.f_type != TMPFS_MAGIC) {
-        LOG_EVENT(LOG_LEVEL_WARNING, "not-tmpfs", log_text("dir", path),
-                  log_text("text", "the store is not on tmpfs: publishing, and the first look of "
-                                   "each program, may wait for a disk"),
-                  log_text("hint", "use a directory below /run or /dev/shm"));
-    }
-}
-
-/* How LaunchDarkly takes part. */
-static const char *launchdarkly_word(const struct config *c)
-{
-    return !c->sdk_key && !config_reads_store(c) ? "none"
-           : config_bool(c, CONFIG_OFFLINE)      ? "offline"
-           : config_reads_store(c)               ? "store"
-                                                 : config_text(c, CONFIG_LD_MODE);
-}
-
 static int open_publisher(struct agent *a)
 {
     const struct publisher_options options = {
@@ -377,10 +330,10 @@ static int open_publisher(struct agent *a)
     LOG_EVENT(LOG_LEVEL_INFO, "started", log_text("version", FFSHM_VERSION),
               log_number("pid", getpid()), log_text("dir", options.dir),
               log_number("files", (int64_t)a->config->flag_count),
-              log_text("launchdarkly", launchdarkly_word(a->config)),
+              log_text("launchdarkly", launchdarkly_part(a->config)),
               log_text("adopted_generation", log_generation(stats.generation, generation)),
               log_number("adopted_flags", stats.flags));
-    log_directory(options.dir);
+    readers_dir_log(options.dir);
     return 0;
 }
 
