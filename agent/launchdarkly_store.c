@@ -275,13 +275,13 @@ void launchdarkly_store_follow(struct launchdarkly_store *s, bool away)
     if (!s->sink) {
         return;
     }
+    redis_store_sink_away(s->sink, away);
     if (!away) {
         (void)event_del(s->away);
         redis_store_free(s->source);
         s->source = NULL;
         return;
     }
-    redis_store_sink_away(s->sink);
     if (!s->source && !event_pending(s->away, EV_TIMEOUT, NULL)) {
         (void)event_add(s->away, &wait);
     }

@@ -61,8 +61,7 @@ struct redis_store_sink {
     int64_t retry_ms; /* of the last failure; 0: none */
     bool has;         /* a whole state came in this run */
     bool due;         /* it is to be looked after */
-    bool came;        /* it came from LaunchDarkly, and was not looked after since */
-    bool just_came;   /* the one that is looked after, until that is done */
+    bool current;     /* and LaunchDarkly did not leave since */
     unsigned races;
     struct store_set set; /* while one is looked after */
     struct store_compare compare;
@@ -256,7 +255,6 @@ static void on_wrote(void *arg, enum store_write_end end, const struct fault *fa
     store_look_unwatched(s->look);
     switch (end) {
     case STORE_WRITE_DONE:
-        s->just_came = false;
         s->stats.wholes++;
         s->stats.bytes += bytes;
         LOG_EVENT(LOG_LEVEL_INFO, "store-written", log_text("store", s->keys.features),
@@ -282,7 +280,7 @@ static void on_wrote(void *arg, enum store_write_end end, const struct fault *fa
 static void on_began(void *arg)
 {
     struct redis_store_sink *s = arg;
-    store_compare_begin(&s->compare, &s->set, s->just_came);
+    store_compare_begin(&s->compare, &s->set, s->current);
 }
 
 static bool on_see(void *arg, enum image_blob_kind kind, const char *key, size_t key_length,
@@ -310,7 +308,6 @@ static void on_looked(void *arg, const struct store_look_result *result)
         end_whole(s);
         failed(s, result->fault);
     } else if (result->inited && store_compare_equal(&s->compare)) {
-        s->just_came = false;
         s->stats.found++;
         LOG_EVENT(LOG_LEVEL_DEBUG, "store-found", log_text("store", s->keys.features),
                   log_number("items", (int64_t)s->set.count),
@@ -326,8 +323,6 @@ static void on_looked(void *arg, const struct store_look_result *result)
 static void look(struct redis_store_sink *s)
 {
     s->due = false;
-    s->just_came = s->just_came || s->came;
-    s->came = false;
     if (s->owner.load(s->owner.arg, &s->set) != 0) {
         store_set_free(&s->set); /* the next whole state makes it due again */
         s->has = false;
@@ -343,14 +338,14 @@ void redis_store_sink_whole(struct redis_store_sink *s)
 {
     s->has = true;
     s->due = true;
-    s->came = true;
+    s->current = true;
     drop_queue(s);
     go_on(s);
 }
 
-void redis_store_sink_away(struct redis_store_sink *s)
+void redis_store_sink_away(struct redis_store_sink *s, bool away)
 {
-    s->came = s->just_came = false;
+    s->current = !away;
 }
 
 /* ---- what is next -------------------------------------------------------------------------- */

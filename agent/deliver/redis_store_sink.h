@@ -5,8 +5,8 @@
  * A whole state is compared with what is there and, where that differs, written in one MULTI/EXEC
  * (both hashes anew, segments before flags, prerequisites before what needs them, then $inited);
  * a single item by a script that compares versions. Several agents write the same store: the one
- * that comes second finds that nothing is left to do. What LaunchDarkly does not name is removed
- * once, when its state came: what is there at a later look may have come there by another agent.
+ * that comes second finds that nothing is left to do. What LaunchDarkly does not name is removed,
+ * but not while it is away: then it may have come there later, by another agent.
  * What could not be written because Redis was away makes the whole state due when it is back:
  * nothing is queued for an outage.
  */
@@ -50,8 +50,9 @@ void redis_store_sink_free(struct redis_store_sink *s);
 
 /* LaunchDarkly has sent a whole state, which load gives from now on. */
 void redis_store_sink_whole(struct redis_store_sink *s);
-/* LaunchDarkly is away: what that state does not name may be newer than it from now on. */
-void redis_store_sink_away(struct redis_store_sink *s);
+/* LaunchDarkly is away: what that state does not name may be newer than it. Or it is back, and the
+   state is what it has. */
+void redis_store_sink_away(struct redis_store_sink *s, bool away);
 /* It has sent an item (json: its own bytes, or a tombstone), which load would give, too. */
 void redis_store_sink_item(struct redis_store_sink *s, const struct model_item *item,
                            const char *json, size_t length);

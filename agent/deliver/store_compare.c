@@ -40,7 +40,7 @@ static bool has_salt(const struct stored *s, const struct model_string *salt)
            (length == 0 || memcmp(json_string_value(there), salt->text, length) == 0);
 }
 
-void store_compare_begin(struct store_compare *c, struct store_set *set, bool just_came)
+void store_compare_begin(struct store_compare *c, struct store_set *set, bool current)
 {
     store_set_keep_none(set);
     for (size_t i = 0; i < set->count; i++) {
@@ -48,7 +48,7 @@ void store_compare_begin(struct store_compare *c, struct store_set *set, bool ju
         set->items[i].newer = NULL;
         set->items[i].seen = false;
     }
-    *c = (struct store_compare){.set = set, .just_came = just_came};
+    *c = (struct store_compare){.set = set, .current = current};
 }
 
 static bool keep_newer(struct store_compare *c, struct store_set_item *item, const char *json,
@@ -97,7 +97,7 @@ bool store_compare_see(struct store_compare *c, enum image_blob_kind kind, const
     read_stored(json, length, &s);
     if (item) {
         good = see_other(c, item, &s, json, length);
-    } else if (s.readable && !c->just_came) {
+    } else if (s.readable && !c->current) {
         good = store_set_keep(c->set, kind, key, key_length, json, length);
     } else if (!s.readable || !s.deleted) {
         c->different++;

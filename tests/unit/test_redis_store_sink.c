@@ -426,12 +426,30 @@ static void after_an_outage_everything_is_there(void **state)
     assert_string_equal(stats_of(&f->a).trouble, "");
 }
 
+static void what_launchdarkly_does_not_name_goes_after_an_outage(void **state)
+{
+    struct fixture *f = *state;
+    write_first(&f->a);
+    for (int left = 0; left < 2; left++) {
+        if (left) { /* and came back, with nothing new: a poll */
+            redis_store_sink_away(f->a.sink, true);
+            redis_store_sink_away(f->a.sink, false);
+        }
+        redis_server_kill(f->server);
+        await_state(&f->a, REDIS_STORE_SINK_INTERRUPTED);
+        redis_server_restart(f->server, true);
+        redis_server_ask(f->server, "HSET launchdarkly:features ghost %s", "{\"version\":1}");
+        await_written(&f->a);
+        assert_string_equal(redis_server_ask(f->server, "HLEN launchdarkly:features"), "1");
+    }
+}
+
 /* Another agent wrote it while LaunchDarkly was away from this one. */
 static void what_it_does_not_know_stays_after_an_outage(void **state)
 {
     struct fixture *f = *state;
     write_first(&f->a);
-    redis_store_sink_away(f->a.sink);
+    redis_store_sink_away(f->a.sink, true);
     redis_server_kill(f->server);
     await_state(&f->a, REDIS_STORE_SINK_INTERRUPTED);
     redis_server_restart(f->server, false);
@@ -457,7 +475,7 @@ static void a_state_that_could_not_be_written_removes_unless_launchdarkly_left(v
         await_state(&f->a, REDIS_STORE_SINK_INTERRUPTED);
         redis_store_sink_whole(f->a.sink);
         if (left) {
-            redis_store_sink_away(f->a.sink);
+            redis_store_sink_away(f->a.sink, true);
         }
         redis_server_restart(f->server, true);
         redis_server_ask(f->server, "DEL launchdarkly:features");
@@ -593,6 +611,7 @@ int main(void)
         TEST(a_thousand_changes_at_once_all_arrive),
         TEST(two_agents_write_one_store),
         TEST(after_an_outage_everything_is_there),
+        TEST(what_launchdarkly_does_not_name_goes_after_an_outage),
         TEST(what_it_does_not_know_stays_after_an_outage),
         TEST(a_state_that_could_not_be_written_removes_unless_launchdarkly_left),
         TEST(a_server_that_comes_later_is_written_then),
