@@ -32,6 +32,7 @@ static void *map(const char *name, int flags, size_t size, int protection)
 bool bench_collector_open(const char *dir)
 {
     char path[512];
+    file = NULL; /* of a store before */
     snprintf(directory, sizeof(directory), "%s", dir);
     snprintf(path, sizeof(path), "%s/" TELEMETRY_DIRECTORY, dir);
     if (mkdir(path, 0700) != 0) {

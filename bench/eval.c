@@ -1,0 +1,203 @@
+/*
+ * eval.c - `ffbench eval`: what an evaluation costs.
+ *
+ * Each kind is timed in rounds of about a millisecond; a line tells the median and the best of the
+ * rounds' means. All kinds on one snapshot take turns, so that a slow moment of the machine falls
+ * on all of them. `telemetry`: "counting" while somebody collects what is told, which then is a
+ * count each and the contexts; "events" on flags whose evaluations are told whole.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+#include "bench_clock.h"
+#include "bench_collector.h"
+#include "bench_report.h"
+#include "bench_store.h"
+#include "eval_run.h"
+
+#define ROUND_NS 1e6
+#define ROUNDS 101u
+#define MOST_JOBS 512u
+
+static const char *const by_names[] = {"key", "handle", "view"};
+static const char *const who_names[] = {"prepared", "rebuilt", "crowd"};
+static const char *const telemetry_names[] = {"off", "counting", "events"};
+enum { OFF, COUNTING, EVENTS };
+
+struct timed {
+    struct eval_job job;
+    int telemetry;
+    unsigned calls; /* a round */
+    double *ns;     /* of each round */
+};
+
+static struct {
+    struct timed jobs[MOST_JOBS];
+    unsigned count;
+    unsigned rounds;
+} list;
+
+static void add(const struct bench_options *o, const struct bench_case *c, enum eval_by by,
+                enum eval_who who, int telemetry)
+{
+    const char *name = c ? c->name : "bool-fallthrough";
+    if (bench_admits(o->only_case, name) && bench_admits(o->by, by_names[by]) &&
+        bench_admits(o->context, who_names[who]) &&
+        bench_admits(o->telemetry, telemetry_names[telemetry]) && list.count < MOST_JOBS) {
+        list.jobs[list.count++] = (struct timed){.job = {c, by, who}, .telemetry = telemetry};
+    }
+}
+
+/* How one case by the three ways grows with the number of flags. */
+static void add_growth(const struct bench_options *o)
+{
+    const struct bench_case *hot = bench_case_find("bool-fallthrough");
+    for (int telemetry = OFF; telemetry <= COUNTING; telemetry++) {
+        for (enum eval_by by = EVAL_KEY; by <= EVAL_VIEW; by++) {
+            add(o, hot, by, EVAL_PREPARED, telemetry);
+            add(o, NULL, by, EVAL_PREPARED, telemetry);
+        }
+    }
+}
+
+static void add_everything(const struct bench_options *o)
+{
+    add_growth(o);
+    for (unsigned i = 0; i < bench_case_count; i++) {
+        const struct bench_case *c = &bench_cases[i];
+        for (int telemetry = OFF; telemetry <= COUNTING; telemetry++) {
+            for (enum eval_by by = EVAL_KEY; by <= EVAL_VIEW; by++) {
+                const bool hot = strcmp(c->name, "bool-fallthrough") == 0;
+                if (!hot && (c->type != BENCH_ALL_FLAGS || by == EVAL_VIEW)) {
+                    add(o, c, by, EVAL_PREPARED, telemetry);
+                }
+            }
+            if (c->type != BENCH_ALL_FLAGS) {
+                add(o, c, EVAL_KEY, EVAL_REBUILT, telemetry);
+            }
+        }
+    }
+    add(o, bench_case_find("bool-fallthrough"), EVAL_HANDLE, EVAL_CROWD, OFF);
+    add(o, bench_case_find("bool-fallthrough"), EVAL_HANDLE, EVAL_CROWD, COUNTING);
+}
+
+static void add_events(const struct bench_options *o)
+{
+    static const char *const names[] = {"bool-off", "bool-fallthrough", "rollout", "rules"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        add(o, bench_case_find(names[i]), EVAL_KEY, EVAL_PREPARED, EVENTS);
+        add(o, bench_case_find(names[i]), EVAL_HANDLE, EVAL_PREPARED, EVENTS);
+    }
+}
+
+/* ---- timing -------------------------------------------------------------------------------- */
+
+/* What is told by many contexts needs to be read, too. */
+static bool reads(const struct timed *t)
+{
+    return t->telemetry == EVENTS || (t->telemetry == COUNTING && t->job.who == EVAL_CROWD);
+}
+
+static double round_ns(struct eval_place *p, struct timed *t, unsigned calls)
+{
+    bench_collector_window(t->telemetry != OFF);
+    const double start = bench_now_ns();
+    eval_run(p, &t->job, calls, reads(t));
+    return bench_now_ns() - start;
+}
+
+static void calibrate(struct eval_place *p, struct timed *t)
+{
+    t->calls = 1;
+    while (round_ns(p, t, t->calls) < ROUND_NS / 2 && t->calls < 1000000) {
+        t->calls *= 2;
+    }
+}
+
+static void measure(struct eval_place *p)
+{
+    for (unsigned i = 0; i < list.count; i++) {
+        calibrate(p, &list.jobs[i]);
+        list.jobs[i].ns = calloc(list.rounds, sizeof(double));
+        if (!list.jobs[i].ns) {
+            fprintf(stderr, "ffbench: out of memory\n");
+            exit(1);
+        }
+    }
+    for (unsigned r = 0; r < list.rounds; r++) {
+        for (unsigned i = 0; i < list.count; i++) {
+            struct timed *t = &list.jobs[i];
+            t->ns[r] = round_ns(p, t, t->calls) / t->calls;
+        }
+    }
+}
+
+static void report(unsigned flags)
+{
+    for (unsigned i = 0; i < list.count; i++) {
+        struct timed *t = &list.jobs[i];
+        bench_report_telemetry(telemetry_names[t->telemetry]);
+        bench_line("eval");
+        bench_text("case", t->job.of ? t->job.of->name : "bool-fallthrough");
+        bench_text("by", by_names[t->job.by]);
+        bench_text("pick", t->job.of ? "hot" : "random");
+        bench_text("context", who_names[t->job.who]);
+        bench_number("flags", flags);
+        bench_spread("ns", t->ns, list.rounds);
+        bench_end();
+        free(t->ns);
+    }
+    list.count = 0;
+}
+
+static int measure_set(const struct bench_options *o, const struct bench_set *set)
+{
+    struct bench_store store;
+    struct eval_place place;
+    int result = 1;
+    if (list.count == 0) {
+        return 0;
+    }
+    bench_store_open(&store, o->ffagent, set);
+    if (!bench_collector_open(store.store)) {
+        perror(store.store);
+    } else if (eval_place_open(&place, store.store, set)) {
+        measure(&place);
+        bench_report_snapshot(store.store);
+        report(set->flags);
+        result = 0;
+    }
+    eval_place_close(&place);
+    bench_store_close(&store);
+    return result;
+}
+
+int ffbench_eval(const struct bench_options *o)
+{
+    static const unsigned usual[] = {1000, 10000, 100000};
+    const unsigned *sizes = o->size_count ? o->sizes : usual;
+    const unsigned count = o->size_count ? o->size_count : 3;
+    int result = 0;
+    list.rounds = o->rounds ? o->rounds : ROUNDS;
+    for (unsigned i = 0; i < count && result == 0; i++) {
+        const struct bench_set plain = {.flags = sizes[i], .large = i == 0};
+        const struct bench_set tracked = {.flags = sizes[i], .tracked = true};
+        if (sizes[i] < BENCH_LEAST_FLAGS) {
+            fprintf(stderr, "ffbench: --flags %u: at least %u\n", sizes[i], BENCH_LEAST_FLAGS);
+            return 2;
+        }
+        if (i == 0) {
+            add_everything(o);
+        } else {
+            add_growth(o);
+        }
+        result = measure_set(o, &plain);
+        if (i == 0 && result == 0) {
+            add_events(o);
+            result = measure_set(o, &tracked);
+        }
+    }
+    return result;
+}
