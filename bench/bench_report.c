@@ -170,7 +170,8 @@ static void print_number(const struct field *f)
         if (name > unit + 1 && f->name[name - unit - 1] == '_' &&
             strcmp(f->name + name - unit, units[i]) == 0) {
             const char *shown = i == 0 ? "/s" : units[i];
-            printf("  %.*s %.4g %s", (int)(name - unit - 1), f->name, f->number, shown);
+            printf(f->number < 10000 ? "  %.*s %.4g %s" : "  %.*s %.0f %s", (int)(name - unit - 1),
+                   f->name, f->number, shown);
             return;
         }
     }
