@@ -1,11 +1,13 @@
 #include "bench_agent.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -17,7 +19,7 @@
 
 static _Noreturn void fail(const char *what)
 {
-    fprintf(stderr, "%s: %s\n", what, strerror(errno));
+    fprintf(stderr, "ffbench: %s: %s\n", what, strerror(errno));
     exit(1);
 }
 
@@ -25,6 +27,7 @@ static _Noreturn void fail(const char *what)
 
 static void write_flags(const char *path, unsigned count, unsigned changed, unsigned version)
 {
+    char key[24];
     char text[BENCH_FLAG_BYTES];
     FILE *f = fopen(path, "we");
     if (!f) {
@@ -32,8 +35,9 @@ static void write_flags(const char *path, unsigned count, unsigned changed, unsi
     }
     fprintf(f, "{\"flags\":{");
     for (unsigned i = 0; i < count; i++) {
+        bench_flag_key(key, i);
         bench_flag(text, sizeof text, i, i == changed ? version : 1);
-        fprintf(f, "%s\n\"feature-%06u\":%s", i ? "," : "", i, text);
+        fprintf(f, "%s\n\"%s\":%s", i ? "," : "", key, text);
     }
     fprintf(f, "}}\n");
     if (fclose(f) != 0) {
@@ -41,15 +45,16 @@ static void write_flags(const char *path, unsigned count, unsigned changed, unsi
     }
 }
 
-void bench_agent_prepare(struct bench_agent *a, unsigned count)
+void bench_agent_prepare(struct bench_agent *a, const char *ffagent, unsigned count)
 {
-    *a = (struct bench_agent){.dir = "/dev/shm/ffbench.XXXXXX"};
+    *a = (struct bench_agent){.ffagent = ffagent, .dir = "/dev/shm/ffbench.XXXXXX"};
     if (!mkdtemp(a->dir)) {
         fail(a->dir);
     }
     snprintf(a->store, sizeof a->store, "%s/store", a->dir);
     snprintf(a->flags, sizeof a->flags, "%s/flags.json", a->dir);
     snprintf(a->next, sizeof a->next, "%s/next.json", a->dir);
+    snprintf(a->log, sizeof a->log, "%s/agent.log", a->dir);
     write_flags(a->flags, count, 0, 1);
 }
 
@@ -68,13 +73,25 @@ void bench_agent_save(const struct bench_agent *a)
 
 /* ---- the agent ------------------------------------------------------------------------------ */
 
+/* A file takes what it says at once; a pipe would make it wait for us. */
+static _Noreturn void become_agent(const struct bench_agent *a, const char *state)
+{
+    const int log = open(a->log, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+    const int own = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (log >= 0 && dup2(log, STDERR_FILENO) >= 0) {
+        execl(a->ffagent, "ffagent", "--dir", a->store, "--flags", a->flags, "--state", state,
+              (char *)NULL);
+    }
+    dprintf(own, "ffbench: %s: %s\n", a->ffagent, strerror(errno));
+    _exit(127);
+}
+
 void bench_agent_start(struct bench_agent *a, const char *state)
 {
     a->pid = fork();
     if (a->pid == 0) {
-        execl(FFAGENT_PATH, "ffagent", "--log-level", "ERROR", "--dir", a->store, "--flags",
-              a->flags, "--state", state, (char *)NULL);
-        fail(FFAGENT_PATH);
+        become_agent(a, state);
     }
     if (a->pid < 0) {
         fail("fork");
@@ -96,7 +113,8 @@ int bench_connect(const struct bench_agent *a)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(address.sun_path, sizeof address.sun_path, "%s/agent.sock", a->store);
-    for (unsigned waited = 0; waited < PATIENCE_MS; waited++) {
+    for (unsigned waited = 0; waited < PATIENCE_MS && waitpid(a->pid, NULL, WNOHANG) == 0;
+         waited++) {
         const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) == 0) {
             return fd;
@@ -104,7 +122,8 @@ int bench_connect(const struct bench_agent *a)
         (void)close(fd);
         usleep(1000);
     }
-    fail(address.sun_path);
+    fprintf(stderr, "ffbench: no agent answers; its log is %s\n", a->log);
+    exit(1);
 }
 
 /* 0: more is wanted. */
@@ -121,15 +140,15 @@ static unsigned whole_answer(const char *text, size_t length)
     return length >= (size_t)(end - text) + 4 + body ? status : 0;
 }
 
-unsigned bench_post(int fd, const char *path, const char *body)
+unsigned bench_request(int fd, const char *method, const char *path, const char *body)
 {
-    char text[4096];
+    char text[16384];
     size_t got = 0;
     unsigned status = 0;
     const int length = snprintf(text, sizeof text,
-                                "POST %s HTTP/1.1\r\nHost: agent\r\nContent-Type: application/json"
+                                "%s %s HTTP/1.1\r\nHost: agent\r\nContent-Type: application/json"
                                 "\r\nContent-Length: %zu\r\n\r\n%s",
-                                path, strlen(body), body);
+                                method, path, strlen(body), body);
     if (send(fd, text, (size_t)length, MSG_NOSIGNAL) != length) {
         fail("send");
     }

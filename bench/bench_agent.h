@@ -1,8 +1,9 @@
 /*
- * bench_agent.h - a real ffagent for the benchmark programs, in a directory of its own, and a
- * client of its HTTP API on one connection.
+ * bench_agent.h - a real ffagent for the bench, in a directory of its own, with about 1 KB of JSON
+ * for each of its flags, and a client of its HTTP API on one connection.
  *
- * What goes wrong is told on stderr and ends the program; the directories stay then.
+ * What goes wrong is told on stderr and ends the program, and the agent; the directory stays then,
+ * with the agent's log in it.
  */
 #ifndef FFSHM_BENCH_AGENT_H
 #define FFSHM_BENCH_AGENT_H
@@ -12,15 +13,17 @@
 #include <sys/types.h>
 
 struct bench_agent {
-    char dir[64];   /* on tmpfs: the store and the flag file */
-    char store[80]; /* in it */
+    const char *ffagent; /* the program */
+    char dir[64];        /* on tmpfs: all of these */
+    char store[80];
     char flags[80]; /* the file, LaunchDarkly's format */
     char next[80];  /* that is to take its place */
+    char log[80];   /* what the agent says, as it does when nobody asks for less: level info */
     pid_t pid;
 };
 
 /* Makes the directory, and a file of `count` flags of bench_flag(): version 1. */
-void bench_agent_prepare(struct bench_agent *a, unsigned count);
+void bench_agent_prepare(struct bench_agent *a, const char *ffagent, unsigned count);
 /* state: a file, or "none". */
 void bench_agent_start(struct bench_agent *a, const char *state);
 /* Ends it, and removes the directory. false: it had ended before, or badly. */
@@ -31,9 +34,9 @@ void bench_agent_write(const struct bench_agent *a, unsigned count, unsigned cha
                        unsigned version);
 void bench_agent_save(const struct bench_agent *a);
 
-/* A connection to its unix socket. */
+/* A connection to its unix socket, once it is there. */
 int bench_connect(const struct bench_agent *a);
 /* One request with a JSON body; returns the status when the whole answer is there. */
-unsigned bench_post(int fd, const char *path, const char *body);
+unsigned bench_request(int fd, const char *method, const char *path, const char *body);
 
 #endif

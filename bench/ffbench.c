@@ -18,6 +18,9 @@ static const struct {
 } commands[] = {
     {"eval", ffbench_eval, "single evaluations, of all kinds"},
     {"serve", ffbench_serve, "the same on request, for comparisons with others (peers/README.md)"},
+    {"publish", ffbench_publish,
+     "one changed flag among many: compiled, published, seen elsewhere"},
+    {"kill", ffbench_kill, "a kill switch asked for over HTTP, until it is seen elsewhere"},
     {"cases", ffbench_cases, "writes flags.json and cases.json to --directory, for others"},
 };
 
