@@ -40,6 +40,7 @@ struct bench_set {
     bool large;     /* with the list of 100,000 targets and the segment of 1,000,000 members; else
                        their flags are there, with the last ten of them */
     bool tracked;   /* every flag has trackEvents */
+    bool fixed;     /* nothing in the store is random: the same steps in each run */
 };
 #define BENCH_LEAST_FLAGS 32u
 

@@ -21,8 +21,6 @@
 #define ROUNDS 101u
 #define MOST_JOBS 512u
 
-static const char *const by_names[] = {"key", "handle", "view"};
-static const char *const who_names[] = {"prepared", "rebuilt", "crowd"};
 static const char *const telemetry_names[] = {"off", "counting", "events"};
 enum { OFF, COUNTING, EVENTS };
 
@@ -43,8 +41,8 @@ static void add(const struct bench_options *o, const struct bench_case *c, enum 
                 enum eval_who who, int telemetry)
 {
     const char *name = c ? c->name : "bool-fallthrough";
-    if (bench_admits(o->only_case, name) && bench_admits(o->by, by_names[by]) &&
-        bench_admits(o->context, who_names[who]) &&
+    if (bench_admits(o->only_case, name) && bench_admits(o->by, eval_by_names[by]) &&
+        bench_admits(o->context, eval_who_names[who]) &&
         bench_admits(o->telemetry, telemetry_names[telemetry]) && list.count < MOST_JOBS) {
         list.jobs[list.count++] = (struct timed){.job = {c, by, who}, .telemetry = telemetry};
     }
@@ -141,9 +139,9 @@ static void report(unsigned flags)
         bench_report_telemetry(telemetry_names[t->telemetry]);
         bench_line("eval");
         bench_text("case", t->job.of ? t->job.of->name : "bool-fallthrough");
-        bench_text("by", by_names[t->job.by]);
+        bench_text("by", eval_by_names[t->job.by]);
         bench_text("pick", t->job.of ? "hot" : "random");
-        bench_text("context", who_names[t->job.who]);
+        bench_text("context", eval_who_names[t->job.who]);
         bench_number("flags", flags);
         bench_spread("ns", t->ns, list.rounds);
         bench_end();

@@ -8,6 +8,9 @@
 #define CROWD 4096u
 #define READ_EVERY 1024u /* calls; a ring holds more events */
 
+const char *const eval_by_names[] = {"key", "handle", "view"};
+const char *const eval_who_names[] = {"prepared", "rebuilt", "crowd"};
+
 static uint64_t sink; /* so that no result is unused */
 
 /* ---- the place ----------------------------------------------------------------------------- */

@@ -13,6 +13,9 @@ enum eval_who {
     EVAL_CROWD,    /* 4096 of them in turn: more than a process remembers having told of */
 };
 
+extern const char *const eval_by_names[];  /* "key"... */
+extern const char *const eval_who_names[]; /* "prepared"... */
+
 struct eval_job {
     const struct bench_case *of; /* NULL: a random filler each time */
     enum eval_by by;

@@ -21,6 +21,7 @@ static const struct {
     {"publish", ffbench_publish,
      "one changed flag among many: compiled, published, seen elsewhere"},
     {"kill", ffbench_kill, "a kill switch asked for over HTTP, until it is seen elsewhere"},
+    {"count", ffbench_count, "some of them under valgrind, for their instructions (gate.py)"},
     {"cases", ffbench_cases, "writes flags.json and cases.json to --directory, for others"},
 };
 
