@@ -31,6 +31,7 @@ struct bench_options {
 bool bench_admits(const char *option, const char *value);
 
 int ffbench_eval(const struct bench_options *o);
+int ffbench_scale(const struct bench_options *o);
 int ffbench_serve(const struct bench_options *o);
 int ffbench_count(const struct bench_options *o);
 int ffbench_cases(const struct bench_options *o);

@@ -17,6 +17,7 @@ static const struct {
     const char *what;
 } commands[] = {
     {"eval", ffbench_eval, "single evaluations, of all kinds"},
+    {"scale", ffbench_scale, "threads and processes, from one core to all of them"},
     {"serve", ffbench_serve, "the same on request, for comparisons with others (peers/README.md)"},
     {"publish", ffbench_publish,
      "one changed flag among many: compiled, published, seen elsewhere"},
