@@ -32,6 +32,7 @@ bool bench_admits(const char *option, const char *value);
 
 int ffbench_eval(const struct bench_options *o);
 int ffbench_scale(const struct bench_options *o);
+int ffbench_tail(const struct bench_options *o);
 int ffbench_serve(const struct bench_options *o);
 int ffbench_count(const struct bench_options *o);
 int ffbench_cases(const struct bench_options *o);

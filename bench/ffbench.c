@@ -18,6 +18,7 @@ static const struct {
 } commands[] = {
     {"eval", ffbench_eval, "single evaluations, of all kinds"},
     {"scale", ffbench_scale, "threads and processes, from one core to all of them"},
+    {"tail", ffbench_tail, "the slowest evaluations, while flags are published"},
     {"serve", ffbench_serve, "the same on request, for comparisons with others (peers/README.md)"},
     {"publish", ffbench_publish,
      "one changed flag among many: compiled, published, seen elsewhere"},
