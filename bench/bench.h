@@ -36,5 +36,6 @@ int ffbench_count(const struct bench_options *o);
 int ffbench_cases(const struct bench_options *o);
 int ffbench_publish(const struct bench_options *o);
 int ffbench_kill(const struct bench_options *o);
+int ffbench_limit(const struct bench_options *o);
 
 #endif

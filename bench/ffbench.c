@@ -22,6 +22,7 @@ static const struct {
      "one changed flag among many: compiled, published, seen elsewhere"},
     {"kill", ffbench_kill, "a kill switch asked for over HTTP, until it is seen elsewhere"},
     {"count", ffbench_count, "some of them under valgrind, for their instructions (gate.py)"},
+    {"limit", ffbench_limit, "what the machine allows, and the floor of each case"},
     {"cases", ffbench_cases, "writes flags.json and cases.json to --directory, for others"},
 };
 
