@@ -23,6 +23,15 @@ COMMANDS = [
     (["limit", *TINY, "--case", "hash"], "what", {"hash": SPREAD}),
     (["limit", *TINY, "--case", "bool-off"], "what",
      {"floor": {"case", "by", "pick", "flags", "floor_ns", "alone_ns", "from"}}),
+    (["memory", "--flags", "100"], "what",
+     {"readers": {"readers", "size_bytes", "per_reader_bytes", "copies_bytes"},
+      **{what: {"flags", "size_bytes", "per_flag_bytes"} for what in
+         ("snapshot", "reader-private", "reader-telemetry", "reader-shared", "agent-rss")}}),
+    (["start", *TINY, "--directory", WORK], "what",
+     {"open-to-answer": {"process", "verify", "flags", "median_us", "p99_us", "rounds"},
+      "execute-to-answer": {"process", "verify", "flags", "median_us", "p99_us", "rounds"},
+      "agent-to-answer": {"flags", "median_ms", "rounds"},
+      "restart-to-answer": {"flags", "median_ms", "rounds"}}),
 ]
 
 
