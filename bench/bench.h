@@ -38,5 +38,8 @@ int ffbench_count(const struct bench_options *o);
 int ffbench_cases(const struct bench_options *o);
 int ffbench_publish(const struct bench_options *o);
 int ffbench_kill(const struct bench_options *o);
+int ffbench_limit(const struct bench_options *o);
+int ffbench_memory(const struct bench_options *o);
+int ffbench_start(const struct bench_options *o);
 
 #endif

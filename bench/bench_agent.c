@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,37 +75,63 @@ void bench_agent_save(const struct bench_agent *a)
 /* ---- the agent ------------------------------------------------------------------------------ */
 
 /* A file takes what it says at once; a pipe would make it wait for us. */
-static _Noreturn void become_agent(const struct bench_agent *a, const char *state)
+static _Noreturn void become_agent(const struct bench_agent *a, const char *const *arguments)
 {
+    const char *all[32] = {"ffagent", "--dir", a->store};
+    size_t count = 3;
+    while (*arguments && count + 1 < sizeof all / sizeof all[0]) {
+        all[count++] = *arguments++;
+    }
     const int log = open(a->log, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
     const int own = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (log >= 0 && dup2(log, STDERR_FILENO) >= 0) {
-        execl(a->ffagent, "ffagent", "--dir", a->store, "--flags", a->flags, "--state", state,
-              (char *)NULL);
+        execv(a->ffagent, (char **)(uintptr_t)all); /* which takes them for not constant */
     }
     dprintf(own, "ffbench: %s: %s\n", a->ffagent, strerror(errno));
     _exit(127);
 }
 
-void bench_agent_start(struct bench_agent *a, const char *state)
+void bench_agent_run(struct bench_agent *a, const char *const *arguments)
 {
     a->pid = fork();
     if (a->pid == 0) {
-        become_agent(a, state);
+        become_agent(a, arguments);
     }
     if (a->pid < 0) {
         fail("fork");
     }
 }
 
-bool bench_agent_stop(struct bench_agent *a)
+void bench_agent_start(struct bench_agent *a, const char *state)
+{
+    bench_agent_run(a, (const char *const[]){"--flags", a->flags, "--state", state, NULL});
+}
+
+bool bench_agent_wait(struct bench_agent *a)
+{
+    int status = 0;
+    const bool ended = waitpid(a->pid, &status, 0) == a->pid;
+    a->pid = 0;
+    return ended && status == 0;
+}
+
+bool bench_agent_end(struct bench_agent *a)
+{
+    return a->pid > 0 && kill(a->pid, SIGTERM) == 0 && bench_agent_wait(a);
+}
+
+bool bench_agent_remove(const struct bench_agent *a)
 {
     char command[128];
-    int status = 0;
-    const bool ended = kill(a->pid, SIGTERM) == 0 && waitpid(a->pid, &status, 0) == a->pid;
     snprintf(command, sizeof command, "rm -rf '%s'", a->dir);
-    return system(command) == 0 && ended && status == 0;
+    return system(command) == 0;
+}
+
+bool bench_agent_stop(struct bench_agent *a)
+{
+    const bool ended = bench_agent_end(a);
+    return bench_agent_remove(a) && ended;
 }
 
 /* ---- its API -------------------------------------------------------------------------------- */

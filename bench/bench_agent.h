@@ -19,14 +19,22 @@ struct bench_agent {
     char flags[80]; /* the file, LaunchDarkly's format */
     char next[80];  /* that is to take its place */
     char log[80];   /* what the agent says, as it does when nobody asks for less: level info */
-    pid_t pid;
+    pid_t pid;      /* 0: none runs */
 };
 
 /* Makes the directory, and a file of `count` flags of bench_flag(): version 1. */
 void bench_agent_prepare(struct bench_agent *a, const char *ffagent, unsigned count);
 /* state: a file, or "none". */
 void bench_agent_start(struct bench_agent *a, const char *state);
-/* Ends it, and removes the directory. false: it had ended before, or badly. */
+/* The same with arguments of one's own, of which NULL ends, beside those about the directory and
+   the log. */
+void bench_agent_run(struct bench_agent *a, const char *const *arguments);
+/* Waits for one that ends by itself. false: badly. */
+bool bench_agent_wait(struct bench_agent *a);
+/* Ends it. false: it had ended before, or badly. */
+bool bench_agent_end(struct bench_agent *a);
+bool bench_agent_remove(const struct bench_agent *a); /* the directory */
+/* Ends it, and removes the directory. */
 bool bench_agent_stop(struct bench_agent *a);
 
 /* A file with one flag of another version, beside the file; then it takes its place. */

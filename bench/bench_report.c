@@ -72,7 +72,7 @@ void bench_report_json(bool json)
     }
 }
 
-void bench_report_snapshot(const char *store)
+uint64_t bench_report_snapshot(const char *store)
 {
     DIR *directory = store ? opendir(store) : NULL;
     const struct dirent *entry;
@@ -87,6 +87,7 @@ void bench_report_snapshot(const char *store)
     if (directory) {
         closedir(directory);
     }
+    return report.snapshot_bytes;
 }
 
 void bench_report_telemetry(const char *telemetry)

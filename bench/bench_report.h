@@ -19,8 +19,8 @@
 /* Before the first line. */
 void bench_report_json(bool json);
 /* Of what the next lines are about: bytes of the snapshot in a store's directory (NULL: none, 0),
-   and "off", "counting" or "events". */
-void bench_report_snapshot(const char *store);
+   which are returned, too; and "off", "counting" or "events". */
+uint64_t bench_report_snapshot(const char *store);
 void bench_report_telemetry(const char *telemetry);
 
 void bench_line(const char *name);

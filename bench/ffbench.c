@@ -10,6 +10,7 @@
 
 #include "bench.h"
 #include "bench_report.h"
+#include "reader.h"
 
 static const struct {
     const char *name;
@@ -24,6 +25,9 @@ static const struct {
      "one changed flag among many: compiled, published, seen elsewhere"},
     {"kill", ffbench_kill, "a kill switch asked for over HTTP, until it is seen elsewhere"},
     {"count", ffbench_count, "some of them under valgrind, for their instructions (gate.py)"},
+    {"limit", ffbench_limit, "what the machine allows, and the floor of each case"},
+    {"start", ffbench_start, "from nothing to the first answer: of a program, of an agent"},
+    {"memory", ffbench_memory, "what a process and an agent have, for so many flags"},
     {"cases", ffbench_cases, "writes flags.json and cases.json to --directory, for others"},
 };
 
@@ -114,6 +118,9 @@ static bool parse_options(struct bench_options *o, int argc, char **argv)
 int main(int argc, char **argv)
 {
     struct bench_options o = {.ffagent = FFAGENT_PATH};
+    if (argc > 1 && strcmp(argv[1], "reader") == 0) { /* start and memory run it */
+        return reader_main(argc, argv);
+    }
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
         return usage(stdout);
     }

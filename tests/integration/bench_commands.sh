@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# ctest: merge timeout=120
+# Every subcommand of ffbench runs with parameters that make it short, and its JSON lines have what
+# is promised of them: what they were measured on, and the fields of that subcommand.
+set -euo pipefail
+bench=$FFSHM_BUILD_DIR/bench/ffbench
+[ -x "$bench" ] || {
+    echo "skipped: the benchmark programs are not built"
+    exit 77
+}
+work=$(mktemp -d /var/tmp/ffshm-bench-XXXXXX)
+trap 'rm -rf "$work"' EXIT
+python3 - "$bench" "$work" <<'PYTHON'
+import json, subprocess, sys
+
+BENCH, WORK = sys.argv[1:]
+EVERY = {"bench", "cpu", "kernel", "compiler", "commit", "snapshot_bytes", "telemetry"}
+SPREAD = {"median_ns", "min_ns", "p10_ns", "p90_ns", "rounds"}
+TINY = ["--flags", "100", "--rounds", "1"]
+# Arguments; what tells its lines apart; per kind of line the fields that it must have.
+COMMANDS = [
+    (["limit", *TINY, "--case", "l1-load"], "what", {"l1-load": {"pages", "area_bytes"} | SPREAD}),
+    (["limit", *TINY, "--case", "hash"], "what", {"hash": SPREAD}),
+    (["limit", *TINY, "--case", "bool-off"], "what",
+     {"floor": {"case", "by", "pick", "flags", "floor_ns", "alone_ns", "from"}}),
+    (["memory", "--flags", "100"], "what",
+     {"readers": {"readers", "size_bytes", "per_reader_bytes", "copies_bytes"},
+      **{what: {"flags", "size_bytes", "per_flag_bytes"} for what in
+         ("snapshot", "reader-private", "reader-telemetry", "reader-shared", "agent-rss")}}),
+    (["start", *TINY, "--directory", WORK], "what",
+     {"open-to-answer": {"process", "verify", "flags", "median_us", "p99_us", "rounds"},
+      "execute-to-answer": {"process", "verify", "flags", "median_us", "p99_us", "rounds"},
+      "agent-to-answer": {"flags", "median_ms", "rounds"},
+      "restart-to-answer": {"flags", "median_ms", "rounds"}}),
+]
+
+
+def fields_of(lines, arguments, tell_apart, kinds):
+    found = set()
+    for line in lines:
+        kind = line.get(tell_apart)
+        wanted = EVERY | kinds.get(kind, set())
+        if "absent" in line:
+            wanted = EVERY
+        missing = sorted(wanted - line.keys())
+        if missing or line["bench"] != arguments[0] or kind not in kinds:
+            yield f"{arguments}: {line}: missing: {missing}"
+        yield from (f"{arguments}: {name} is negative: {line}" for name, value in line.items()
+                    if name.endswith("_ns") and value < 0)
+        found.add(kind)
+    yield from (f"{arguments}: no line of {kind}" for kind in sorted(kinds.keys() - found))
+
+
+def faults():
+    for arguments, tell_apart, kinds in COMMANDS:
+        told = subprocess.run([BENCH, *arguments, "--json"], stdout=subprocess.PIPE, text=True)
+        if told.returncode != 0:
+            yield f"{arguments}: ended with {told.returncode}"
+            continue
+        lines = [json.loads(line) for line in told.stdout.splitlines()]
+        yield from fields_of(lines, arguments, tell_apart, kinds)
+        print(f"{' '.join(arguments[:1])}: {len(lines)} lines")
+
+
+wrong = list(faults())
+print("\n".join(wrong))
+sys.exit(1 if wrong else 0)
+PYTHON
+leftovers=$(ls "$work")
+[ -z "$leftovers" ] || {
+    echo "left behind: $leftovers"
+    exit 1
+}
