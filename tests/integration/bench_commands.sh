@@ -32,6 +32,22 @@ COMMANDS = [
       "execute-to-answer": {"process", "verify", "flags", "median_us", "p99_us", "rounds"},
       "agent-to-answer": {"flags", "median_ms", "rounds"},
       "restart-to-answer": {"flags", "median_ms", "rounds"}}),
+    (["scale", *TINY, "--case", "rules"], "kind",
+     {kind: {"case", "by", "pick", "n", "evaluations_per_s", "efficiency", "rounds", "disturbed"}
+      for kind in ("threads", "processes")}),
+    (["tail", *TINY, "--seconds", "0.02"], "mode",
+     {mode: {"publishes_per_s", "reached_per_s", "p50_ns", "p99_ns", "p999_ns", "p9999_ns", "max_ns",
+             "over_1us_per_s", "samples", "clock_ns", "cdf"} for mode in ("none", "inline", "thread")}),
+    (["publish", "--flags", "100", "--rounds", "3", "--directory", WORK], "step",
+     {step: {"where", "flags", "median_us", "p99_us", "rounds"}
+      for step in ("compile", "publish", "visible", "refresh", "file-saved")}),
+    (["kill", "--flags", "100", "--rounds", "3", "--directory", WORK], "step",
+     {step: {"where", "flags", "rounds"} for step in ("kill", "revive")}),
+    (["eval", *TINY, "--case", "rules"], "case",
+     {"rules": {"by", "pick", "context", "flags"} | SPREAD}),
+    (["count", "--rounds", "1"], "case",
+     {case: {"by", "context", "calls"}
+      for case in ("bool-off", "bool-fallthrough", "rules", "rollout", "targets-miss")}),
 ]
 
 
