@@ -108,17 +108,13 @@ void bench_agent_start(struct bench_agent *a, const char *state)
     bench_agent_run(a, (const char *const[]){"--flags", a->flags, "--state", state, NULL});
 }
 
-bool bench_agent_wait(struct bench_agent *a)
-{
-    int status = 0;
-    const bool ended = waitpid(a->pid, &status, 0) == a->pid;
-    a->pid = 0;
-    return ended && status == 0;
-}
-
 bool bench_agent_end(struct bench_agent *a)
 {
-    return a->pid > 0 && kill(a->pid, SIGTERM) == 0 && bench_agent_wait(a);
+    int status = 0;
+    const bool ended =
+        a->pid > 0 && kill(a->pid, SIGTERM) == 0 && waitpid(a->pid, &status, 0) == a->pid;
+    a->pid = 0;
+    return ended && status == 0;
 }
 
 bool bench_agent_remove(const struct bench_agent *a)

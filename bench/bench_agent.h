@@ -29,8 +29,6 @@ void bench_agent_start(struct bench_agent *a, const char *state);
 /* The same with arguments of one's own, of which NULL ends, beside those about the directory and
    the log. */
 void bench_agent_run(struct bench_agent *a, const char *const *arguments);
-/* Waits for one that ends by itself. false: badly. */
-bool bench_agent_wait(struct bench_agent *a);
 /* Ends it. false: it had ended before, or badly. */
 bool bench_agent_end(struct bench_agent *a);
 bool bench_agent_remove(const struct bench_agent *a); /* the directory */

@@ -369,7 +369,7 @@ static bool lay_out(struct floor *f)
     f->mask = capacity - 1;
     const size_t flags = f->count * sizeof(struct flag);
     const size_t index = capacity * sizeof(struct entry);
-    const size_t counters = f->count * 2 * sizeof(uint64_t);
+    const size_t counters = (size_t)f->count * 2 * sizeof(uint64_t);
     f->names = calloc(f->count + 1, sizeof *f->names);
     f->handles = calloc(f->count + 1, sizeof *f->handles);
     if (!f->names || !f->handles || !bench_area_open(&f->area, flags + index + counters, true)) {

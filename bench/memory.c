@@ -12,6 +12,7 @@
  *   readers           ten of them: what all together add (PSS), their share of the snapshot too,
  *                     which the agent has mapped like them; copies: had each its own snapshot
  *   agent-rss         the agent, which has the definitions, the compiled flags and their files
+ *   agent-private     of that, what is its alone
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,6 +141,7 @@ static int measure(const struct bench_options *o, unsigned flags)
         fail("/proc/PID/smaps cannot be read");
     }
     report(&p, "agent-rss", m.resident);
+    report(&p, "agent-private", m.private);
     return bench_agent_stop(&p.agent) ? 0 : 1;
 }
 

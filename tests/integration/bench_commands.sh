@@ -26,7 +26,8 @@ COMMANDS = [
     (["memory", "--flags", "100"], "what",
      {"readers": {"readers", "size_bytes", "per_reader_bytes", "copies_bytes"},
       **{what: {"flags", "size_bytes", "per_flag_bytes"} for what in
-         ("snapshot", "reader-private", "reader-telemetry", "reader-shared", "agent-rss")}}),
+         ("snapshot", "reader-private", "reader-telemetry", "reader-shared", "agent-rss",
+          "agent-private")}}),
     (["start", *TINY, "--directory", WORK], "what",
      {"open-to-answer": {"process", "verify", "flags", "median_us", "p99_us", "rounds"},
       "execute-to-answer": {"process", "verify", "flags", "median_us", "p99_us", "rounds"},
