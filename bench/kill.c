@@ -136,6 +136,7 @@ static void report_absent(const struct place *p, const char *why)
 {
     for (unsigned step = KILL; step <= REVIVE; step++) {
         begin_line(p, steps[step], "disk");
+        bench_text("what", "seen");
         bench_text("absent", why);
         bench_end();
     }

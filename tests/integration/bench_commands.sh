@@ -16,6 +16,7 @@ import json, subprocess, sys
 BENCH, WORK = sys.argv[1:]
 EVERY = {"bench", "cpu", "kernel", "compiler", "commit", "snapshot_bytes", "telemetry"}
 SPREAD = {"median_ns", "min_ns", "p10_ns", "p90_ns", "rounds"}
+CHANGE = {"where", "flags", "median_us", "min_us", "p90_us", "p99_us", "max_us", "rounds"}
 TINY = ["--flags", "100", "--rounds", "1"]
 # Arguments; what tells its lines apart; per kind of line the fields that it must have.
 COMMANDS = [
@@ -39,11 +40,11 @@ COMMANDS = [
     (["tail", *TINY, "--seconds", "0.02"], "mode",
      {mode: {"publishes_per_s", "reached_per_s", "p50_ns", "p99_ns", "p999_ns", "p9999_ns", "max_ns",
              "over_1us_per_s", "samples", "clock_ns", "cdf"} for mode in ("none", "inline", "thread")}),
-    (["publish", "--flags", "100", "--rounds", "3", "--directory", WORK], "step",
-     {step: {"where", "flags", "median_us", "p99_us", "rounds"}
-      for step in ("compile", "publish", "visible", "refresh", "file-saved")}),
-    (["kill", "--flags", "100", "--rounds", "3", "--directory", WORK], "step",
-     {step: {"where", "flags", "rounds"} for step in ("kill", "revive")}),
+    (["publish", *TINY], "step",
+     {"publish": {"written_bytes"} | CHANGE, "file-saved": {"written_bytes"} | CHANGE,
+      **{step: CHANGE for step in ("compile", "refresh", "visible")}}),
+    (["kill", "--flags", "100", "--rounds", "5"], "step",
+     {"kill": {"what"} | CHANGE, "revive": {"what"} | CHANGE}),
     (["eval", *TINY, "--case", "rules"], "case",
      {"rules": {"by", "pick", "context", "flags"} | SPREAD}),
     (["count", "--rounds", "1"], "case",
