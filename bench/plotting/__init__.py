@@ -1,0 +1,1 @@
+"""Plots and tables from a result file of bench/run. Standard library only."""
