@@ -63,6 +63,7 @@ struct telemetry {
             uint64_t row_bytes;
             uint32_t mask; /* a row has mask + 1 entries; slots beyond are looked up by tag */
             uint32_t node_limit;
+            uint32_t arena_limit; /* of its file */
             uint32_t index_mask;
             size_t size; /* of the mapping */
             struct telemetry_node *nodes;

@@ -35,9 +35,10 @@
 
 #include "test_point.h"
 
-#define ROW_LEAST 4096u   /* entries; a power of two */
-#define NODES_MOST 65536u /* flag versions and unknown keys; a power of two */
-#define RETIRED_MOST 4    /* that wait for a grace period before room counts as used up */
+#define ROW_LEAST 4096u    /* entries; a power of two */
+#define NODES_LEAST 65536u /* flag versions and unknown keys; a power of two */
+#define ARENA_OF_NODE 256u /* bytes: two blocks of a flag of a few variations */
+#define RETIRED_MOST 4     /* that wait for a grace period before room counts as used up */
 #define BACKOFF_FIRST_NS 100000000ull /* 100 ms */
 #define BACKOFF_LAST_NS 5000000000ull /* 5 s */
 #define ACKS_INTERVAL_NS 1000000000ull
@@ -85,8 +86,12 @@ static struct telemetry *make_private(struct ffshm *ff)
 {
     const uint32_t shift = shift_for(ff);
     const size_t rows = ((size_t)TELEMETRY_STRIPES << shift) * sizeof(struct telemetry_entry);
-    const size_t index = (size_t)2 * NODES_MOST * sizeof(uint32_t);
-    const size_t nodes = (size_t)NODES_MOST * sizeof(struct telemetry_node);
+    /* Room for all flags, so that a program which goes through them does not use up file after
+       file: at most one a slot of a row, which is at least twice as many. */
+    const size_t limit = (1u << shift) > NODES_LEAST ? 1u << shift : NODES_LEAST;
+    const size_t index = 2 * limit * sizeof(uint32_t);
+    const size_t nodes = limit * sizeof(struct telemetry_node);
+    const size_t arena = limit * ARENA_OF_NODE;
     const size_t size = sizeof(struct telemetry) + rows + index + nodes;
     uint8_t *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -98,13 +103,15 @@ static struct telemetry *make_private(struct ffshm *ff)
         return NULL;
     }
     madvise(memory, size, MADV_DONTDUMP);
-    /* A few pages of it are used. Huge ones would be 8 MiB, cleared by the first evaluation. */
+    /* A few pages of it are used. Huge ones would be 8 MiB or more, cleared by the first
+     * evaluation. */
     madvise(memory, size, MADV_NOHUGEPAGE);
     struct telemetry *t = (void *)memory;
     t->mask = (1u << shift) - 1;
     t->row_bytes = rows / TELEMETRY_STRIPES;
-    t->node_limit = NODES_MOST;
-    t->index_mask = 2 * NODES_MOST - 1;
+    t->node_limit = (uint32_t)limit;
+    t->arena_limit = (uint32_t)(arena < TELEMETRY_ARENA_MOST ? arena : TELEMETRY_ARENA_MOST);
+    t->index_mask = (uint32_t)(2 * limit - 1);
     t->size = size;
     t->index = (void *)(memory + sizeof(struct telemetry) + rows);
     t->nodes = (void *)(memory + sizeof(struct telemetry) + rows + index);
@@ -232,7 +239,7 @@ static uint64_t now_ms(void)
 }
 
 static void write_header(struct telemetry_header *file, const struct image_control *control,
-                         const uint64_t random[3], uint32_t ring)
+                         const uint64_t random[3], uint32_t ring, uint32_t arena)
 {
     file->magic = TELEMETRY_FILE_MAGIC;
     file->major = TELEMETRY_MAJOR;
@@ -247,13 +254,13 @@ static void write_header(struct telemetry_header *file, const struct image_contr
     file->ring_offset = sizeof(*file);
     file->ring_bytes = ring;
     file->arena_offset = (uint32_t)sizeof(*file) + ring;
-    file->arena_limit = TELEMETRY_ARENA_MOST;
+    file->arena_limit = arena;
     file->pid = getpid();
 }
 
 /* Allocated, locked, mapped and complete under its first name. NULL: none of it. */
 static struct telemetry_header *map_new(int directory, int fd, const struct image_control *control,
-                                        const uint64_t random[3])
+                                        const uint64_t random[3], uint32_t arena)
 {
     const uint32_t ring = ring_bytes(control);
     const size_t front = sizeof(struct telemetry_header) + ring;
@@ -261,7 +268,7 @@ static struct telemetry_header *map_new(int directory, int fd, const struct imag
         flock(fd, LOCK_EX | LOCK_NB) != 0) {
         return NULL;
     }
-    const size_t size = front + TELEMETRY_ARENA_MOST;
+    const size_t size = front + arena;
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (memory == MAP_FAILED) {
         return NULL;
@@ -272,7 +279,7 @@ static struct telemetry_header *map_new(int directory, int fd, const struct imag
         return NULL;
     }
     madvise(memory, size, MADV_DONTDUMP); /* contexts are personal data */
-    write_header(memory, control, random, ring);
+    write_header(memory, control, random, ring, arena);
     return memory;
 }
 
@@ -285,7 +292,8 @@ static bool has_room(int directory)
            fs.f_bavail >= fs.f_blocks / LEFT_FREE;
 }
 
-static struct telemetry_header *make_file_in(int directory, const struct image_control *control)
+static struct telemetry_header *make_file_in(int directory, const struct image_control *control,
+                                             uint32_t arena)
 {
     uint64_t random[3];
     if (getrandom(random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random)) {
@@ -301,7 +309,7 @@ static struct telemetry_header *make_file_in(int directory, const struct image_c
     if (fd < 0) {
         return NULL;
     }
-    struct telemetry_header *file = map_new(directory, fd, control, random);
+    struct telemetry_header *file = map_new(directory, fd, control, random, arena);
     close(fd);
     FFSHM_TEST_POINT(202);
     if (file && renameat(directory, temporary, directory, temporary + 4) != 0) {
@@ -341,7 +349,8 @@ static bool make_file(struct ffshm *ff, struct telemetry *t)
     if (directory < 0) {
         return false;
     }
-    struct telemetry_header *file = has_room(directory) ? make_file_in(directory, control) : NULL;
+    struct telemetry_header *file =
+        has_room(directory) ? make_file_in(directory, control, t->arena_limit) : NULL;
     close(directory);
     if (!file) {
         return false;

@@ -198,6 +198,28 @@ static void more_slots_than_rows_have_make_longer_rows(void **state)
     assert_int_equal(telemetry_files(store.live.dir), 2);
 }
 
+static void many_flags_have_room_in_one_file(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 33000;
+         i++) { /* twice as many are more than the least a file has room for */
+        char key[16];
+        snprintf(key, sizeof(key), "many-%d", i);
+        live_store_put_text(&store.live, IMAGE_FLAG, key, "{\"version\":3,\"variations\":[]}");
+    }
+    live_store_publish(&store.live);
+    assert_int_equal(ffshm_refresh(ff), FFSHM_OK);
+    telemetry_desk_window(&store.desk, 1, 1, false);
+    for (int i = 0; i < 120000; i++) {
+        char key[16];
+        snprintf(key, sizeof(key), "%d", i);
+        ffshm_bool(ff, key, &user, false);
+    }
+    assert_int_equal(telemetry_files(store.live.dir), 1);
+    assert_int_equal(telemetry_counted_all(store.live.dir), 120000);
+    assert_int_equal(dropped_counts(), 0);
+}
+
 static void variations_beyond_all_measure_are_not_counted(void **state)
 {
     (void)state;
@@ -529,6 +551,7 @@ int main(void)
         TEST(the_arena_grows),
         TEST(it_goes_on_in_another_file),
         TEST(more_slots_than_rows_have_make_longer_rows),
+        TEST(many_flags_have_room_in_one_file),
         TEST(variations_beyond_all_measure_are_not_counted),
         TEST(without_a_directory_counts_are_lost_and_counted),
         TEST(a_limit_of_file_sizes_keeps_nothing_from_being_served),
