@@ -3,7 +3,7 @@
 
     bench/peers/compare.py --ffbench PROGRAM [--builds DIRECTORY] [--rounds N] [--only NAME]... [--case NAME]...
 
-Every peer is a program of its own, which evaluates on request (README.md beside this file). All of them are started,
+Every peer is a program of its own, which evaluates on request (README.md beside this file). All of them are started and
 pinned to one processor; then they take turns, case by case and round by round, while the others sleep: a slow moment of
 the machine falls on all. A peer that cannot be built or started here is told as absent, with the reason.
 
@@ -25,7 +25,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROUND_S = 0.004  # what one turn takes, about
 WARM_S = 0.15  # before the first one of each case: compilers of other languages need that
 BUILD_S = 600
-START_S = 120
+START_S = 180  # all of them start at once
 ANSWER_S = 60
 OURS = (("ffshm", "key"), ("ffshm by handle", "handle"))
 TELEMETRY = {"off": "off", "on": "counting", "full": "events"}  # ffbench's word for it
@@ -62,8 +62,8 @@ class Server:
 
 
 class Driver:
-    def __init__(self, name, events, command, cpu, log):
-        self.name, self.events = name, events
+    def __init__(self, name, events, command, log, server=None):
+        self.name, self.events, self.server = name, events, server
         self.calls, self.made, self.times = {}, 0, {}
         self.input = b""
         self.process = subprocess.Popen(
@@ -71,7 +71,6 @@ class Driver:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            preexec_fn=lambda: os.sched_setaffinity(0, cpu),
         )
 
     def line(self, seconds):
@@ -88,12 +87,15 @@ class Driver:
             raise Absent(answer["error"])
         return answer
 
-    def begin(self):
+    def begin(self, cpu):
+        """Waits until it is set up, for which it has the whole machine, and pins all of its threads."""
         hello = self.line(START_S)
         if not hello.get("ready"):
             raise Absent(hello.get("absent", "did not say why"))
         self.version = hello["version"]
-        self.cases, self.absent = hello["cases"], hello["absent"]
+        self.cases, self.absent, self.differs = hello["cases"], hello["absent"], hello.get("differs", {})
+        for thread in os.listdir(f"/proc/{self.process.pid}/task"):
+            os.sched_setaffinity(int(thread), cpu)
 
     def run(self, case, calls):
         """Seconds for that many calls."""
@@ -166,18 +168,17 @@ class Comparison:
         subprocess.run([self.options.ffbench, "cases", "--directory", where, *more], check=True)
         return where
 
-    def start(self, name, events, command):
+    def start(self, name, events, command, server=None):
         with (self.directory / f"{name}-{events}.log".replace(" ", "-")).open("w") as log:
-            driver = Driver(name, events, command, self.measured, log)
-        try:
-            driver.begin()
-        except Absent as reason:
-            driver.process.kill()
-            driver.process.wait()
-            self.absent(name, str(reason), events=events)
-            return None
-        self.drivers.append(driver)
-        return driver
+            self.drivers.append(Driver(name, events, command, log, server))
+
+    def begin(self):
+        for driver in list(self.drivers):
+            try:
+                driver.begin(self.measured)
+                say(f"{driver.name} {driver.version}, events {driver.events}")
+            except Absent as reason:
+                self.give_up(driver, reason)
 
     def start_ours(self):
         for name, by in OURS:
@@ -196,15 +197,9 @@ class Comparison:
             server = Server(files / "flags.json", self.others) if is_launchdarkly else None
             url = server.url if server else "http://127.0.0.1:1"
             self.servers += [server] if server else []
-            driver = self.start(
-                name,
-                events,
-                [command, "--flags", files / "flags.json", "--cases", files / "cases.json"]
-                + ["--events", "off" if events == "off" else "on", "--url", url],
-            )
-            if driver:
-                driver.server = server if events != "off" else None
-                say(f"{name} {driver.version}, events {events}")
+            told = "off" if events == "off" else "on"
+            arguments = ["--flags", files / "flags.json", "--cases", files / "cases.json", "--events", told, "--url", url]
+            self.start(name, events, [command, *arguments], server if told == "on" else None)
 
     def measure(self):
         cases = [c["name"] for c in json.loads((self.directory / "plain" / "cases.json").read_text())["cases"]]
@@ -234,12 +229,13 @@ class Comparison:
         for driver in self.drivers:
             head = {"bench": "peer", "peer": driver.name, "version": driver.version, "events": driver.events}
             for case, times in driver.times.items():
-                self.lines.append({**head, "case": case, **spread(times)})
+                differs = {"differs": driver.differs[case]} if case in driver.differs else {}
+                self.lines.append({**head, "case": case, **spread(times), **differs})
             if driver.events == "off":
                 for case, reason in driver.absent.items():
                     self.lines.append({**head, "case": case, "absent": reason})
             driver.close()
-            if getattr(driver, "server", None):
+            if driver.server:
                 time.sleep(0.5)
                 counted = driver.server.counts().get("summaries", 0)
                 self.lines.append({**head, "evaluations": driver.made, "counted": counted})
@@ -272,6 +268,7 @@ def main():
             for name in peers(options.only):
                 comparison.start_peer(name, plain, tracked)
             comparison.start_ours()
+            comparison.begin()
             comparison.measure()
             comparison.report()
         finally:
