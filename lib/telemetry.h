@@ -64,7 +64,8 @@ struct telemetry {
             uint32_t mask; /* a row has mask + 1 entries; slots beyond are looked up by tag */
             uint32_t node_limit;
             uint32_t index_mask;
-            size_t size; /* of the mapping */
+            uint32_t arena_limit; /* bytes of the file's arena */
+            size_t size;          /* of the mapping */
             struct telemetry_node *nodes;
             _Atomic uint32_t *index; /* 1 + number of the node; open addressing by tag */
             struct telemetry *next;  /* retired */

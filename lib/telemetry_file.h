@@ -48,7 +48,7 @@
 #define TELEMETRY_RING_MOST (16u << 20)
 #define TELEMETRY_RING_DEFAULT (128u << 10)
 #define TELEMETRY_ARENA_STEP (64u << 10) /* the arena grows by this much */
-#define TELEMETRY_ARENA_MOST (16u << 20)
+#define TELEMETRY_ARENA_MOST (256u << 20)
 #define TELEMETRY_RECORD_MOST (64u << 10) /* bytes of a record; and a quarter of the ring */
 #define TELEMETRY_COUNTERS_MOST 4096u /* of a block; a flag with more variations is not counted */
 #define TELEMETRY_KEY_MOST 1024u      /* bytes of a flag's key in a block or record */

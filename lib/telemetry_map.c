@@ -35,9 +35,10 @@
 
 #include "test_point.h"
 
-#define ROW_LEAST 4096u   /* entries; a power of two */
-#define NODES_MOST 65536u /* flag versions and unknown keys; a power of two */
-#define RETIRED_MOST 4    /* that wait for a grace period before room counts as used up */
+#define ROW_LEAST 4096u         /* entries; a power of two */
+#define NODES_LEAST 65536u      /* flag versions and unknown keys; a power of two */
+#define ARENA_LEAST (16u << 20) /* bytes that blocks may have; for each NODES_LEAST nodes */
+#define RETIRED_MOST 4          /* that wait for a grace period before room counts as used up */
 #define BACKOFF_FIRST_NS 100000000ull /* 100 ms */
 #define BACKOFF_LAST_NS 5000000000ull /* 5 s */
 #define ACKS_INTERVAL_NS 1000000000ull
@@ -81,12 +82,26 @@ static uint32_t shift_for(struct ffshm *ff)
     return shift;
 }
 
+/* A store of many flags needs room for all of them: where there is none, every evaluation of what
+   is left over would look for it in vain. */
+static uint32_t nodes_for(uint32_t shift)
+{
+    return (1u << shift) > NODES_LEAST ? 1u << shift : NODES_LEAST;
+}
+
+static uint32_t arena_for(uint32_t nodes)
+{
+    const uint64_t bytes = (uint64_t)nodes / NODES_LEAST * ARENA_LEAST;
+    return bytes < TELEMETRY_ARENA_MOST ? (uint32_t)bytes : TELEMETRY_ARENA_MOST;
+}
+
 static struct telemetry *make_private(struct ffshm *ff)
 {
     const uint32_t shift = shift_for(ff);
+    const uint32_t node_limit = nodes_for(shift);
     const size_t rows = ((size_t)TELEMETRY_STRIPES << shift) * sizeof(struct telemetry_entry);
-    const size_t index = (size_t)2 * NODES_MOST * sizeof(uint32_t);
-    const size_t nodes = (size_t)NODES_MOST * sizeof(struct telemetry_node);
+    const size_t index = (size_t)2 * node_limit * sizeof(uint32_t);
+    const size_t nodes = (size_t)node_limit * sizeof(struct telemetry_node);
     const size_t size = sizeof(struct telemetry) + rows + index + nodes;
     uint8_t *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -103,8 +118,9 @@ static struct telemetry *make_private(struct ffshm *ff)
     struct telemetry *t = (void *)memory;
     t->mask = (1u << shift) - 1;
     t->row_bytes = rows / TELEMETRY_STRIPES;
-    t->node_limit = NODES_MOST;
-    t->index_mask = 2 * NODES_MOST - 1;
+    t->node_limit = node_limit;
+    t->index_mask = 2 * node_limit - 1;
+    t->arena_limit = arena_for(node_limit);
     t->size = size;
     t->index = (void *)(memory + sizeof(struct telemetry) + rows);
     t->nodes = (void *)(memory + sizeof(struct telemetry) + rows + index);
@@ -232,7 +248,7 @@ static uint64_t now_ms(void)
 }
 
 static void write_header(struct telemetry_header *file, const struct image_control *control,
-                         const uint64_t random[3], uint32_t ring)
+                         const uint64_t random[3], uint32_t ring, uint32_t arena_limit)
 {
     file->magic = TELEMETRY_FILE_MAGIC;
     file->major = TELEMETRY_MAJOR;
@@ -247,13 +263,13 @@ static void write_header(struct telemetry_header *file, const struct image_contr
     file->ring_offset = sizeof(*file);
     file->ring_bytes = ring;
     file->arena_offset = (uint32_t)sizeof(*file) + ring;
-    file->arena_limit = TELEMETRY_ARENA_MOST;
+    file->arena_limit = arena_limit;
     file->pid = getpid();
 }
 
 /* Allocated, locked, mapped and complete under its first name. NULL: none of it. */
 static struct telemetry_header *map_new(int directory, int fd, const struct image_control *control,
-                                        const uint64_t random[3])
+                                        const uint64_t random[3], uint32_t arena_limit)
 {
     const uint32_t ring = ring_bytes(control);
     const size_t front = sizeof(struct telemetry_header) + ring;
@@ -261,7 +277,7 @@ static struct telemetry_header *map_new(int directory, int fd, const struct imag
         flock(fd, LOCK_EX | LOCK_NB) != 0) {
         return NULL;
     }
-    const size_t size = front + TELEMETRY_ARENA_MOST;
+    const size_t size = front + arena_limit;
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (memory == MAP_FAILED) {
         return NULL;
@@ -272,7 +288,7 @@ static struct telemetry_header *map_new(int directory, int fd, const struct imag
         return NULL;
     }
     madvise(memory, size, MADV_DONTDUMP); /* contexts are personal data */
-    write_header(memory, control, random, ring);
+    write_header(memory, control, random, ring, arena_limit);
     return memory;
 }
 
@@ -285,7 +301,8 @@ static bool has_room(int directory)
            fs.f_bavail >= fs.f_blocks / LEFT_FREE;
 }
 
-static struct telemetry_header *make_file_in(int directory, const struct image_control *control)
+static struct telemetry_header *make_file_in(int directory, const struct image_control *control,
+                                             uint32_t arena_limit)
 {
     uint64_t random[3];
     if (getrandom(random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random)) {
@@ -301,7 +318,7 @@ static struct telemetry_header *make_file_in(int directory, const struct image_c
     if (fd < 0) {
         return NULL;
     }
-    struct telemetry_header *file = map_new(directory, fd, control, random);
+    struct telemetry_header *file = map_new(directory, fd, control, random, arena_limit);
     close(fd);
     FFSHM_TEST_POINT(202);
     if (file && renameat(directory, temporary, directory, temporary + 4) != 0) {
@@ -341,7 +358,8 @@ static bool make_file(struct ffshm *ff, struct telemetry *t)
     if (directory < 0) {
         return false;
     }
-    struct telemetry_header *file = has_room(directory) ? make_file_in(directory, control) : NULL;
+    struct telemetry_header *file =
+        has_room(directory) ? make_file_in(directory, control, t->arena_limit) : NULL;
     close(directory);
     if (!file) {
         return false;
