@@ -133,27 +133,19 @@ static void describe(const struct snapshot *s, const struct evaluation *e, struc
 
 /* ---- the functions, one set for keys and one for handles ---- */
 
-/* The fast part: find the flag, serve its constant variation. No call but the tail calls, which all
-   take the same arguments: they cost a jump. */
-#define FAST(find, take, go_on, count, general)                                                    \
-    if (__builtin_expect(s != NULL, 1)) {                                                          \
-        struct snapshot_blob where = find;                                                         \
-        if (__builtin_expect(where.blob && valid(c), 1)) {                                         \
-            const struct image_flag *at = (const struct image_flag *)where.blob;                   \
-            if (telemetry_window(ff) != 0) {                                                       \
-                return count(ff, s, at, where.slot, c, fallback);                                  \
-            }                                                                                      \
-            int32_t i = constant(at);                                                              \
-            if (__builtin_expect(i < 0, 0)) {                                                      \
-                return go_on(ff, s, at, where.slot, c, fallback);                                  \
-            }                                                                                      \
-            fallback = take(variation_at(at, i), fallback);                                        \
-            store_leave();                                                                         \
-            return fallback;                                                                       \
-        }                                                                                          \
-        store_leave();                                                                             \
+/* What the fast part does with the flag that it found: serves its constant variation. No call but
+   the tail calls, which all take the same arguments: they cost a jump. */
+#define FAST(at, slot, take, go_on, count)                                                         \
+    if (telemetry_window(ff) != 0) {                                                               \
+        return count(ff, s, at, slot, c, fallback, section);                                       \
     }                                                                                              \
-    return general(ff, flag, c, fallback);
+    const int32_t i = constant(at);                                                                \
+    if (__builtin_expect(i < 0, 0)) {                                                              \
+        return go_on(ff, s, at, slot, c, fallback);                                                \
+    }                                                                                              \
+    fallback = take(variation_at(at, i), fallback);                                                \
+    rcu_leave_known(section);                                                                      \
+    return fallback;
 
 /* What came of a call, with all that it was about. */
 #define TOLD(key_asked, value_type, member, with)                                                  \
@@ -200,9 +192,9 @@ static void describe(const struct snapshot *s, const struct evaluation *e, struc
         return value;                                                                              \
     }                                                                                              \
     /* Counts the constant variation. */                                                           \
-    static inline __attribute__((always_inline))                                                   \
-    T count_##name(struct ffshm *ff, const struct snapshot *s, const struct image_flag *flag,      \
-                   uint32_t slot, const struct ffshm_context *c, T fallback)                       \
+    static inline __attribute__((always_inline)) T count_##name(                                   \
+        struct ffshm *ff, const struct snapshot *s, const struct image_flag *flag, uint32_t slot,  \
+        const struct ffshm_context *c, T fallback, unsigned long *section)                         \
     {                                                                                              \
         const int32_t i = constant(flag);                                                          \
         if (__builtin_expect(i < 0, 0)) {                                                          \
@@ -215,15 +207,8 @@ static void describe(const struct snapshot *s, const struct evaluation *e, struc
         }                                                                                          \
         fallback = (convert);                                                                      \
         telemetry_add(block, (uint32_t)i);                                                         \
-        store_leave();                                                                             \
+        rcu_leave_known(section);                                                                  \
         return fallback;                                                                           \
-    }                                                                                              \
-    /* The same for a caller that has no register saved yet, and is to save none. */               \
-    static __attribute__((noinline))                                                               \
-    T count_flag_##name(struct ffshm *ff, const struct snapshot *s, const struct image_flag *flag, \
-                        uint32_t slot, const struct ffshm_context *c, T fallback)                  \
-    {                                                                                              \
-        return count_##name(ff, s, flag, slot, c, fallback);                                       \
     }                                                                                              \
     static T whole_##name(struct ffshm *ff, const struct snapshot *s, struct snapshot_blob where,  \
                           const char *key, const struct ffshm_context *c, T fallback,              \
@@ -281,17 +266,57 @@ static void describe(const struct snapshot *s, const struct evaluation *e, struc
         store_leave();                                                                             \
         return value;                                                                              \
     }                                                                                              \
+    /* A key that is long, or not in its first place; or no flag's, or no context. */              \
+    static __attribute__((noinline))                                                               \
+    T far_##name(struct ffshm *ff, const char *key, const struct ffshm_context *c, T fallback,     \
+                 const struct snapshot *s, unsigned long *section)                                 \
+    {                                                                                              \
+        if (__builtin_expect(!s->ready, 0)) {                                                      \
+            rcu_leave_known(section);                                                              \
+            return general_##name(ff, key, c, fallback);                                           \
+        }                                                                                          \
+        const struct snapshot_blob where = by_key(s, key);                                         \
+        if (__builtin_expect(where.blob && valid(c), 1)) {                                         \
+            const struct image_flag *at = (const struct image_flag *)where.blob;                   \
+            FAST(at, where.slot, take_##name, continue_##name, count_##name)                       \
+        }                                                                                          \
+        struct evaluation e;                                                                       \
+        T value = whole_##name(ff, s, where, key, c, fallback, false, &e);                         \
+        store_leave();                                                                             \
+        return value;                                                                              \
+    }                                                                                              \
     T ffshm_##name(struct ffshm *ff, const char *flag, const struct ffshm_context *c, T fallback)  \
     {                                                                                              \
-        const struct snapshot *s = store_enter_fast(ff);                                           \
-        FAST(by_key(s, flag), take_##name, continue_##name, count_##name, general_##name)          \
+        const struct snapshot *s;                                                                  \
+        unsigned long *section = store_enter_fast(ff, &s);                                         \
+        if (__builtin_expect(!section, 0)) {                                                       \
+            return general_##name(ff, flag, c, fallback);                                          \
+        }                                                                                          \
+        if (__builtin_expect(!flag || !valid(c), 0)) {                                             \
+            return far_##name(ff, flag, c, fallback, s, section);                                  \
+        }                                                                                          \
+        const struct snapshot_blob where = snapshot_find_near(s, flag);                            \
+        if (__builtin_expect(!where.blob, 0)) {                                                    \
+            return far_##name(ff, flag, c, fallback, s, section);                                  \
+        }                                                                                          \
+        const struct image_flag *at = (const struct image_flag *)where.blob;                       \
+        FAST(at, where.slot, take_##name, continue_##name, count_##name)                           \
     }                                                                                              \
     T ffshm_flag_##name(struct ffshm *ff, struct ffshm_flag *flag, const struct ffshm_context *c,  \
                         T fallback)                                                                \
     {                                                                                              \
-        const struct snapshot *s = store_enter_fast(ff);                                           \
-        FAST(by_hint(s, flag), take_##name, continue_##name, count_flag_##name,                    \
-             general_flag_##name)                                                                  \
+        const struct snapshot *s;                                                                  \
+        unsigned long *section = store_enter_fast(ff, &s);                                         \
+        if (__builtin_expect(!section, 0)) {                                                       \
+            return general_flag_##name(ff, flag, c, fallback);                                     \
+        }                                                                                          \
+        const struct snapshot_blob where = by_hint(s, flag);                                       \
+        if (__builtin_expect(!where.blob || !valid(c), 0)) {                                       \
+            rcu_leave_known(section);                                                              \
+            return general_flag_##name(ff, flag, c, fallback);                                     \
+        }                                                                                          \
+        const struct image_flag *at = (const struct image_flag *)where.blob;                       \
+        FAST(at, where.slot, take_##name, continue_##name, count_##name)                           \
     }                                                                                              \
     T ffshm_##name##_detail(struct ffshm *ff, const char *flag, const struct ffshm_context *c,     \
                             T fallback, struct ffshm_detail *detail)                               \

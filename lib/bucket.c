@@ -1,16 +1,6 @@
 /* bucket.c - see bucket.h. */
 #include "bucket.h"
 
-#include "sha1.h"
-#include "snapshot.h"
-
-/* The order of operations of LaunchDarkly's Go SDK: each side rounds to float32 before the
- * division. */
-float bucket_of_hash(uint64_t first60)
-{
-    return (float)(int64_t)first60 / (float)0xfffffffffffffffll;
-}
-
 /* n in decimal, written so that it ends at `end`; returns where it begins. */
 static char *decimal(int64_t n, char *end)
 {
@@ -66,20 +56,18 @@ enum bucket_result bucket_of(const struct ffshm_context *c, const void *blob,
     if (kind < 0) {
         return BUCKET_NO_KIND;
     }
+    if (bucket_of_key(c, blob, rollout, bucket)) {
+        return BUCKET_OK;
+    }
     const char *text;
     size_t length;
     char buffer[BUCKET_TEXT];
     char scratch[FFSHM_JSON_ESCAPED];
-    if (by->attribute == IMAGE_ATTRIBUTE_KEY) {
-        text = c->kinds[kind].key;
-        length = c->kinds[kind].key_length;
-    } else {
-        const struct context_value v = by->attribute == IMAGE_ATTRIBUTE_KIND
-                                           ? kind_of(c, kind)
-                                           : context_select(c, blob, by, scratch, sizeof scratch);
-        if (!bucket_text(&v, buffer, &text, &length)) {
-            return BUCKET_NO_VALUE;
-        }
+    const struct context_value v = by->attribute == IMAGE_ATTRIBUTE_KIND
+                                       ? kind_of(c, kind)
+                                       : context_select(c, blob, by, scratch, sizeof scratch);
+    if (!bucket_text(&v, buffer, &text, &length)) {
+        return BUCKET_NO_VALUE;
     }
     const char *prefix = image_text(blob, rollout->prefix);
     *bucket = bucket_of_hash(sha1_first60(prefix, rollout->prefix.length, text, length));

@@ -12,6 +12,8 @@
 
 #include "context.h"
 #include "image.h"
+#include "sha1.h"
+#include "snapshot.h"
 
 #define BUCKET_TEXT 24 /* bytes that an integer needs, NUL included */
 
@@ -31,6 +33,25 @@ enum bucket_result bucket_of(const struct ffshm_context *c, const void *blob,
 bool bucket_text(const struct context_value *v, char buffer[BUCKET_TEXT], const char **text,
                  size_t *length);
 
-float bucket_of_hash(uint64_t first60);
+/* The order of operations of LaunchDarkly's Go SDK: each side rounds to float32 before the
+ * division. */
+static inline float bucket_of_hash(uint64_t first60)
+{
+    return (float)(int64_t)first60 / (float)0xfffffffffffffffll;
+}
+
+/* The same as bucket_of, for a rollout by the key of a kind that the context has: nearly all are.
+   false: it is another one. */
+static inline bool bucket_of_key(const struct ffshm_context *c, const void *blob,
+                                 const struct image_rollout *rollout, float *bucket)
+{
+    const int kind = context_kind(c, rollout->by.kind_hash);
+    if (__builtin_expect(rollout->by.attribute != IMAGE_ATTRIBUTE_KEY || kind < 0, 0)) {
+        return false;
+    }
+    *bucket = bucket_of_hash(sha1_first60(image_text(blob, rollout->prefix), rollout->prefix.length,
+                                          c->kinds[kind].key, c->kinds[kind].key_length));
+    return true;
+}
 
 #endif

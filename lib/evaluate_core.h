@@ -171,7 +171,10 @@ static enum verdict serve_rollout(struct run *run, const struct image_flag *flag
                                   uint8_t reason)
 {
     float b = 0;
-    enum bucket_result result = bucket(run, &flag->blob, rollout, &b);
+    enum bucket_result result = BUCKET_OK;
+    if (NARRATED || !bucket_of_key(run->c, &flag->blob, rollout, &b)) {
+        result = bucket(run, &flag->blob, rollout, &b);
+    }
     if (UNLIKELY(result == BUCKET_BAD_REFERENCE)) {
         NARRATE(.kind = EXPLAIN_ERROR, .blob = &flag->blob,
                 .note = "the rollout buckets by an invalid attribute reference");
@@ -479,9 +482,9 @@ clauses_rest(struct run *run, struct snapshot_blob where, const struct image_cla
 
 /* Most clauses are plain: they are dealt with here, without a call, and the rest from the first
  * other one on. */
-static inline enum verdict clauses_match(struct run *run, struct snapshot_blob where,
-                                         uint32_t offset, uint32_t count,
-                                         const struct chain *segments)
+static inline __attribute__((always_inline)) enum verdict
+clauses_match(struct run *run, struct snapshot_blob where, uint32_t offset, uint32_t count,
+              const struct chain *segments)
 {
     const struct image_clause *clause = image_at(where.blob, offset);
     const struct image_clause *end = clause + count;
@@ -669,7 +672,10 @@ static inline void evaluate_run(const struct snapshot *snapshot, struct snapshot
     run.big_segments = FFSHM_BIG_SEGMENTS_NONE;
     run.hashed = 0; /* key_hashes stay uninitialised until their bit is set */
     run.unknown = 0;
-    if (flag_evaluate(&run, where, NULL, out) == ABANDON) {
+    const enum verdict v = !NARRATED && flag->steps == 0 ? serve(&run, flag, &flag->fallthrough,
+                                                                 out, FFSHM_REASON_FALLTHROUGH)
+                                                         : flag_evaluate(&run, where, NULL, out);
+    if (UNLIKELY(v == ABANDON)) {
         *out = (struct evaluation){.flag = flag,
                                    .variation = -1,
                                    .rule_index = -1,

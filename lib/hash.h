@@ -25,6 +25,16 @@ static inline uint64_t hash_bytes(const void *bytes, size_t length)
     return XXH3_64bits(bytes, length);
 }
 
+/* The same for at most 32 bytes, in line: of XXH3 only what so few bytes need. */
+static inline __attribute__((always_inline)) uint64_t hash_short(const void *bytes, size_t length)
+{
+    if (length > 32) {
+        __builtin_unreachable();
+    }
+    return XXH3_64bits_internal(bytes, length, 0, XXH3_kSecret, sizeof(XXH3_kSecret),
+                                XXH3_hashLong_64b_default);
+}
+
 /* An attribute's hash: the name, seeded with the kind (0 for "user"): see struct image_selector. */
 static inline uint64_t hash_attribute(const char *name, size_t length, uint64_t kind_hash)
 {

@@ -478,7 +478,8 @@ struct image_target {
 #define IMAGE_FLAG_NO_SUMMARY 16u    /* excludeFromSummaries */
 #define IMAGE_FLAG_MIGRATION 32u
 #define IMAGE_FLAG_COUNTS_MORE                                                                     \
-    64u /* an evaluation may tell more than its count: events, prerequisites. Since minor 1 */
+    64u /* an evaluation may tell more than its count and its prerequisites': events. Since minor  \
+           1; earlier agents have it where there are prerequisites, too */
 #define IMAGE_FLAG_OVERRIDDEN                                                                      \
     128u /* a kill switch or a pin; the provenance tells of it. Since minor 2 */
 

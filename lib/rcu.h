@@ -37,6 +37,34 @@ static inline int rcu_registered(void)
     return URCU_TLS(urcu_bp_reader) != 0;
 }
 
+/*
+ * A section of a thread that is known, on a kernel with membarrier, and that is in none: nearly
+ * all are. In rcu_enter and rcu_leave liburcu looks at each of these conditions every time, and
+ * twice at some; here they are looked at once, and the thread's word stays at hand. NULL: none was
+ * begun, use rcu_enter. What was begun ends with rcu_leave_known, or as any other with rcu_leave.
+ */
+static inline __attribute__((no_sanitize("alignment"))) unsigned long *rcu_enter_known(void)
+{
+    struct urcu_bp_reader *const reader = URCU_TLS(urcu_bp_reader);
+    if (__builtin_expect(!reader || !urcu_bp_has_sys_membarrier, 0)) {
+        return NULL;
+    }
+    cmm_barrier();
+    if (__builtin_expect((reader->ctr & URCU_BP_GP_CTR_NEST_MASK) != 0, 0)) {
+        return NULL;
+    }
+    _CMM_STORE_SHARED(reader->ctr, _CMM_LOAD_SHARED(urcu_bp_gp.ctr));
+    cmm_barrier();
+    return &reader->ctr;
+}
+
+static inline void rcu_leave_known(unsigned long *section)
+{
+    cmm_barrier();
+    *section -= URCU_BP_GP_COUNT;
+    cmm_barrier();
+}
+
 static inline void rcu_enter(void)
 {
 #ifndef __clang_analyzer__ /* it takes the reader that this call registers for NULL */

@@ -102,23 +102,14 @@ static bool accelerated_supported(void)
         ROUNDS(t, function);                                                                       \
     } while (0)
 
-__attribute__((target("sha,sse4.1,ssse3"))) static void
-compress_accelerated(uint32_t state[5], const uint8_t block[BLOCK])
+#define TARGET_SHA "sha,sse4.1,ssse3"
+
+/* All eighty rounds. `before` rotated: see the first group. Gives abcd, not yet added to what it
+   was; *last: that of the group before, for e. */
+__attribute__((always_inline, target(TARGET_SHA))) static inline __m128i
+all_rounds(__m128i abcd, __m128i before, __m128i m[4], __m128i *last)
 {
-    const __m128i swap = _mm_set_epi64x(0x0001020304050607, 0x08090a0b0c0d0e0f);
-    __m128i words;
-    memcpy(&words, state, sizeof words);
-    const __m128i abcd_in = _mm_shuffle_epi32(words, 0x1b);
-    const __m128i e_in = _mm_set_epi32((int)state[4], 0, 0, 0);
-    __m128i abcd = abcd_in;
-    /* sha1nexte rotates left by 30: undone here, so that the first group is like the others. */
-    __m128i before = _mm_set_epi32((int)rotate(state[4], 2), 0, 0, 0);
     __m128i e;
-    __m128i m[4];
-    for (unsigned i = 0; i < 4; i++) {
-        memcpy(&words, block + i * sizeof words, sizeof words);
-        m[i] = _mm_shuffle_epi8(words, swap);
-    }
     ROUNDS(0, 0);
     ROUNDS(1, 0);
     ROUNDS(2, 0);
@@ -139,7 +130,28 @@ compress_accelerated(uint32_t state[5], const uint8_t block[BLOCK])
     SCHEDULED_ROUNDS(17, 3);
     SCHEDULED_ROUNDS(18, 3);
     SCHEDULED_ROUNDS(19, 3);
-    e = _mm_sha1nexte_epu32(before, e_in);
+    *last = before;
+    return abcd;
+}
+
+__attribute__((target(TARGET_SHA))) static void compress_accelerated(uint32_t state[5],
+                                                                     const uint8_t block[BLOCK])
+{
+    const __m128i swap = _mm_set_epi64x(0x0001020304050607, 0x08090a0b0c0d0e0f);
+    __m128i words;
+    memcpy(&words, state, sizeof words);
+    const __m128i abcd_in = _mm_shuffle_epi32(words, 0x1b);
+    const __m128i e_in = _mm_set_epi32((int)state[4], 0, 0, 0);
+    /* sha1nexte rotates left by 30: undone here, so that the first group is like the others. */
+    const __m128i before = _mm_set_epi32((int)rotate(state[4], 2), 0, 0, 0);
+    __m128i m[4];
+    for (unsigned i = 0; i < 4; i++) {
+        memcpy(&words, block + i * sizeof words, sizeof words);
+        m[i] = _mm_shuffle_epi8(words, swap);
+    }
+    __m128i last;
+    const __m128i abcd = all_rounds(abcd_in, before, m, &last);
+    const __m128i e = _mm_sha1nexte_epu32(last, e_in);
     words = _mm_shuffle_epi32(_mm_add_epi32(abcd, abcd_in), 0x1b);
     memcpy(state, &words, sizeof words);
     state[4] = (uint32_t)_mm_extract_epi32(e, 3);
@@ -332,31 +344,58 @@ static uint64_t first60_copying(const char *prefix, size_t prefix_length, const 
     return first60(s.state);
 }
 
-/* With AVX-512 a block is put together in a register by masked loads, which touch no byte outside
-   the mask. Stored at once it can be read back at once: a block made of many small stores cannot
-   (14 of 49 ns). */
+/* With AVX-512 a block is put together in a register, by masked loads, which touch no byte outside
+   the mask, and goes from there into the rounds: memory that was written in small pieces could not
+   be read back at once (14 of 49 ns). */
 #if defined(__x86_64__)
+#define TARGET_MASKED TARGET_SHA ",avx512f,avx512bw,avx512vl"
+
+/* The first `count` bits; count is at most 64. */
+static inline uint64_t ones(size_t count)
+{
+    return count < BLOCK ? (UINT64_C(1) << count) - 1 : UINT64_MAX;
+}
 
 /* The positions from..to-1 of the message as far as they are in the block that begins at `at`. */
 static inline uint64_t span(size_t from, size_t to, size_t at)
 {
-    const size_t low = from > at ? from - at : 0;
-    const size_t high = to > at ? to - at : 0;
-    const uint64_t below_low = low < BLOCK ? (UINT64_C(1) << low) - 1 : UINT64_MAX;
-    const uint64_t below_high = high < BLOCK ? (UINT64_C(1) << high) - 1 : UINT64_MAX;
-    return below_high & ~below_low;
+    return ones(to > at ? to - at : 0) & ~ones(from > at ? from - at : 0);
 }
 
-__attribute__((target("avx512f,avx512bw"))) static uint64_t
-first60_masked(const char *prefix, size_t prefix_length, const char *value, size_t value_length)
+/* Adds the rounds of a block to abcd and e; e is at the top of its register. */
+__attribute__((always_inline, target(TARGET_MASKED))) static inline void
+add_block(__m128i *abcd, __m128i *e, __m512i block)
+{
+    const __m512i swap =
+        _mm512_broadcast_i32x4(_mm_set_epi64x(0x0001020304050607, 0x08090a0b0c0d0e0f));
+    const __m512i words = _mm512_shuffle_epi8(block, swap);
+    __m128i m[4] = {_mm512_castsi512_si128(words), _mm512_extracti32x4_epi32(words, 1),
+                    _mm512_extracti32x4_epi32(words, 2), _mm512_extracti32x4_epi32(words, 3)};
+    __m128i last;
+    const __m128i after = all_rounds(*abcd, _mm_rol_epi32(*e, 2), m, &last);
+    *abcd = _mm_add_epi32(*abcd, after);
+    *e = _mm_sha1nexte_epu32(last, *e);
+}
+
+struct masked_state {
+    __m128i abcd;
+    __m128i e;
+};
+
+static inline struct masked_state masked_start(void)
+{
+    return (struct masked_state){
+        _mm_set_epi32((int)initial[0], (int)initial[1], (int)initial[2], (int)initial[3]),
+        _mm_set_epi32((int)initial[4], 0, 0, 0)};
+}
+
+__attribute__((noinline, target(TARGET_MASKED))) static uint64_t
+first60_of_many(const char *prefix, size_t prefix_length, const char *value, size_t value_length)
 {
     const size_t length = prefix_length + value_length;
     const size_t blocks = (length + BLOCK - LENGTH_AT) / BLOCK + 1;
-    const uint64_t bits = __builtin_bswap64((uint64_t)length * 8);
-    uint32_t state[5];
-    memcpy(state, initial, sizeof state);
+    struct masked_state s = masked_start();
     for (size_t at = 0; at < blocks * BLOCK; at += BLOCK) {
-        _Alignas(BLOCK) uint8_t block[BLOCK];
         /* Addresses as integers: where the mask is zero there may be no object. */
         const void *from_prefix = (const void *)((uintptr_t)prefix + at);
         const void *from_value = (const void *)((uintptr_t)value + at - prefix_length);
@@ -364,12 +403,31 @@ first60_masked(const char *prefix, size_t prefix_length, const char *value, size
         m = _mm512_mask_loadu_epi8(m, span(prefix_length, length, at), from_value);
         m = _mm512_mask_set1_epi8(m, span(length, length + 1, at), (char)0x80);
         if (at == (blocks - 1) * BLOCK) {
+            const uint64_t bits = __builtin_bswap64((uint64_t)length * 8);
             m = _mm512_mask_set1_epi64(m, 0x80, (long long)bits);
         }
-        _mm512_store_si512(block, m);
-        sha1_compress(state, block);
+        add_block(&s.abcd, &s.e, m);
     }
-    return first60(state);
+    return (uint64_t)_mm_extract_epi64(s.abcd, 1) >> 4;
+}
+
+__attribute__((target(TARGET_MASKED))) static uint64_t
+first60_masked(const char *prefix, size_t prefix_length, const char *value, size_t value_length)
+{
+    const size_t length = prefix_length + value_length;
+    if (__builtin_expect(length >= LENGTH_AT, 0)) {
+        return first60_of_many(prefix, prefix_length, value, value_length);
+    }
+    const uint64_t before = (UINT64_C(1) << prefix_length) - 1;
+    const uint64_t whole = (UINT64_C(1) << length) - 1;
+    const uint64_t bits = __builtin_bswap64((uint64_t)length * 8);
+    struct masked_state s = masked_start();
+    __m512i m = _mm512_maskz_loadu_epi8(before, prefix);
+    m = _mm512_mask_loadu_epi8(m, whole ^ before, (const void *)((uintptr_t)value - prefix_length));
+    m = _mm512_mask_set1_epi8(m, whole + 1, (char)0x80);
+    m = _mm512_mask_set1_epi64(m, 0x80, (long long)bits);
+    add_block(&s.abcd, &s.e, m);
+    return (uint64_t)_mm_extract_epi64(s.abcd, 1) >> 4;
 }
 #endif
 
@@ -413,7 +471,8 @@ __attribute__((constructor)) static void choose(void)
     chosen = add_variant(ACCELERATED_NAME, first60_copying);
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")) {
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512vl")) {
         chosen = add_variant(ACCELERATED_NAME ", avx512", first60_masked);
     }
 #endif

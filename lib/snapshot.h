@@ -66,6 +66,40 @@ static inline struct snapshot_blob snapshot_slot(const struct snapshot *s, uint3
     return found.blob->kind == kind ? found : none;
 }
 
+/* Looks a flag with a short key up where nearly all are: in the first SNAPSHOT_NEAR places where it
+   may be. None: it is not there, but may be elsewhere. What it reads beyond the index's last entry
+   is the tail of its blob. The exact comparison makes up for all that is not looked at. */
+#define SNAPSHOT_NEAR 3u
+static inline __attribute__((always_inline)) struct snapshot_blob
+snapshot_find_near(const struct snapshot *s, const char *key)
+{
+    const struct snapshot_blob none = {NULL, 0, 0};
+    const struct text_short text = text_short(key);
+    if (__builtin_expect(text.length > TEXT_SHORT, 0)) {
+        return none;
+    }
+    const uint64_t hash = hash_short(key, text.length);
+    const uint32_t tag = (uint32_t)(hash >> 32);
+    const struct image_index_entry *near = &s->index[hash & s->index_mask];
+    uint32_t slot = near[2].slot;
+    slot = near[1].hash == tag ? near[1].slot : slot;
+    slot = near[0].hash == tag ? near[0].slot : slot;
+    if (__builtin_expect(slot >= s->slot_count, 0)) {
+        return none;
+    }
+    const struct image_slot at = s->slots[slot];
+    if (__builtin_expect(at.offset == 0, 0)) { /* of an empty slot the extent may be anything */
+        return none;
+    }
+    const struct image_blob *blob = (const void *)(s->bases[at.extent] + at.offset);
+    if (__builtin_expect(blob->kind != IMAGE_FLAG || blob->key.length != text.length ||
+                             !text_short_equal(&text, key, image_text(blob, blob->key)),
+                         0)) {
+        return none;
+    }
+    return (struct snapshot_blob){blob, at.extent, slot};
+}
+
 /* Looks a flag up by key. */
 static inline struct snapshot_blob snapshot_find(const struct snapshot *s, const char *key,
                                                  size_t length, uint64_t hash)

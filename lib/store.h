@@ -235,16 +235,16 @@ static inline bool store_hooked(const struct ffshm *ff)
     return atomic_load_explicit(&ff->hooks, memory_order_relaxed) != NULL;
 }
 
-/* The same where nothing unusual is to be done; NULL (and no section) where it is: no function call
- * in it. rcu_registered is asked last: rcu_enter loads the same word again, and the compiler makes
- * one load of the two only where no atomic one stands between them. */
-static inline const struct snapshot *store_enter_fast(struct ffshm *ff)
+/* The same where nothing unusual is to be done, without a function call. NULL, and no section:
+   where it is. Else what rcu_leave_known takes. */
+static inline unsigned long *store_enter_fast(struct ffshm *ff, const struct snapshot **s)
 {
-    if (__builtin_expect(store_is_news(ff) || store_hooked(ff) || !rcu_registered(), 0)) {
+    if (__builtin_expect(store_is_news(ff) || store_hooked(ff), 0)) {
         return NULL;
     }
-    rcu_enter();
-    return &atomic_load_explicit(&ff->current, memory_order_acquire)->image;
+    unsigned long *const section = rcu_enter_known();
+    *s = &atomic_load_explicit(&ff->current, memory_order_acquire)->image;
+    return section;
 }
 
 static inline void store_leave(void)

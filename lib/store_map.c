@@ -23,7 +23,8 @@
 
 const struct image_control store_no_control;
 
-static const struct image_index_entry no_entries[1] = {{0, IMAGE_NO_SLOT}};
+static const struct image_index_entry no_entries[SNAPSHOT_NEAR] = {
+    {0, IMAGE_NO_SLOT}, {0, IMAGE_NO_SLOT}, {0, IMAGE_NO_SLOT}};
 
 struct store_snapshot store_no_snapshot = {
     .image = {.index = no_entries, .index_mask = 0, .slot_count = 0, .ready = false}};

@@ -437,30 +437,55 @@ void telemetry_tell(struct ffshm *ff, uint64_t window, const struct telemetry_ev
 
 struct prerequisites {
     struct recorder recorder;
-    struct telemetry_teller teller;
+    struct ffshm *ff;
+    uint64_t window;
+    bool begun;
+    struct telemetry_teller teller; /* once begun */
     struct telemetry_evaluation common;
 };
 
-static void tell_prerequisite(struct recorder *recorder, const struct image_flag *parent,
-                              struct snapshot_blob where, const struct evaluation *result)
+static __attribute__((noinline)) void tell_whole(struct prerequisites *p,
+                                                 const struct image_flag *parent,
+                                                 struct snapshot_blob where,
+                                                 const struct evaluation *result)
 {
-    struct prerequisites *p = (struct prerequisites *)recorder; /* its first member */
+    const int saved_errno = errno;
+    if (!p->begun) {
+        telemetry_begin(&p->teller, p->ff, p->window);
+        p->begun = true;
+    }
     struct telemetry_evaluation what = p->common;
     what.where = where;
     what.result = result;
     tell(&p->teller, &what, parent);
+    errno = saved_errno;
+}
+
+/* Mostly one more count, as of any other flag. */
+static void tell_prerequisite(struct recorder *recorder, const struct image_flag *parent,
+                              struct snapshot_blob where, const struct evaluation *result)
+{
+    struct prerequisites *p = (struct prerequisites *)recorder; /* its first member */
+    const struct image_flag *flag = (const struct image_flag *)where.blob;
+    struct telemetry_block *block =
+        result->error == FFSHM_OK ? telemetry_ready(p->ff, flag, where.slot, p->common.c) : NULL;
+    if (block) {
+        telemetry_add(block,
+                      result->variation >= 0 ? (uint32_t)result->variation : flag->variation_count);
+    } else {
+        tell_whole(p, parent, where, result);
+    }
 }
 
 void telemetry_evaluate(struct ffshm *ff, uint64_t window, const struct snapshot *s,
                         struct snapshot_blob where, const struct ffshm_context *c, bool with_reason,
                         struct evaluation *out)
 {
-    const int saved_errno = errno;
-    struct prerequisites p = {
-        .recorder = {tell_prerequisite},
-        .common = {.snapshot = s, .c = c, .with_reason = with_reason},
-    };
-    telemetry_begin(&p.teller, ff, window);
+    struct prerequisites p;
+    p.recorder.prerequisite = tell_prerequisite;
+    p.ff = ff;
+    p.window = window;
+    p.begun = false; /* and the teller is uninitialised */
+    p.common = (struct telemetry_evaluation){.snapshot = s, .c = c, .with_reason = with_reason};
     evaluate_recorded(s, where, c, out, &p.recorder);
-    errno = saved_errno;
 }

@@ -84,10 +84,63 @@ static inline size_t text_length(const char *text)
         length += 16;
     }
 }
+/* A text of at most TEXT_SHORT bytes, in registers. */
+struct text_short {
+    __m128i low;
+    __m128i high;
+    uint32_t length; /* more than TEXT_SHORT: the text is longer, or lies where it cannot be read in
+                        two */
+};
+#define TEXT_SHORT 31u
+
+static inline uint32_t text_same(__m128i low_a, __m128i high_a, __m128i low_b, __m128i high_b)
+{
+    return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(low_a, low_b)) |
+           (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(high_a, high_b)) << 16;
+}
+
+/* Without a branch for the length. Reads 32 bytes where all of them are in one page. */
+static inline struct text_short text_short(const char *text)
+{
+    struct text_short t = {.length = TEXT_SHORT + 1};
+    if (__builtin_expect(((uintptr_t)text & 4095) <= 4096 - 32, 1)) {
+        const __m128i zero = _mm_setzero_si128();
+        t.low = _mm_loadu_si128((const void *)text);
+        t.high = _mm_loadu_si128((const void *)(text + 16));
+        const uint32_t zeros = text_same(t.low, t.high, zero, zero);
+        t.length = zeros ? (uint32_t)__builtin_ctz(zeros) : TEXT_SHORT + 1;
+    }
+    return t;
+}
+
+/* Is it the NUL-terminated text of the same length at `other`, where 32 bytes can be read? */
+static inline bool text_short_equal(const struct text_short *t, const char *text, const char *other)
+{
+    (void)text;
+    const uint32_t same = text_same(t->low, t->high, _mm_loadu_si128((const void *)other),
+                                    _mm_loadu_si128((const void *)(other + 16)));
+    return (~same << (31 - t->length)) == 0; /* the NUL too */
+}
 #else
 static inline size_t text_length(const char *text)
 {
     return strlen(text);
+}
+
+struct text_short {
+    uint32_t length;
+};
+#define TEXT_SHORT 31u
+
+static inline struct text_short text_short(const char *text)
+{
+    const size_t length = strlen(text);
+    return (struct text_short){length <= TEXT_SHORT ? (uint32_t)length : TEXT_SHORT + 1};
+}
+
+static inline bool text_short_equal(const struct text_short *t, const char *text, const char *other)
+{
+    return text_equal(text, other, t->length);
 }
 #endif
 

@@ -310,7 +310,8 @@ static bool is_experiment(const struct model_serve *serve)
     return serve->has_rollout && serve->rollout.experiment;
 }
 
-/* May an evaluation tell more than its count? Then readers take their slower way at once. */
+/* May an evaluation tell more than its count, and its prerequisites'? Then readers take their
+   slower way at once. */
 static bool counts_more(const struct model_flag *flag)
 {
     for (size_t i = 0; i < flag->rule_count; i++) {
@@ -319,8 +320,8 @@ static bool counts_more(const struct model_flag *flag)
         }
     }
     return flag->track_events || flag->track_events_fallthrough || flag->debug_until_ms != 0 ||
-           flag->prerequisite_count > 0 || flag->exclude_from_summaries ||
-           flag->sampling_ratio != 1 || is_experiment(&flag->fallthrough);
+           flag->exclude_from_summaries || flag->sampling_ratio != 1 ||
+           is_experiment(&flag->fallthrough);
 }
 
 static uint32_t flags_of(const struct model_item *item)

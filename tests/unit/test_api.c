@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "ffshm.h"
 #include "live_store.h"
@@ -101,6 +102,45 @@ static void a_value_comes_with_its_detail(void **state)
     assert_int_equal(d.error, FFSHM_WRONG_TYPE);
     assert_int_equal(d.variation, -1);
     assert_string_equal(d.variant, "");
+}
+
+/* Short keys, long ones, many with one hash to begin with: each flag gives its own number, wherever
+   its key's text lies, also at the end of the last page that there is; and no other key does. */
+static void a_key_is_found_whatever_its_length_and_place(void **state)
+{
+    (void)state;
+    enum { LENGTHS = 70, KEYS = 500, PAGE = 4096 };
+    char key[LENGTHS + 2];
+    char numbers[64];
+    char *const pages =
+        mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(pages != MAP_FAILED && mprotect(pages + PAGE, PAGE, PROT_NONE) == 0);
+    for (int i = 0; i < KEYS; i++) {
+        const int length = i < LENGTHS ? i + 1 : snprintf(key, sizeof key, "key-%d", i);
+        if (i < LENGTHS) {
+            memset(key, 'x', (size_t)length);
+        }
+        key[length] = '\0';
+        snprintf(numbers, sizeof numbers, "[%d, -1]", i);
+        put(key, numbers, 0);
+    }
+    publish();
+    for (int i = 0; i < KEYS; i++) {
+        const int length = i < LENGTHS ? i + 1 : snprintf(key, sizeof key, "key-%d", i);
+        if (i < LENGTHS) {
+            memset(key, 'x', (size_t)length);
+        }
+        key[length] = '\0';
+        for (int before_end = 0; before_end < 40; before_end++) {
+            char *const at = pages + PAGE - length - 1 - before_end;
+            memcpy(at, key, (size_t)length + 1);
+            assert_int_equal(ffshm_int(ff, at, &who, -2), i);
+            at[length / 2] = '!';
+            assert_int_equal(ffshm_int(ff, at, &who, -2), -2);
+        }
+    }
+    assert_int_equal(ffshm_int(ff, "", &who, -2), -2);
+    munmap(pages, (size_t)2 * PAGE);
 }
 
 static void numbers_truncate_and_saturate(void **state)
@@ -317,6 +357,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(before_the_first_snapshot_everything_is_the_fallback),
         TEST(a_value_comes_with_its_detail),
+        TEST(a_key_is_found_whatever_its_length_and_place),
         TEST(numbers_truncate_and_saturate),
         TEST(strings_are_copied_as_snprintf_does),
         TEST(a_handle_follows_its_flag),

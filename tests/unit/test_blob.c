@@ -61,7 +61,7 @@ static void what_tells_more_than_its_count_is_marked(void **state)
         {"\"samplingRatio\":1", false},
         {"\"samplingRatio\":0", true},
         {"\"debugEventsUntilDate\":1", true},
-        {"\"prerequisites\":[{\"key\":\"p\",\"variation\":0}]", true},
+        {"\"prerequisites\":[{\"key\":\"p\",\"variation\":0}]", false},
         {"\"rules\":[{\"variation\":0}]", false},
         {"\"rules\":[{\"variation\":0},{\"variation\":0,\"trackEvents\":true}]", true},
         {"\"fallthrough\":{\"rollout\":{\"variations\":[{\"variation\":0,\"weight\":1}]}}", false},
