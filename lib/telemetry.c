@@ -63,6 +63,14 @@ int64_t telemetry_now(struct telemetry_teller *teller)
     return teller->now_ms;
 }
 
+/* Late by up to a tick, some milliseconds, and cheaper: for what people only look at. */
+static int64_t about_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME_COARSE, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 __thread uint64_t telemetry_draw_state;
 
 bool telemetry_drawn(int32_t ratio)
@@ -396,7 +404,7 @@ static void tell_error(struct telemetry_teller *teller, const struct telemetry_e
 {
     const int error = what->wrong_type ? FFSHM_WRONG_TYPE : what->result->error;
     if (error != FFSHM_OK && error != FFSHM_NOT_READY) {
-        telemetry_error(teller->t, error, key, length, telemetry_now(teller));
+        telemetry_error(teller->t, error, key, length, about_now());
     }
 }
 
