@@ -43,19 +43,36 @@ static void answer(struct eval_place *p, const struct bench_options *o, const ch
     printf("{\"ns\":%.0f}\n", bench_now_ns() - start);
 }
 
+/* What LaunchDarkly's bucketing decides: its SDKs must give the same. */
+static void print_decided(struct eval_place *p)
+{
+    const char *comma = "";
+    for (unsigned i = 0; i < bench_case_count; i++) {
+        const struct bench_case *c = &bench_cases[i];
+        if (c->type == BENCH_BOOLEAN && !c->value) {
+            const bool value = ffshm_bool(p->ff, c->flag, &p->contexts[c->context], false);
+            printf("%s\"%s\":%s", comma, c->name, value ? "true" : "false");
+            comma = ",";
+        }
+    }
+}
+
 static void serve(struct eval_place *p, const struct bench_options *o)
 {
     char line[128];
     char name[64];
-    unsigned n;
+    char digits[10];
+    char more;
     printf("{\"ready\":true,\"version\":\"" FFSHM_VERSION "\",\"cases\":[");
     for (unsigned i = 0; i < bench_case_count; i++) {
         printf("%s\"%s\"", i ? "," : "", bench_cases[i].name);
     }
-    printf("],\"absent\":{}}\n");
+    printf("],\"absent\":{},\"values\":{");
+    print_decided(p);
+    printf("}}\n");
     while (fgets(line, sizeof line, stdin)) {
-        if (sscanf(line, "%63s %u", name, &n) == 2) {
-            answer(p, o, name, n);
+        if (sscanf(line, "%63s %9[0-9] %c", name, digits, &more) == 2) {
+            answer(p, o, name, (unsigned)strtoul(digits, NULL, 10));
         } else {
             printf("{\"error\":\"CASE N is wanted\"}\n");
         }

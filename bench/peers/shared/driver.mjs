@@ -48,20 +48,33 @@ function check(name, wanted, value) {
   }
 }
 
+// What LaunchDarkly's bucketing decides.
+function valuesOf(cases, made) {
+  const decided = cases.filter(({ type, value }) => type === 'boolean' && value === null);
+  const done = decided.filter(({ name }) => name in made);
+  return Object.fromEntries(done.map(({ name }) => [name, made[name].value]));
+}
+
 // `made` has for each case's name {value, run}: what one call gives, and a function that makes n
 // of them; `wanted` in it, where that is not what LaunchDarkly gives (undefined: anything).
-// `absent` and `differs` tell by name why a case is not there, or is not quite the same.
-export async function serve(version, cases, made, { absent = {}, differs = {} } = {}) {
+// `absent` and `differs` tell by name why a case is not there, or is not quite the same; `cold`:
+// what is not asked for must not run, somebody counts; `close` is called when nobody asks any more.
+export async function serve(version, cases, made, { absent = {}, differs = {}, cold, close } = {}) {
   for (const { name, value } of cases.filter(({ name }) => name in made)) {
     check(name, 'wanted' in made[name] ? made[name].wanted : value, made[name].value);
-    await warm(made[name].run);
+    if (!cold) {
+      await warm(made[name].run);
+    }
   }
   const names = cases.map(({ name }) => name).filter((name) => name in made);
-  console.log(JSON.stringify({ ready: true, version, cases: names, absent, differs }));
+  const values = valuesOf(cases, made);
+  console.log(JSON.stringify({ ready: true, version, cases: names, absent, differs, values }));
   for await (const line of createInterface({ input: process.stdin })) {
     const [name, n] = line.split(' ');
-    const ns = name in made && n > 0 ? await time(made[name].run, Number(n)) : undefined;
+    const sane = name in made && n > 0 && Number.isSafeInteger(Number(n));
+    const ns = sane ? await time(made[name].run, Number(n)) : undefined;
     console.log(JSON.stringify(ns === undefined ? { error: 'CASE N is wanted' } : { ns }));
   }
+  await close?.();
   process.exit(0); // a client's timers or connections do not keep it
 }
