@@ -5,6 +5,10 @@
  * rounds' means. All kinds on one snapshot take turns, so that a slow moment of the machine falls
  * on all of them. `telemetry`: "counting" while somebody collects what is told, which then is a
  * count each and the contexts; "events" on flags whose evaluations are told whole.
+ *
+ * "pick": "hot" is one flag, "random" each time another one of all that are not cases, in a process
+ * that has seen all of them before; "first" is what that very first time costs, page faults and the
+ * making of counters: the mean of one lap.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,8 +31,9 @@ enum { OFF, COUNTING, EVENTS };
 struct timed {
     struct eval_job job;
     int telemetry;
-    unsigned calls; /* a round */
-    double *ns;     /* of each round */
+    double first_ns; /* of each flag's first evaluation; 0: another kind was there before */
+    unsigned calls;  /* a round */
+    double *ns;      /* of each round */
 };
 
 static struct {
@@ -106,14 +111,24 @@ static double round_ns(struct eval_place *p, struct timed *t, unsigned calls)
     return bench_now_ns() - start;
 }
 
-/* First sights of a flag, a context or a thread are not what is measured: each makes its counter's
-   place, or is told once. */
-static void warm_up(struct eval_place *p, struct timed *t)
+static bool is_random(const struct timed *t)
 {
-    const unsigned laps = t->job.of ? 8192 : 2 * p->fillers;
+    return t->job.of == NULL;
+}
+
+/* First sights of a flag, a context or a thread are not what is measured: each makes its counter's
+   place, or is told once. first: no kind before has seen all flags with this telemetry. */
+static void warm_up(struct eval_place *p, struct timed *t, bool first)
+{
+    const bool all_flags = t->job.of && t->job.of->type == BENCH_ALL_FLAGS;
+    const unsigned lap = is_random(t) ? p->fillers : all_flags ? 1 : 8192;
     bench_collector_window(t->telemetry != OFF);
-    eval_run(p, &t->job, t->job.of && t->job.of->type == BENCH_ALL_FLAGS ? 1 : laps,
-             t->telemetry != OFF);
+    const double start = bench_now_ns();
+    eval_run(p, &t->job, lap, t->telemetry != OFF);
+    t->first_ns = first && is_random(t) ? (bench_now_ns() - start) / lap : 0;
+    if (is_random(t)) {
+        eval_run(p, &t->job, lap, t->telemetry != OFF);
+    }
 }
 
 static void calibrate(struct eval_place *p, struct timed *t)
@@ -124,11 +139,24 @@ static void calibrate(struct eval_place *p, struct timed *t)
     }
 }
 
+/* The other kinds have left little of many flags in the caches: as many evaluations as a round has,
+   or one of each flag, come before it. */
+static double timed_round(struct eval_place *p, struct timed *t)
+{
+    if (is_random(t)) {
+        (void)round_ns(p, t, t->calls < p->fillers ? t->calls : p->fillers);
+    }
+    return round_ns(p, t, t->calls) / t->calls;
+}
+
 static void measure(struct eval_place *p)
 {
+    bool seen[] = {[OFF] = false, [COUNTING] = false, [EVENTS] = false};
     for (unsigned i = 0; i < list.count; i++) {
-        warm_up(p, &list.jobs[i]);
-        calibrate(p, &list.jobs[i]);
+        struct timed *t = &list.jobs[i];
+        warm_up(p, t, !seen[t->telemetry]);
+        seen[t->telemetry] |= is_random(t);
+        calibrate(p, t);
         list.jobs[i].ns = calloc(list.rounds, sizeof(double));
         if (!list.jobs[i].ns) {
             fprintf(stderr, "ffbench: out of memory\n");
@@ -137,25 +165,33 @@ static void measure(struct eval_place *p)
     }
     for (unsigned r = 0; r < list.rounds; r++) {
         for (unsigned i = 0; i < list.count; i++) {
-            struct timed *t = &list.jobs[i];
-            t->ns[r] = round_ns(p, t, t->calls) / t->calls;
+            list.jobs[i].ns[r] = timed_round(p, &list.jobs[i]);
         }
     }
+}
+
+static void line(const struct timed *t, const char *pick, unsigned flags, double *ns,
+                 unsigned rounds)
+{
+    bench_report_telemetry(telemetry_names[t->telemetry]);
+    bench_line("eval");
+    bench_text("case", t->job.of ? t->job.of->name : "bool-fallthrough");
+    bench_text("by", eval_by_names[t->job.by]);
+    bench_text("pick", pick);
+    bench_text("context", eval_who_names[t->job.who]);
+    bench_number("flags", flags);
+    bench_spread("ns", ns, rounds);
+    bench_end();
 }
 
 static void report(unsigned flags)
 {
     for (unsigned i = 0; i < list.count; i++) {
         struct timed *t = &list.jobs[i];
-        bench_report_telemetry(telemetry_names[t->telemetry]);
-        bench_line("eval");
-        bench_text("case", t->job.of ? t->job.of->name : "bool-fallthrough");
-        bench_text("by", eval_by_names[t->job.by]);
-        bench_text("pick", t->job.of ? "hot" : "random");
-        bench_text("context", eval_who_names[t->job.who]);
-        bench_number("flags", flags);
-        bench_spread("ns", t->ns, list.rounds);
-        bench_end();
+        if (t->first_ns > 0) {
+            line(t, "first", flags, &t->first_ns, 1);
+        }
+        line(t, is_random(t) ? "random" : "hot", flags, t->ns, list.rounds);
         free(t->ns);
     }
     list.count = 0;
