@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "bucket.h"
 #include "hooks.h"
 #include "judge.h"
 #include "migration.h"
@@ -75,6 +76,19 @@ static inline const struct image_variation *variation_at(const struct image_flag
     return &variations[i];
 }
 
+/* The index that a rollout to everybody serves, where it goes by the key and is no experiment;
+   else, and when the index is malformed, a negative one: it must be evaluated. */
+static __attribute__((noinline)) int32_t rolled_out(const struct image_flag *flag,
+                                                    const struct ffshm_context *c)
+{
+    float bucket;
+    const struct image_rollout *rollout = image_at(flag, flag->fallthrough.rollout);
+    if (rollout->experiment || !bucket_of_key(c, flag, rollout, &bucket)) {
+        return -1;
+    }
+    return bucket_weighted(flag, rollout, bucket)->variation;
+}
+
 static void wrong_type(struct evaluation *e)
 {
     e->reason = FFSHM_REASON_ERROR;
@@ -135,12 +149,15 @@ static void describe(const struct snapshot *s, const struct evaluation *e, struc
 
 /* What the fast part does with the flag that it found: serves its constant variation. No call but
    the tail calls, which all take the same arguments: they cost a jump. */
-#define FAST(at, slot, take, go_on, count)                                                         \
+#define FAST(at, slot, take, roll_out, go_on, count)                                               \
     if (telemetry_window(ff) != 0) {                                                               \
         return count(ff, s, at, slot, c, fallback, section);                                       \
     }                                                                                              \
     const int32_t i = constant(at);                                                                \
     if (__builtin_expect(i < 0, 0)) {                                                              \
+        if ((at)->steps == 0) {                                                                    \
+            return roll_out(ff, s, at, slot, c, fallback);                                         \
+        }                                                                                          \
         return go_on(ff, s, at, slot, c, fallback);                                                \
     }                                                                                              \
     fallback = take(variation_at(at, i), fallback);                                                \
@@ -191,6 +208,30 @@ static void describe(const struct snapshot *s, const struct evaluation *e, struc
         store_leave();                                                                             \
         return value;                                                                              \
     }                                                                                              \
+    /* The same for flags without steps: rollouts to everybody. */                                 \
+    static __attribute__((noinline))                                                               \
+    T roll_out_##name(struct ffshm *ff, const struct snapshot *s, const struct image_flag *flag,   \
+                      uint32_t slot, const struct ffshm_context *c, T fallback)                    \
+    {                                                                                              \
+        if (flag->fallthrough.variation != IMAGE_SERVE_ROLLOUT) {                                  \
+            return continue_##name(ff, s, flag, slot, c, fallback);                                \
+        }                                                                                          \
+        const int32_t i = rolled_out(flag, c);                                                     \
+        if (__builtin_expect(i < 0, 0)) {                                                          \
+            return continue_##name(ff, s, flag, slot, c, fallback);                                \
+        }                                                                                          \
+        const struct image_variation *v = variation_at(flag, i);                                   \
+        if (telemetry_window(ff) != 0) {                                                           \
+            struct telemetry_block *block = telemetry_ready(ff, flag, slot, c);                    \
+            if (__builtin_expect(!block, 0) || __builtin_expect(v->type != (wanted), 0)) {         \
+                return continue_##name(ff, s, flag, slot, c, fallback);                            \
+            }                                                                                      \
+            telemetry_add(block, (uint32_t)i);                                                     \
+        }                                                                                          \
+        fallback = take_##name(v, fallback);                                                       \
+        store_leave();                                                                             \
+        return fallback;                                                                           \
+    }                                                                                              \
     /* Counts the constant variation. */                                                           \
     static inline __attribute__((always_inline)) T count_##name(                                   \
         struct ffshm *ff, const struct snapshot *s, const struct image_flag *flag, uint32_t slot,  \
@@ -198,6 +239,9 @@ static void describe(const struct snapshot *s, const struct evaluation *e, struc
     {                                                                                              \
         const int32_t i = constant(flag);                                                          \
         if (__builtin_expect(i < 0, 0)) {                                                          \
+            if (flag->steps == 0) {                                                                \
+                return roll_out_##name(ff, s, flag, slot, c, fallback);                            \
+            }                                                                                      \
             return continue_##name(ff, s, flag, slot, c, fallback);                                \
         }                                                                                          \
         struct telemetry_block *block = telemetry_ready(ff, flag, slot, c);                        \
@@ -278,7 +322,7 @@ static void describe(const struct snapshot *s, const struct evaluation *e, struc
         const struct snapshot_blob where = by_key(s, key);                                         \
         if (__builtin_expect(where.blob && valid(c), 1)) {                                         \
             const struct image_flag *at = (const struct image_flag *)where.blob;                   \
-            FAST(at, where.slot, take_##name, continue_##name, count_##name)                       \
+            FAST(at, where.slot, take_##name, roll_out_##name, continue_##name, count_##name)      \
         }                                                                                          \
         struct evaluation e;                                                                       \
         T value = whole_##name(ff, s, where, key, c, fallback, false, &e);                         \
@@ -300,7 +344,7 @@ static void describe(const struct snapshot *s, const struct evaluation *e, struc
             return far_##name(ff, flag, c, fallback, s, section);                                  \
         }                                                                                          \
         const struct image_flag *at = (const struct image_flag *)where.blob;                       \
-        FAST(at, where.slot, take_##name, continue_##name, count_##name)                           \
+        FAST(at, where.slot, take_##name, roll_out_##name, continue_##name, count_##name)          \
     }                                                                                              \
     T ffshm_flag_##name(struct ffshm *ff, struct ffshm_flag *flag, const struct ffshm_context *c,  \
                         T fallback)                                                                \
@@ -316,7 +360,7 @@ static void describe(const struct snapshot *s, const struct evaluation *e, struc
             return general_flag_##name(ff, flag, c, fallback);                                     \
         }                                                                                          \
         const struct image_flag *at = (const struct image_flag *)where.blob;                       \
-        FAST(at, where.slot, take_##name, continue_##name, count_##name)                           \
+        FAST(at, where.slot, take_##name, roll_out_##name, continue_##name, count_##name)          \
     }                                                                                              \
     T ffshm_##name##_detail(struct ffshm *ff, const char *flag, const struct ffshm_context *c,     \
                             T fallback, struct ffshm_detail *detail)                               \

@@ -54,4 +54,17 @@ static inline bool bucket_of_key(const struct ffshm_context *c, const void *blob
     return true;
 }
 
+/* Which of a rollout's variations a bucket falls into; past the sum of the weights it is the last
+   one. */
+static inline const struct image_weighted *
+bucket_weighted(const void *blob, const struct image_rollout *rollout, float bucket)
+{
+    const struct image_weighted *weighted = image_at(blob, rollout->weighted_offset);
+    uint32_t i = 0;
+    while (i + 1 < rollout->count && !(bucket < weighted[i].upper)) {
+        i++;
+    }
+    return &weighted[i];
+}
+
 #endif

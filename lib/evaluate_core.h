@@ -180,16 +180,14 @@ static enum verdict serve_rollout(struct run *run, const struct image_flag *flag
                 .note = "the rollout buckets by an invalid attribute reference");
         return ABANDON;
     }
-    const struct image_weighted *weighted = image_at(flag, rollout->weighted_offset);
-    uint32_t i = 0;
-    while (i + 1 < rollout->count && !(b < weighted[i].upper)) {
-        i++; /* past the sum of the weights: the last one */
-    }
-    NARRATE(.kind = EXPLAIN_WEIGHTED, .blob = &flag->blob, .item = &weighted[i], .index = (int)i,
-            .bucket = b, .variation = weighted[i].variation);
-    serve_variation(out, flag, weighted[i].variation, reason);
+    const struct image_weighted *chosen = bucket_weighted(flag, rollout, b);
+    NARRATE(.kind = EXPLAIN_WEIGHTED, .blob = &flag->blob, .item = chosen,
+            .index = (int)(chosen -
+                           (const struct image_weighted *)image_at(flag, rollout->weighted_offset)),
+            .bucket = b, .variation = chosen->variation);
+    serve_variation(out, flag, chosen->variation, reason);
     out->in_experiment =
-        rollout->experiment && result != BUCKET_NO_KIND && !weighted[i].untracked && out->value;
+        rollout->experiment && result != BUCKET_NO_KIND && !chosen->untracked && out->value;
     return YES;
 }
 

@@ -143,6 +143,56 @@ static void a_key_is_found_whatever_its_length_and_place(void **state)
     munmap(pages, (size_t)2 * PAGE);
 }
 
+#define ROLLOUT(more, second)                                                                      \
+    "{\"version\":1,\"on\":true,\"salt\":\"s\",\"variations\":[10,20,\"text\"],\"fallthrough\":"   \
+    "{\"rollout\":{" more "\"variations\":[{\"variation\":0,\"weight\":40000},"                    \
+    "{\"variation\":" second ",\"weight\":60000}]}}}"
+
+/* The short ways to a rollout's variation, and the long one of the functions with details. */
+static void a_rollout_gives_the_same_by_every_way(void **state)
+{
+    (void)state;
+    static const char *const flags[] = {
+        ROLLOUT("", "1"),
+        ROLLOUT("\"seed\":61,", "1"),
+        ROLLOUT("", "2"),                            /* another type than the caller's */
+        ROLLOUT("", "7"),                            /* no such variation */
+        ROLLOUT("\"contextKind\":\"device\",", "1"), /* that the context has not */
+        ROLLOUT("\"bucketBy\":\"group\",", "1"),
+        ROLLOUT("\"bucketBy\":\"//\",", "1"),
+        ROLLOUT("\"kind\":\"experiment\",", "1"),
+    };
+    enum { FLAGS = sizeof flags / sizeof flags[0], PEOPLE = 100 };
+    char key[80];
+    for (int f = 0; f < FLAGS; f++) {
+        snprintf(key, sizeof key, "rollout-%d", f);
+        live_store_put_text(&store, IMAGE_FLAG, key, flags[f]);
+    }
+    publish();
+    for (int f = 0; f < FLAGS; f++) {
+        char name[16];
+        unsigned served[3] = {0};
+        snprintf(name, sizeof name, "rollout-%d", f);
+        struct ffshm_flag handle = FFSHM_FLAG(name);
+        for (int i = 0; i < PEOPLE; i++) {
+            struct ffshm_context c;
+            struct ffshm_detail d;
+            /* Some keys need a second block of SHA-1. */
+            snprintf(key, sizeof key, "%0*d", i % 2 ? 8 : 60, i);
+            ffshm_context_init(&c, NULL, key);
+            ffshm_context_number(&c, "group", i);
+            const int64_t expected = ffshm_int_detail(ff, name, &c, 30, &d);
+            assert_int_equal(ffshm_int(ff, name, &c, 30), expected);
+            assert_int_equal(ffshm_flag_int(ff, &handle, &c, 30), expected);
+            served[expected / 10 - 1]++;
+        }
+        if (f < 2) {
+            assert_in_range(served[0], 20, 60);
+            assert_int_equal(served[2], 0);
+        }
+    }
+}
+
 static void numbers_truncate_and_saturate(void **state)
 {
     (void)state;
@@ -358,6 +408,7 @@ int main(void)
         TEST(before_the_first_snapshot_everything_is_the_fallback),
         TEST(a_value_comes_with_its_detail),
         TEST(a_key_is_found_whatever_its_length_and_place),
+        TEST(a_rollout_gives_the_same_by_every_way),
         TEST(numbers_truncate_and_saturate),
         TEST(strings_are_copied_as_snprintf_does),
         TEST(a_handle_follows_its_flag),
