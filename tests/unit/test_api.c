@@ -113,7 +113,7 @@ static void a_key_is_found_whatever_its_length_and_place(void **state)
     char key[LENGTHS + 2];
     char numbers[64];
     char *const pages =
-        mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        mmap(NULL, (size_t)2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_true(pages != MAP_FAILED && mprotect(pages + PAGE, PAGE, PROT_NONE) == 0);
     for (int i = 0; i < KEYS; i++) {
         const int length = i < LENGTHS ? i + 1 : snprintf(key, sizeof key, "key-%d", i);
