@@ -84,6 +84,7 @@ static inline size_t text_length(const char *text)
         length += 16;
     }
 }
+
 /* A text of at most TEXT_SHORT bytes, in registers. */
 struct text_short {
     __m128i low;
@@ -99,11 +100,15 @@ static inline uint32_t text_same(__m128i low_a, __m128i high_a, __m128i low_b, _
            (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(high_a, high_b)) << 16;
 }
 
+/* Texts that begin at so many bytes of a page can be read in two: 4096 - TEXT_SHORT; none (0) where
+   Valgrind's memcheck would tell the program's author of it. */
+extern uint32_t text_short_starts;
+
 /* Without a branch for the length. Reads 32 bytes where all of them are in one page. */
 static inline struct text_short text_short(const char *text)
 {
     struct text_short t = {.length = TEXT_SHORT + 1};
-    if (__builtin_expect(((uintptr_t)text & 4095) <= 4096 - 32, 1)) {
+    if (__builtin_expect(((uintptr_t)text & 4095) < text_short_starts, 1)) {
         const __m128i zero = _mm_setzero_si128();
         t.low = _mm_loadu_si128((const void *)text);
         t.high = _mm_loadu_si128((const void *)(text + 16));
