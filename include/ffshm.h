@@ -49,7 +49,7 @@
  *     of "wait-free", which may come with a flag version, a thread or an agent at any time. Such a
  *     program opens the store with no_telemetry and FFSHM_REFRESH_MANUAL.
  *   - mlockall(MCL_FUTURE) makes all memory that counting has reserved resident: 8 MiB a
- *     store, and with more than 32,768 flags 0.4 KiB more for each.
+ *     store, and 0.6 to 2.3 KiB more for each flag beyond 2,048.
  *   - Do not remove or replace the store's directory under running readers: they keep the snapshot
  *     that they have. ffshm_refresh takes up a new directory at the same path, and so does the
  *     thread of FFSHM_REFRESH_THREAD, which looks every half minute to a minute; evaluations with

@@ -82,13 +82,11 @@ static uint32_t shift_for(struct ffshm *ff)
     return shift;
 }
 
-static struct telemetry *make_private(struct ffshm *ff)
+/* Room for `limit` flag versions and unknown keys: a power of two. NULL: no memory, or none that a
+   child does not get. */
+static struct telemetry *map_private(uint32_t shift, size_t limit)
 {
-    const uint32_t shift = shift_for(ff);
     const size_t rows = ((size_t)TELEMETRY_STRIPES << shift) * sizeof(struct telemetry_entry);
-    /* Room for all flags, so that a program which goes through them does not use up file after
-       file: at most one a slot of a row, which is at least twice as many. */
-    const size_t limit = (1u << shift) > NODES_LEAST ? 1u << shift : NODES_LEAST;
     const size_t index = 2 * limit * sizeof(uint32_t);
     const size_t nodes = limit * sizeof(struct telemetry_node);
     const size_t arena = limit * ARENA_OF_NODE;
@@ -116,6 +114,17 @@ static struct telemetry *make_private(struct ffshm *ff)
     t->index = (void *)(memory + sizeof(struct telemetry) + rows);
     t->nodes = (void *)(memory + sizeof(struct telemetry) + rows + index);
     return t;
+}
+
+/* Room for all flags, so that a program which goes through them does not use up file after file:
+   one a slot of a row, which is at least twice as many. Where there is no address space for that,
+   for as many as there always is. */
+static struct telemetry *make_private(struct ffshm *ff)
+{
+    const uint32_t shift = shift_for(ff);
+    const size_t limit = (size_t)1 << shift;
+    struct telemetry *t = limit > NODES_LEAST ? map_private(shift, limit) : NULL;
+    return t ? t : map_private(shift, NODES_LEAST);
 }
 
 static size_t mapped_size(const struct telemetry_header *file)
@@ -268,8 +277,13 @@ static struct telemetry_header *map_new(int directory, int fd, const struct imag
         flock(fd, LOCK_EX | LOCK_NB) != 0) {
         return NULL;
     }
-    const size_t size = front + arena;
+    size_t size = front + arena;
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (memory == MAP_FAILED) { /* little address space */
+        arena = NODES_LEAST * ARENA_OF_NODE;
+        size = front + arena;
+        memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    }
     if (memory == MAP_FAILED) {
         return NULL;
     }
@@ -285,10 +299,10 @@ static struct telemetry_header *map_new(int directory, int fd, const struct imag
 
 /* Programs that come and go while no agent reads and removes their files must not fill a filesystem
    that others need as well, and the agent itself. */
-static bool has_room(int directory)
+static bool has_room(int fd)
 {
     struct statfs fs;
-    return fstatfs(directory, &fs) != 0 || fs.f_blocks == 0 /* it has no limit */ ||
+    return fstatfs(fd, &fs) != 0 || fs.f_blocks == 0 /* it has no limit */ ||
            fs.f_bavail >= fs.f_blocks / LEFT_FREE;
 }
 
@@ -468,7 +482,7 @@ bool telemetry_grow(struct ffshm *ff, struct telemetry *t, uint64_t bytes)
         atomic_store_explicit(&t->used_up, true, memory_order_relaxed);
         return false;
     }
-    const bool grown = fd >= 0 && allocate(fd, file->arena_offset + size);
+    const bool grown = fd >= 0 && has_room(fd) && allocate(fd, file->arena_offset + size);
     if (fd >= 0) {
         close(fd);
     }

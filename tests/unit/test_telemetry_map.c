@@ -74,6 +74,17 @@ static uint64_t dropped_counts(void)
     return telemetry_totals(store.live.dir).dropped_counts;
 }
 
+static void in_child(int (*run)(void))
+{
+    const pid_t pid = fork();
+    if (pid == 0) {
+        _exit(run());
+    }
+    int status = -1;
+    waitpid(pid, &status, 0);
+    assert_int_equal(status, 0);
+}
+
 /* ---- the file ---- */
 
 static void a_file_is_locked_as_long_as_it_is_written(void **state)
@@ -198,11 +209,12 @@ static void more_slots_than_rows_have_make_longer_rows(void **state)
     assert_int_equal(telemetry_files(store.live.dir), 2);
 }
 
-static void many_flags_have_room_in_one_file(void **state)
+/* Twice as many are more than the least that a file has room for. */
+#define MANY 33000
+
+static void put_many_flags(void)
 {
-    (void)state;
-    for (int i = 0; i < 33000;
-         i++) { /* twice as many are more than the least a file has room for */
+    for (int i = 0; i < MANY; i++) {
         char key[16];
         snprintf(key, sizeof(key), "many-%d", i);
         live_store_put_text(&store.live, IMAGE_FLAG, key, "{\"version\":3,\"variations\":[]}");
@@ -210,15 +222,56 @@ static void many_flags_have_room_in_one_file(void **state)
     live_store_publish(&store.live);
     assert_int_equal(ffshm_refresh(ff), FFSHM_OK);
     telemetry_desk_window(&store.desk, 1, 1, false);
-    for (int i = 0; i < 120000; i++) {
+}
+
+static void ask_for_unknown_ones(int count)
+{
+    for (int i = 0; i < count; i++) {
         char key[16];
         snprintf(key, sizeof(key), "%d", i);
         ffshm_bool(ff, key, &user, false);
     }
+}
+
+static void many_flags_have_room_in_one_file(void **state)
+{
+    (void)state;
+    put_many_flags();
+    ask_for_unknown_ones(120000);
     assert_int_equal(telemetry_files(store.live.dir), 1);
     assert_int_equal(telemetry_counted_all(store.live.dir), 120000);
     assert_int_equal(dropped_counts(), 0);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they need terabytes of it   \
+                                                                     */
+static int with_little_address_space(void)
+{
+    unsigned long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    const bool read = f && fscanf(f, "%lu", &pages) == 1;
+    if (f) {
+        fclose(f);
+    }
+    /* Rows take 64 MiB; the rest 22 MiB at least, 44 with room for all flags. */
+    const rlim_t most = pages * 4096 + (96u << 20);
+    const struct rlimit limit = {most, RLIM_INFINITY};
+    if (!read || setrlimit(RLIMIT_AS, &limit) != 0) {
+        return 2;
+    }
+    ask_for_unknown_ones(1000);
+    return 0;
+}
+
+static void with_little_address_space_many_flags_are_counted(void **state)
+{
+    (void)state;
+    put_many_flags();
+    in_child(with_little_address_space);
+    assert_int_equal(telemetry_counted_all(store.live.dir), 1000);
+    assert_int_equal(dropped_counts(), 0);
+}
+#endif
 
 static void variations_beyond_all_measure_are_not_counted(void **state)
 {
@@ -277,17 +330,6 @@ static void without_a_directory_counts_are_lost_and_counted(void **state)
 }
 
 /* Runs in a child, so that its limits and its user are its own. */
-static void in_child(int (*run)(void))
-{
-    const pid_t pid = fork();
-    if (pid == 0) {
-        _exit(run());
-    }
-    int status = -1;
-    waitpid(pid, &status, 0);
-    assert_int_equal(status, 0);
-}
-
 static bool is_served(int times)
 {
     bool good = true;
@@ -552,6 +594,9 @@ int main(void)
         TEST(it_goes_on_in_another_file),
         TEST(more_slots_than_rows_have_make_longer_rows),
         TEST(many_flags_have_room_in_one_file),
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+        TEST(with_little_address_space_many_flags_are_counted),
+#endif
         TEST(variations_beyond_all_measure_are_not_counted),
         TEST(without_a_directory_counts_are_lost_and_counted),
         TEST(a_limit_of_file_sizes_keeps_nothing_from_being_served),
