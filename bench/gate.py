@@ -6,8 +6,8 @@
     bench/gate.py BUILD_DIR --baseline FILE   another file than baseline.json
     bench/gate.py BUILD_DIR --now FILE        counts that --write has put there, instead of counting
 
-1: a path takes more, or the baseline changed without a new reason. 77: valgrind is not here, or the
-baseline was made with another compiler, flags or machine, so that nothing can be compared.
+1: a path takes more, or the baseline changed without a new reason. 77: valgrind is not here, or what
+the baseline was made with (made_with) is not what is here, so that nothing can be compared.
 """
 import argparse
 import datetime
@@ -28,15 +28,37 @@ COUNTED = "ffbench_count_calls"
 NOT_COUNTED = "compress_portable"
 
 
-def skip(why):
-    print(f"skipped: {why}")
+def warn(*lines):
+    bar = "*" * 100
+    print(bar, *lines, bar, sep="\n", file=sys.stderr, flush=True)
+
+
+def skip(*why):
+    warn("SKIPPED: no instructions were compared, the gate is open here.", *why)
     sys.exit(77)
 
 
-def configured_flags(build):
-    cache = dict(re.findall(r"^(\w+):\w+=(.*)$", (build / "CMakeCache.txt").read_text(), re.M))
+def skip_unless_alike(baseline, here):
+    """What decides about the instructions is to be what the baseline was made with."""
+    names = [name for name in baseline | here if baseline.get(name) != here.get(name)]
+    if names:
+        skip(*(f"    {name}: {baseline.get(name)} in the baseline, {here.get(name)} here" for name in names),
+             "Where this is what is used from now on: count the commit that made the baseline, then yours,",
+             "and write the baseline with the new reason: bench/gate.py BUILD_DIR --write 'gcc 13; no path changed'")
+
+
+def configured(build):
+    return dict(re.findall(r"^(\w+):\w+=(.*)$", (build / "CMakeCache.txt").read_text(), re.M))
+
+
+def configured_flags(cache):
     kind = cache["CMAKE_BUILD_TYPE"].upper()
     return f"{cache['CMAKE_C_FLAGS']} {cache.get(f'CMAKE_C_FLAGS_{kind}', '')}".strip()
+
+
+def has_avx2():
+    """Valgrind shows a program the AVX2 of its CPU, and libc takes other string functions with it."""
+    return re.search(r"^flags\b.*\bavx2\b", pathlib.Path("/proc/cpuinfo").read_text(), re.M) is not None
 
 
 def path_name(line):
@@ -71,35 +93,56 @@ def measure(build):
     for i, line in enumerate(lines):  # of N calls and of 2 N
         paths[path_name(line)] = round((totals[2 * i + 1] - totals[2 * i]) / line["calls"], 2)
     valgrind = subprocess.run(["valgrind", "--version"], stdout=subprocess.PIPE, check=True, text=True).stdout
+    cache = configured(build)
     return {
         "compiler": lines[0]["compiler"],
-        "flags": configured_flags(build),
+        "flags": configured_flags(cache),
+        "libc": " ".join(platform.libc_ver()),
+        "xxhash": cache["XXHASH_VERSION"],
         "machine": platform.machine(),
+        "avx2": has_avx2(),
         "valgrind": valgrind.strip().removeprefix("valgrind-"),
     }, paths
 
 
-def earlier_versions(file):
-    """What was committed of the file, the newest first; nothing where there is no git."""
-
-    def git(*arguments):
-        command = ["git", "-C", str(file.parent), *arguments]
-        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
-
+def git(file, *arguments):
+    """What git says, in the directory of the file; nothing where there is no git or no repository."""
     if not shutil.which("git"):
-        return
-    for commit in git("log", "--format=%H", "--", file.name).split():
-        text = git("show", f"{commit}:./{file.name}")
+        return ""
+    command = ["git", "-C", str(file.parent), *arguments]
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.strip()
+
+
+def earlier_versions(file):
+    """What was committed of the file, the newest first."""
+    for commit in git(file, "log", "--format=%H", "--", file.name).split():
+        text = git(file, "show", f"{commit}:./{file.name}")
         if text:
             yield json.loads(text)
 
 
+def reasons(baseline):
+    return [entry["reason"] for entry in baseline["history"]]
+
+
 def has_a_reason(file, baseline):
-    """The numbers are those of the last change, or the last reason is a new one."""
+    """The numbers are those of the last change, or the last reason is a new one; None: git cannot tell."""
+    known = False
     for earlier in earlier_versions(file):
+        known = True
         if earlier["paths"] != baseline["paths"] or earlier["made_with"] != baseline["made_with"]:
-            return baseline["history"][-1] not in earlier["history"]
-    return True
+            return reasons(baseline)[-1] not in reasons(earlier)
+    # The oldest commit of a shallow clone seems to have added every file.
+    return True if known and git(file, "rev-parse", "--is-shallow-repository") == "false" else None
+
+
+def check_reason(file, baseline):
+    told = has_a_reason(file, baseline)
+    if told is None:
+        warn("The reason was not checked: git does not know the history of the baseline here "
+             "(no git, or a shallow clone).")
+    elif not told:
+        sys.exit(f"{file.name} has other numbers than before, and no new reason: bench/gate.py --write")
 
 
 def compare(before, now):
@@ -119,8 +162,10 @@ def compare(before, now):
 
 
 def write(file, made_with, paths, reason):
-    history = json.loads(file.read_text())["history"] if file.exists() else []
-    history.append({"date": datetime.date.today().isoformat(), "reason": reason})
+    baseline = json.loads(file.read_text()) if file.exists() else {"history": []}
+    if not reason.strip() or reason in reasons(baseline):
+        sys.exit(f"{file.name} needs a reason that is not in it yet: why are these the numbers from now on?")
+    history = [*baseline["history"], {"date": datetime.date.today().isoformat(), "reason": reason}]
     baseline = {"made_with": made_with, "paths": paths, "history": history}
     file.write_text(json.dumps(baseline, indent=2) + "\n")
 
@@ -133,20 +178,18 @@ def main():
     parser.add_argument("--now", type=pathlib.Path, metavar="FILE")
     arguments = parser.parse_args()
     file = arguments.baseline or pathlib.Path(__file__).resolve().parent / "baseline.json"
-    if not arguments.write:
+    if arguments.write is None:
         baseline = json.loads(file.read_text())
-        if not has_a_reason(file, baseline):
-            sys.exit(f"{file.name} has other numbers than before, and no new reason: bench/gate.py --write")
+        check_reason(file, baseline)
     if arguments.now:
         counted = json.loads(arguments.now.read_text())
         made_with, paths = counted["made_with"], counted["paths"]
     else:
         made_with, paths = measure(arguments.build)
-    if arguments.write:
+    if arguments.write is not None:
         write(file, made_with, paths, arguments.write)
         return
-    if made_with != baseline["made_with"]:
-        skip(f"the baseline was made with {baseline['made_with']}, this with {made_with}")
+    skip_unless_alike(baseline["made_with"], made_with)
     wrong = compare(baseline["paths"], paths)
     if wrong:
         print(f"\nmore than {100 * MOST:g} % over the baseline, or not the same paths:", *wrong, sep="\n    ")
