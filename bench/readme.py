@@ -6,7 +6,8 @@
     bench/readme.py --names     the names for bench:n, and what they are
 
 Marks in the README, each with a closing one (<!-- /bench:NAME -->):
-    <!-- bench:costs -->  <!-- bench:peers -->  <!-- bench:growth -->  <!-- bench:machine -->  tables and texts
+    <!-- bench:costs -->  <!-- bench:peers -->  <!-- bench:growth -->  <!-- bench:goals -->
+    <!-- bench:machine -->        tables and texts
     <!-- bench:plot latency -->   a plot (latency, peers, tail, scaling, publish)
     <!-- bench:n NAME -->         one number, in a line
 
@@ -26,8 +27,20 @@ from plotting import plots, results, tables  # noqa: E402
 
 MARK = re.compile(r"(<!-- bench:(\w+)(?: (\S+))? -->)(.*?)(<!-- /bench:\2 -->)", re.S)
 FENCE = re.compile(r"^```.*?^```", re.S | re.M)
-SPEED = re.compile(r"\d[\d.,]*(?: ?(?:ns|us|µs|ms)\b|(?:x| times) (?:as fast|faster|slower))")
-TABLES = {"costs": tables.costs, "peers": tables.peers, "growth": tables.growth, "machine": tables.machine}
+SPEED = re.compile(
+    r"\d[\d.,]*(?:"
+    r" ?(?:ns|us|µs|ms|(?:nano|micro|milli)seconds?)\b"
+    r"|x\b|×| times (?:as fast|faster|slower)"
+    r"| ?(?:thousand|million|billion)(?: \w+)? (?:a|per) second"
+    r")"
+)
+TABLES = {
+    "costs": tables.costs,
+    "peers": tables.peers,
+    "growth": tables.growth,
+    "machine": tables.machine,
+    "goals": tables.goals_table,
+}
 
 
 class Wrong(Exception):

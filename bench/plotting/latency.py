@@ -32,7 +32,7 @@ def _title(r, cases):
     text = f"An evaluation takes {wording.times(*span)}"
     if not lead:
         return text
-    return f"{text}, the fastest alternative at least {wording.lead(lead[0], '')} times that"
+    return f"{text}, the fastest alternative {wording.leads(*lead)} times that"
 
 
 def _shown(r, case):
@@ -76,10 +76,11 @@ def _notes(r):
         " hollow: while none does."
     ]
     if r.peers:
-        notes[0] += " Alternatives: in turns with it, events on if they have events; hollow: events off."
+        notes[0] += " Alternatives: in turns with it, events on; hollow: events off. The fastest of all those is named."
     if any(r.floor(case) for case in r.cases()):
         notes.append("Floor: a function that does only what the case cannot do without, in the same loop; its best.")
-    return notes
+    named = [(found[0], case) for case in _cases(r) if (found := r.fastest(case))]
+    return notes + [f"* {text}." for text in wording.differences(named)]
 
 
 def _legend(canvas, r):
@@ -130,12 +131,11 @@ def _row(canvas, r, case, scale, top):
 
 def _peer(canvas, peer, case, scale, y):
     _, _, colour, shape = family(peer)
-    off, main = peer.median(case, "off"), peer.median(case)
-    if not main:
-        return
-    if off and off != main:
-        canvas.mark(scale(off), y, colour, shape, 2.8, hollow=True, opacity=0.7)
-    canvas.mark(scale(main), y, colour, shape, 3.8)
+    off, on = peer.median(case, "off"), peer.median(case, "on")
+    if off:
+        canvas.mark(scale(off), y, colour, shape, 3.2, hollow=True)
+    if on:
+        canvas.mark(scale(on), y, colour, shape, 3.8)
 
 
 def _lead(canvas, r, case, floor_column, y):
@@ -143,7 +143,8 @@ def _lead(canvas, r, case, floor_column, y):
     if least:
         canvas.text(floor_column, y + 4.5, wording.ratio(least), "value", "ink", "end")
     if found:
-        name = fitted(found[0].label, "value", PEER_COLUMN - floor_column - 12)
+        star = "*" if found[0].differs(case) else ""
+        name = fitted(found[0].label, "value", PEER_COLUMN - floor_column - 18) + star
         canvas.text(PEER_COLUMN, y + 4.5, name, "value", "soft", "end")
         canvas.text(WIDTH - MARGIN, y + 4.5, wording.lead(found[1]), "value-strong", "ink", "end")
     elif r.peers:

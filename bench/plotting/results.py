@@ -4,6 +4,7 @@ import math
 import pathlib
 
 OURS = "ffshm"
+REBUILT = "ffshm, context rebuilt"  # its name among the peers
 PEERS_WORD = {"off": "off", "counting": "on", "events": "full"}  # for ffshm's telemetry
 HEADLINE = ("bool-off", "bool-fallthrough", "rollout", "rules")  # the cases that peers are compared by
 UNITS = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}
@@ -79,7 +80,10 @@ def nanoseconds(line, which, prefix=""):
 
 
 class Peer:
-    """times[case, events] = its line; missing[case] = why there is no such case; absent[events] = why there is none."""
+    """
+    times[case, events] = its line; missing[case] = why there is no such case; absent[events] = why there is none;
+    told[events] = (evaluations it made, how many of them its events told of).
+    """
 
     def __init__(self, name):
         self.name = name
@@ -88,22 +92,26 @@ class Peer:
         self.absent = {}
         self.times = {}
         self.missing = {}
+        self.told = {}
 
-    def line(self, case, events=None):
-        """With events on; else with events off, for what has none."""
-        if events:
-            return self.times.get((case, events))
-        return self.times.get((case, "on")) or self.times.get((case, "off"))
+    def median(self, case, events):
+        return nanoseconds(self.times.get((case, events)), "median")
 
-    def median(self, case, events=None):
-        return nanoseconds(self.line(case, events), "median")
+    def best(self, case):
+        """(median in ns, events) of the faster of events off and on, or None."""
+        times = [(self.median(case, events), events) for events in ("off", "on")]
+        return min((pair for pair in times if pair[0]), default=None)
+
+    def differs(self, case):
+        """What it does otherwise than all others there, or None."""
+        return next((d for e in ("off", "on") if (d := self.times.get((case, e), {}).get("differs"))), None)
 
     def has_times(self):
         return bool(self.times)
 
     def usual(self):
         """The geometric mean over the cases that all are compared by; for sorting."""
-        medians = [m for m in (self.median(case) for case in HEADLINE) if m]
+        medians = [best[0] for best in (self.best(case) for case in HEADLINE) if best]
         return math.exp(sum(map(math.log, medians)) / len(medians)) if medians else math.inf
 
 
@@ -126,6 +134,8 @@ class Results:
         if "case" not in line:
             if "absent" in line:
                 peer.absent[line.get("events", "")] = line["absent"]
+            elif line.get("evaluations") and "counted" in line:
+                peer.told[line.get("events", "")] = (line["evaluations"], line["counted"])
         elif "absent" in line:
             peer.missing[line["case"]] = line["absent"]
         else:
@@ -169,13 +179,18 @@ class Results:
             return beside_peers
         return self.eval(case, telemetry=telemetry)
 
-    def fastest(self, case):
-        """(peer, median in ns), or None."""
-        medians = [(peer.median(case), peer) for peer in self.peers if peer.median(case)]
-        if not medians:
-            return None
-        median, peer = min(medians, key=lambda pair: (pair[0], pair[1].name))
-        return peer, median
+    def rebuilt(self, case, telemetry="counting"):
+        """Ours where the context is made anew for each evaluation, as it was measured beside the peers."""
+        return self.one("peer", peer=REBUILT, case=case, events=PEERS_WORD[telemetry])
+
+    def fastest(self, case, events=None, family=""):
+        """(peer, median in ns, its events) of those whose names begin so, or None; without events: of off and on."""
+        found = []
+        for peer in (p for p in self.peers if p.name.startswith(family)):
+            best = (peer.median(case, events), events) if events else peer.best(case)
+            if best and best[0]:
+                found.append((best[0], peer.name, peer, best[1]))
+        return (min(found)[2], min(found)[0], min(found)[3]) if found else None
 
     def cases(self):
         """The names of all cases that ours was measured by."""

@@ -1,5 +1,5 @@
 """The README's tables and numbers from a result file. It is plain ASCII: us and x."""
-from . import findings, results, wording
+from . import findings, goals, results, wording
 
 BLANK = "-"
 
@@ -61,32 +61,86 @@ def costs(r):
     for bench, fields, text in COSTS:
         line = r.one(bench, **fields)
         if line and _median(line):
-            rows.append([text, _time(_median(line)), _time(results.nanoseconds(line, "min"))])
-    return _rows(["what", "median", "best"], rows)
+            floor = findings.line_to_floor(r, line)
+            ratio = wording.ratio(floor, "x") if floor else BLANK
+            rows.append([text, _time(_median(line)), _time(results.nanoseconds(line, "min")), ratio])
+    return _rows(["what", "median", "best", "x floor"], rows)
 
 
 # ---- peers
 
 
+# Ours: (name among the peers, its events, what it is called).
+OURS = (
+    (results.OURS, "on", "**ffshm**, by key"),
+    (results.OURS, "off", "ffshm, by key"),
+    (results.OURS, "full", "ffshm, by key"),
+    ("ffshm by handle", "on", "ffshm, by handle"),
+    (results.REBUILT, "on", "ffshm, by key, context made at each call"),
+    (results.REBUILT, "off", "ffshm, by key, context made at each call"),
+)
+EVENTS = {"off": "off", "on": "counted", "full": "each told"}
+
+
 def peers(r):
     cases = [case for case in results.HEADLINE if _median(r.ours(case))]
-    head = ["", "version", *(results.case_label(case) for case in cases)]
-    version = (r.ours(cases[0]) if cases else {}).get("version", r.machine["commit"])
-    rows = [["**ffshm**, by key", version, *(f"**{_time(_median(r.ours(case)))}**" for case in cases)]]
-    rows += [_peer_row(r, peer, cases) for peer in r.peers]
-    text = _rows(head, rows)
+    head = ["", "version", "events", *(results.case_label(case) for case in cases)]
+    rows = [row for own in OURS if (row := _own_row(r, cases, *own))]
+    rows += [_peer_row(r, peer, events, cases) for peer in r.peers for events in EVENTS if _has(peer, events, cases)]
+    return "\n\n".join(filter(None, [_rows(head, rows), _differs(r, cases), _told(r), _without(r)]))
+
+
+def _own_row(r, cases, name, events, text):
+    lines = [r.one("peer", peer=name, events=events, case=case) for case in cases]
+    if name == results.OURS and events == "on":
+        lines = [r.ours(case) for case in cases]
+    times = [_median(line) for line in lines]
+    if not any(times):
+        return None
+    version = next((line["version"] for line in lines if line and "version" in line), r.machine["commit"])
+    bold = "**" if text.startswith("**") else ""
+    return [text, version, EVENTS[events], *(f"{bold}{_time(t)}{bold}" if t else BLANK for t in times)]
+
+
+def _has(peer, events, cases):
+    return any(peer.median(case, events) for case in cases)
+
+
+def _peer_row(r, peer, events, cases):
+    return [peer.label, peer.version or BLANK, EVENTS[events], *(_peer_cell(r, peer, events, case) for case in cases)]
+
+
+def _peer_cell(r, peer, events, case):
+    """Beside ours that counts; where each evaluation is told, beside ours that tells each."""
+    median = peer.median(case, events)
+    if not median:
+        return BLANK
+    ours = _median(r.ours(case, "events" if events == "full" else "counting"))
+    ratio = f", {wording.lead(median / ours, 'x')}" if ours else ""
+    return f"{_time(median)}{'*' if peer.differs(case) else ''}{ratio}"
+
+
+def _differs(r, cases):
+    found = wording.differences((peer, case) for case in cases for peer in r.peers)
+    return "\\* Not quite the same:\n" + "\n".join(f"* {text}" for text in found) if found else ""
+
+
+def _told(r):
+    """Of how many evaluations the peers' events told: one that drops events is timed while it does."""
+    rows = []
+    for peer in r.peers:
+        texts = [
+            f"{wording.percent(min(counted / made, 1))} {EVENTS[events]}"
+            for events, (made, counted) in sorted(peer.told.items(), key=lambda item: list(EVENTS).index(item[0]))
+        ]
+        if texts:
+            rows.append(f"* {peer.label}: {', '.join(texts)}")
+    return "Of the evaluations made, so many arrived in the counts that were sent:\n" + "\n".join(rows) if rows else ""
+
+
+def _without(r):
     absent = [_absent(peer) for peer in [*r.peers, *r.absent] if peer.absent]
-    return text + ("\n\nNot measured there:\n" + "\n".join(absent) if absent else "")
-
-
-def _peer_row(r, peer, cases):
-    name = peer.label if any(events == "on" for _, events in peer.times) else f"{peer.label}, without events"
-    return [name, peer.version or BLANK, *(_peer_cell(r, peer, case) for case in cases)]
-
-
-def _peer_cell(r, peer, case):
-    median = peer.median(case)
-    return f"{_time(median)}, {wording.lead(median / _median(r.ours(case)), 'x')}" if median else BLANK
+    return "Not measured there:\n" + "\n".join(absent) if absent else ""
 
 
 def _absent(peer):
@@ -119,7 +173,8 @@ def _growth_rows(r):
     for rate in (0, 10, 1000):
         longest = findings.tail(r, "thread", rate)
         while_text = f"{wording.count(rate)} publishes a second" if rate else "no publish"
-        yield f"99.99 % of evaluations, with {while_text}", f"at most {_time(longest)}" if longest else None
+        over = wording.over_1us(findings.over_1us(r, "thread", rate), findings.over_1us(r, "none", rate))
+        yield f"99.99 % of evaluations, with {while_text}", f"at most {_time(longest)}{over}" if longest else None
     size = findings.reader_bytes(r)
     yield "memory of one more process that counts 10,000 flags", _size(size) if size else None
 
@@ -130,6 +185,17 @@ def _growth(value):
 
 def _size(size):
     return f"{size / 1024:,.0f} KiB" if size < 1024 * 1024 else f"{wording.digits(size / 1024 / 1024, 2)} MiB"
+
+
+# ---- goals
+
+
+def goals_table(r):
+    found = goals.goals(r)
+    met = {True: "yes", False: "**no**", None: BLANK}
+    rows = [[goal.text, goal.measured or BLANK, met[goal.met]] for goal in found]
+    why = [f"* {text}: {reason or 'the reason is not known'}." for text, reason in goals.reasons(r, found)]
+    return _rows(["goal", "measured", "met"], rows) + ("\n\nMissed, and why:\n" + "\n".join(why) if why else "")
 
 
 # ---- single numbers, for <!-- bench:n NAME -->
@@ -144,9 +210,12 @@ def numbers(r):
         floor = findings.floor_ratio(r, case)
         found[f"{case}-to-floor"] = wording.ratio(floor, "x") if floor else None
     found["handle"] = _timed(_median(r.eval("bool-fallthrough", by="handle")))
-    lead, events = findings.lead(r), findings.lead_on_events(r)
-    found["lead"] = wording.lead(lead[0], "") if lead else None
-    found["lead-on-launchdarkly"] = wording.lead(events[0], "") if events else None
+    for name, lead in (
+        ("lead", findings.lead(r)),
+        ("lead-on", findings.lead(r, events="on")),
+        ("lead-on-launchdarkly", findings.lead_on_launchdarkly(r)),
+    ):
+        found[name] = wording.lead(lead[0], "") if lead else None
     for pick in ("hot", "random"):
         found[f"growth-{pick}"] = _growth(findings.growth(r, pick))
         found[f"growth-{pick}-floor"] = _growth(findings.floor_growth(r, pick))
@@ -155,9 +224,11 @@ def numbers(r):
     for kind in ("threads", "processes"):
         scaling = findings.scaling(r, kind)
         found[f"{kind}-efficiency"] = wording.percent(scaling[1]) if scaling else None
-    for mode in ("inline", "thread"):
+    for mode in ("inline", "thread", "none"):
         for rate in (0, 10, 1000):
             found[f"p99.99-{mode}-{rate}"] = _timed(findings.tail(r, mode, rate))
+            over = findings.over_1us(r, mode, rate)
+            found[f"over-1us-{mode}-{rate}"] = wording.digits(over, 2) if over else None
     for step in ("compile", "publish", "refresh", "visible", "file-saved"):
         for line in r.changes(step):
             found[f"{step}-{line['flags']}"] = _timed(_median(line))

@@ -1,6 +1,8 @@
 """How numbers are written. Plots say µs and ×, the README us and x."""
 import math
 
+from .results import case_label
+
 
 def digits(value, count=3):
     """Rounded to so many significant digits, never with an exponent: 33 -> 33.0; 1234.5 -> 1,230"""
@@ -35,6 +37,12 @@ def ratio(value, sign="×"):
     return digits(value, 2) + sign
 
 
+def leads(low, high):
+    """1.6 to 41; both as lead() has them"""
+    low, high = lead(low, ""), lead(high, "")
+    return low if low == high else f"{low} to {high}"
+
+
 def growth(value, sign="×"):
     """1.037 -> 1.04×"""
     return digits(value) + sign
@@ -54,3 +62,24 @@ def rate(per_s):
 
 def count(number):
     return f"{number:,.0f}"
+
+
+def over_1us(slow, nothing):
+    """How many a second, with a separator before it; nothing: of the loop without an evaluation."""
+    if slow is None or nothing is None:
+        return ""
+    return f"; over 1 us: {digits(slow, 2)} a second, of an empty loop {digits(nothing, 2)}"
+
+
+def listed(texts):
+    """a, b and c"""
+    return " and ".join(filter(None, [", ".join(texts[:-1]), *texts[-1:]]))
+
+
+def differences(pairs):
+    """What peers do otherwise, of (peer, case): the same of several only once. [] or one text for each."""
+    whose = {}
+    for peer, case in pairs:
+        if peer.differs(case):
+            whose.setdefault((case, peer.differs(case)), []).append(peer.label)
+    return [f"{case_label(case)}, {listed(names)}: {what}" for (case, what), names in whose.items()]
