@@ -60,6 +60,27 @@ static void stop_server(void)
     rmdir(server.directory);
 }
 
+/* As the end of the program, but with what a handler may call alone. */
+static void end_by_signal(int number)
+{
+    if (server.pid > 0) {
+        kill(server.pid, SIGKILL);
+        waitpid(server.pid, NULL, 0);
+    }
+    unlink(server.socket);
+    rmdir(server.directory);
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+static void handle_signals(void)
+{
+    static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        signal(ends[i], end_by_signal);
+    }
+}
+
 /* In the child: the server ends with the driver, may use all processors, and logs to stderr. */
 static _Noreturn void run_server(pid_t driver)
 {
@@ -84,6 +105,7 @@ static void start_server(void)
     }
     snprintf(server.socket, sizeof server.socket, "%s/socket", server.directory);
     atexit(stop_server);
+    handle_signals();
     server.pid = fork();
     if (server.pid == 0) {
         run_server(driver);
