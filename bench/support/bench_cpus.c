@@ -1,27 +1,47 @@
 #include "bench_cpus.h"
 
-#include <errno.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* Is it the first hardware thread of its core? Where nothing is told, every CPU is a core. */
-static bool is_first_of_core(int cpu)
+#include "bench_fail.h"
+
+int bench_first_allowed(const char *list, const cpu_set_t *allowed)
+{
+    unsigned long from;
+    unsigned long to;
+    int used = 0;
+    for (; sscanf(list, "%lu%n", &from, &used) == 1; list += *list == ',') {
+        to = from;
+        list += used;
+        if (sscanf(list, "-%lu%n", &to, &used) == 1) {
+            list += used;
+        }
+        for (unsigned long cpu = from; cpu <= to && cpu < CPU_SETSIZE; cpu++) {
+            if (CPU_ISSET(cpu, allowed)) {
+                return (int)cpu;
+            }
+        }
+    }
+    return -1;
+}
+
+/* Of its core's hardware threads that are allowed. Where nothing is told, every CPU is a core. */
+static bool is_first_of_core(int cpu, const cpu_set_t *allowed)
 {
     char path[96];
-    char line[64];
-    long first = cpu;
+    char line[256] = "";
     snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
     FILE *f = fopen(path, "re");
-    if (f && fgets(line, sizeof line, f)) {
-        first = strtol(line, NULL, 10);
+    if (f && !fgets(line, sizeof line, f)) {
+        line[0] = '\0';
     }
     if (f) {
         fclose(f);
     }
-    return first == cpu;
+    const int first = bench_first_allowed(line, allowed);
+    return first < 0 || first == cpu;
 }
 
 unsigned bench_cpus(int cpus[BENCH_CPUS_MOST])
@@ -32,11 +52,10 @@ unsigned bench_cpus(int cpus[BENCH_CPUS_MOST])
     if (count == 0) {
         CPU_ZERO(&allowed);
         if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) {
-            fprintf(stderr, "sched_getaffinity: %s\n", strerror(errno));
-            exit(1);
+            bench_fail_errno("sched_getaffinity");
         }
         for (unsigned cpu = 0; cpu < CPU_SETSIZE && count < BENCH_CPUS_MOST; cpu++) {
-            if (CPU_ISSET(cpu, &allowed) && is_first_of_core((int)cpu)) {
+            if (CPU_ISSET(cpu, &allowed) && is_first_of_core((int)cpu, &allowed)) {
                 found[count++] = (int)cpu;
             }
         }
@@ -53,7 +72,6 @@ void bench_pin(const int *cpus, unsigned count)
         CPU_SET((unsigned)cpus[i], &set);
     }
     if (sched_setaffinity(0, sizeof set, &set) != 0) {
-        fprintf(stderr, "CPU %d: %s\n", cpus[0], strerror(errno));
-        exit(1);
+        bench_fail_errno("sched_setaffinity");
     }
 }

@@ -1,11 +1,14 @@
 #include "bench_report.h"
 
 #include <dirent.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+
+#include "quantile.h"
 
 #define FIELDS 48
 
@@ -46,10 +49,12 @@ static void read_cpu(void)
     }
 }
 
-/* Of the tree that this was built from, as it is now; "+" when it has other changes. */
+/* Of the tree that this was built from, as it is now; "+" when it has other changes. Where that is
+   part of somebody else's repository there is none. */
 static void read_commit(void)
 {
     FILE *f = popen("cd '" FFBENCH_SOURCE_DIR "' && "
+                    "[ \"$(git rev-parse --show-toplevel 2>/dev/null)\" = \"$(pwd -P)\" ] && "
                     "git describe --always --exclude='*' --dirty=+ 2>/dev/null",
                     "re");
     if (!f || !fgets(report.commit, sizeof report.commit, f)) {
@@ -132,6 +137,35 @@ void bench_points(const char *name, const double *x, const double *y, size_t cou
     f->count = count;
 }
 
+static void print_string(const char *text)
+{
+    putchar('"');
+    for (const char *c = text; *c; c++) {
+        if ((unsigned char)*c < ' ') {
+            printf("\\u%04x", (unsigned char)*c);
+        } else {
+            printf(*c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
+        }
+    }
+    putchar('"');
+}
+
+static void print_member(const char *name, const char *text)
+{
+    printf(",\"%s\":", name);
+    print_string(text);
+}
+
+/* JSON has no other numbers. */
+static void print_finite(double number)
+{
+    if (isfinite(number)) {
+        printf("%.10g", number);
+    } else {
+        printf("null");
+    }
+}
+
 static void print_points(const struct field *f)
 {
     printf("[");
@@ -150,15 +184,18 @@ static void print_json(void)
         if (f->x) {
             print_points(f);
         } else if (f->text) {
-            printf("\"%s\"", f->text);
+            print_string(f->text);
         } else {
-            printf("%.10g", f->number);
+            print_finite(f->number);
         }
     }
-    printf(",\"cpu\":\"%s\",\"kernel\":\"%s\",\"compiler\":\"%s\",\"commit\":\"%s\","
-           "\"snapshot_bytes\":%llu,\"telemetry\":\"%s\"}\n",
-           report.cpu, report.kernel.release, __VERSION__, report.commit,
-           (unsigned long long)report.snapshot_bytes, report.telemetry);
+    print_member("cpu", report.cpu);
+    print_member("kernel", report.kernel.release);
+    print_member("compiler", __VERSION__);
+    print_member("commit", report.commit);
+    printf(",\"snapshot_bytes\":%llu", (unsigned long long)report.snapshot_bytes);
+    print_member("telemetry", report.telemetry);
+    printf("}\n");
 }
 
 /* "median_ns" 5.2 -> "median 5.2 ns" */
@@ -211,37 +248,36 @@ void bench_end(void)
 
 /* ---- many times ---------------------------------------------------------------------------- */
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a;
-    const double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
+struct quantile {
+    const char *name;
+    double fraction;
+    size_t least; /* of times: fewer do not tell it */
+};
 
-static void add_times(const char *unit, const double *times, size_t count, const char *const *names,
-                      const double *quantiles, size_t quantile_count)
+static void add_times(const char *unit, double *times, size_t count, const struct quantile *all,
+                      size_t quantile_count)
 {
     static char kept[8][32]; /* until bench_end */
+    quantile_sort(times, count);
     for (size_t i = 0; i < quantile_count; i++) {
-        const size_t at = (size_t)(quantiles[i] * (double)count);
-        snprintf(kept[i], sizeof kept[i], "%s_%s", names[i], unit);
-        bench_number(kept[i], times[at < count ? at : count - 1]);
+        if (count >= all[i].least) {
+            snprintf(kept[i], sizeof kept[i], "%s_%s", all[i].name, unit);
+            bench_number(kept[i], quantile_of(times, count, all[i].fraction));
+        }
     }
     bench_number("rounds", (double)count);
 }
 
 void bench_spread(const char *unit, double *times, size_t count)
 {
-    static const char *const names[] = {"median", "min", "p10", "p90"};
-    static const double quantiles[] = {0.5, 0, 0.1, 0.9};
-    qsort(times, count, sizeof times[0], ascending);
-    add_times(unit, times, count, names, quantiles, 4);
+    static const struct quantile all[] = {
+        {"median", 0.5, 1}, {"min", 0, 1}, {"p10", 0.1, 1}, {"p90", 0.9, 1}};
+    add_times(unit, times, count, all, sizeof all / sizeof all[0]);
 }
 
 void bench_tail(const char *unit, double *times, size_t count)
 {
-    static const char *const names[] = {"median", "min", "p90", "p99", "max"};
-    static const double quantiles[] = {0.5, 0, 0.9, 0.99, 1};
-    qsort(times, count, sizeof times[0], ascending);
-    add_times(unit, times, count, names, quantiles, 5);
+    static const struct quantile all[] = {
+        {"median", 0.5, 1}, {"min", 0, 1}, {"p90", 0.9, 1}, {"p99", 0.99, 100}, {"max", 1, 1}};
+    add_times(unit, times, count, all, sizeof all / sizeof all[0]);
 }

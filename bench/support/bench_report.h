@@ -35,7 +35,7 @@ void bench_end(void);
 
 /* Sorts the times and adds median, min, p10 and p90 of them, in that unit ("ns"), and rounds. */
 void bench_spread(const char *unit, double *times, size_t count);
-/* The same with median, min, p90, p99 and max: for single events. */
+/* The same with median, min, p90, p99 and max: for single events. No p99 of fewer than 100. */
 void bench_tail(const char *unit, double *times, size_t count);
 
 #endif
