@@ -27,8 +27,27 @@ struct bench_options {
     double seconds; /* --seconds: for each thing that is measured */
 };
 
+struct bench_command {
+    const char *name;
+    int (*run)(const struct bench_options *o);
+    const char *what;
+    /* What those options may be, with a space between; NULL: it has no such option. */
+    const char *by;
+    const char *context;
+    const char *telemetry;
+    bool has_cases;
+    unsigned least_flags;
+};
+
+/* From argv[2] on. false: stderr says which one cannot be taken. */
+bool bench_options_parse(struct bench_options *o, const struct bench_command *c, int argc,
+                         char **argv);
 /* Does an option admit the value? NULL admits all. */
 bool bench_admits(const char *option, const char *value);
+/* One measurement for each of --flags, or for 1,000, 10,000 and 100,000, until one does not return
+   0, which is returned then. */
+int bench_each_size(const struct bench_options *o,
+                    int (*measure)(const struct bench_options *o, unsigned flags, bool first));
 
 int ffbench_eval(const struct bench_options *o);
 int ffbench_scale(const struct bench_options *o);

@@ -77,6 +77,7 @@ static bool is_asked_for(const struct bench_options *o, const struct path *path)
 int ffbench_count(const struct bench_options *o)
 {
     static struct eval_place place;
+    unsigned done = 0;
     const struct bench_set set = {.flags = FLAGS, .fixed = true};
     struct bench_store store;
     int result = 1;
@@ -88,9 +89,15 @@ int ffbench_count(const struct bench_options *o)
         for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
             if (is_asked_for(o, &paths[i])) {
                 count(&place, &paths[i], o->rounds ? o->rounds : CALLS);
+                done++;
             }
         }
-        result = 0;
+        result = done ? 0 : 2;
+        if (done == 0) {
+            fprintf(stderr,
+                    "ffbench count: nothing to count; the cases are bool-off bool-fallthrough "
+                    "rules rollout targets-miss\n");
+        }
     }
     eval_place_close(&place);
     bench_store_close(&store);

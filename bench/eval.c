@@ -17,6 +17,7 @@
 #include "bench.h"
 #include "bench_clock.h"
 #include "bench_collector.h"
+#include "bench_fail.h"
 #include "bench_report.h"
 #include "bench_store.h"
 #include "eval_run.h"
@@ -40,6 +41,7 @@ static struct {
     struct timed jobs[MOST_JOBS];
     unsigned count;
     unsigned rounds;
+    unsigned all; /* jobs, of all sets so far */
 } list;
 
 static void add(const struct bench_options *o, const struct bench_case *c, enum eval_by by,
@@ -65,9 +67,9 @@ static void add_growth(const struct bench_options *o)
     }
 }
 
-static void add_everything(const struct bench_options *o)
+/* But what add_growth has. */
+static void add_cases(const struct bench_options *o)
 {
-    add_growth(o);
     for (unsigned i = 0; i < bench_case_count; i++) {
         const struct bench_case *c = &bench_cases[i];
         for (int telemetry = OFF; telemetry <= COUNTING; telemetry++) {
@@ -159,8 +161,7 @@ static void measure(struct eval_place *p)
         calibrate(p, t);
         list.jobs[i].ns = calloc(list.rounds, sizeof(double));
         if (!list.jobs[i].ns) {
-            fprintf(stderr, "ffbench: out of memory\n");
-            exit(1);
+            bench_fail_errno("rounds");
         }
     }
     for (unsigned r = 0; r < list.rounds; r++) {
@@ -200,8 +201,9 @@ static void report(unsigned flags)
 static int measure_set(const struct bench_options *o, const struct bench_set *set)
 {
     struct bench_store store;
-    struct eval_place place;
+    struct eval_place place = {.ff = NULL};
     int result = 1;
+    list.all += list.count;
     if (list.count == 0) {
         return 0;
     }
@@ -219,30 +221,37 @@ static int measure_set(const struct bench_options *o, const struct bench_set *se
     return result;
 }
 
-int ffbench_eval(const struct bench_options *o)
+/* How the cost grows with the flags is told by sets that are alike; the large one, with a segment
+   of a million members, is another. */
+static int measure_size(const struct bench_options *o, unsigned flags, bool first)
 {
-    static const unsigned usual[] = {1000, 10000, 100000};
-    const unsigned *sizes = o->size_count ? o->sizes : usual;
-    const unsigned count = o->size_count ? o->size_count : 3;
-    int result = 0;
-    list.rounds = o->rounds ? o->rounds : ROUNDS;
-    for (unsigned i = 0; i < count && result == 0; i++) {
-        const struct bench_set plain = {.flags = sizes[i], .large = i == 0};
-        const struct bench_set tracked = {.flags = sizes[i], .tracked = true};
-        if (sizes[i] < BENCH_LEAST_FLAGS) {
-            fprintf(stderr, "ffbench: --flags %u: at least %u\n", sizes[i], BENCH_LEAST_FLAGS);
-            return 2;
-        }
-        if (i == 0) {
-            add_everything(o);
-        } else {
-            add_growth(o);
-        }
-        result = measure_set(o, &plain);
-        if (i == 0 && result == 0) {
-            add_events(o);
-            result = measure_set(o, &tracked);
-        }
+    const struct bench_set plain = {.flags = flags};
+    const struct bench_set large = {.flags = flags, .large = true};
+    const struct bench_set tracked = {.flags = flags, .tracked = true};
+    add_growth(o);
+    int result = measure_set(o, &plain);
+    if (first && result == 0) {
+        add_cases(o);
+        result = measure_set(o, &large);
+    }
+    if (first && result == 0) {
+        add_events(o);
+        result = measure_set(o, &tracked);
     }
     return result;
+}
+
+int ffbench_eval(const struct bench_options *o)
+{
+    list.rounds = o->rounds ? o->rounds : ROUNDS;
+    const int result = bench_each_size(o, measure_size);
+    if (result != 0 || list.all != 0) {
+        return result;
+    }
+    fprintf(stderr, "ffbench eval: nothing to measure; the cases are");
+    for (unsigned i = 0; i < bench_case_count; i++) {
+        fprintf(stderr, " %s", bench_cases[i].name);
+    }
+    fputs("\n", stderr);
+    return 2;
 }

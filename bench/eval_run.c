@@ -78,8 +78,13 @@ bool eval_place_open(struct eval_place *p, const char *store, const struct bench
     };
     p->text = malloc(p->text_size);
     if (!p->filler_keys || !p->filler_handles || !p->handles || !p->crowd || !p->crowd_keys ||
-        !p->text || !p->ff) {
-        fprintf(stderr, "ffbench: out of memory\n");
+        !p->text) {
+        fprintf(stderr, "ffbench: out of memory for %u flags\n", set->flags);
+        return false;
+    }
+    if (!p->ff) {
+        fprintf(stderr, "ffbench: %s: ffshm_open gives NULL: out of memory, or of threads\n",
+                store);
         return false;
     }
     shuffle(p);

@@ -37,7 +37,8 @@ struct eval_place {
     size_t text_size;
 };
 
-/* false: no memory, or a flag does not evaluate as it should, which is told on stderr. */
+/* false: no memory, or a flag does not evaluate as it should, which is told on stderr. Also then
+   it is to be closed. */
 bool eval_place_open(struct eval_place *p, const char *store, const struct bench_set *set);
 void eval_place_close(struct eval_place *p);
 

@@ -18,6 +18,7 @@
 #include "bench.h"
 #include "bench_agent.h"
 #include "bench_clock.h"
+#include "bench_fail.h"
 #include "bench_flags.h"
 #include "bench_report.h"
 #include "bench_state.h"
@@ -26,7 +27,9 @@
 #define FLAGS 10000u
 #define ROUNDS 1000u
 #define MOST_ROUNDS 10000u
-#define STRIDE 7919u       /* a prime: another flag each round, spread over all of them */
+/* Another flag each round, spread over all of them: a prime that does not divide their number. */
+#define STRIDE 7919u
+#define OTHER_STRIDE 7907u
 #define COMMIT_BYTES 28672 /* what a kill's commit writes: 7 pages */
 #define FLOOR_BYTES (4u << 20)
 
@@ -56,7 +59,8 @@ static enum step step_of(const struct place *p, unsigned round)
 static void key_of(const struct place *p, char key[24], unsigned round)
 {
     const uint64_t at = (round - 1) % p->rounds;
-    bench_flag_key(key, (unsigned)(at * STRIDE % p->flags));
+    const uint64_t stride = p->flags % STRIDE ? STRIDE : OTHER_STRIDE;
+    bench_flag_key(key, (unsigned)(at * stride % p->flags));
 }
 
 /* In the other process. "watcher" is a target of each flag: when it is killed it is OFF instead. */
@@ -145,11 +149,11 @@ static void report_absent(const struct place *p, const char *why)
 static int open_floor(const struct bench_state *state)
 {
     static const char bytes[FLOOR_BYTES];
-    char path[300];
+    char path[BENCH_PATH + 16];
     snprintf(path, sizeof path, "%s/floor", state->dir);
     const int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
     if (fd < 0 || write(fd, bytes, sizeof bytes) != (ssize_t)sizeof bytes || fsync(fd) != 0) {
-        perror(path);
+        bench_fail_errno(path);
     }
     return fd;
 }
@@ -171,9 +175,7 @@ static bool measure_steps(struct place *p, const char *where)
 static bool measure(struct place *p, const char *ffagent, const char *parent, const char *where)
 {
     struct bench_state state;
-    if (!bench_state_make(&state, parent)) {
-        return false;
-    }
+    bench_state_make(&state, parent);
     bench_agent_prepare(&p->agent, ffagent, p->flags);
     bench_agent_start(&p->agent, state.file);
     p->floor = strcmp(where, "disk") == 0 ? open_floor(&state) : -1;
@@ -201,8 +203,9 @@ int ffbench_kill(const struct bench_options *o)
     if (place.rounds == 0) {
         place.rounds = ROUNDS < place.flags ? ROUNDS : place.flags;
     }
-    if (place.rounds > place.flags || place.rounds > MOST_ROUNDS || place.flags % STRIDE == 0) {
-        fprintf(stderr, "ffbench kill: --rounds are 1 to --flags, at most %u\n", MOST_ROUNDS);
+    if (place.rounds > place.flags || place.rounds > MOST_ROUNDS) {
+        fprintf(stderr, "ffbench kill: --rounds are 1 to --flags (%u), at most %u\n", place.flags,
+                MOST_ROUNDS);
         return 2;
     }
     if (no_disk && o->directory) {

@@ -11,6 +11,7 @@
 #include "bench.h"
 #include "bench_cases.h"
 #include "bench_clock.h"
+#include "bench_fail.h"
 #include "bench_report.h"
 #include "chase.h"
 #include "floor.h"
@@ -22,13 +23,13 @@
 #define MOST_JOBS 256u
 
 static unsigned rounds;
+static unsigned measured; /* things, so far */
 
 static double *new_times(size_t count)
 {
     double *times = calloc(count, sizeof *times);
     if (!times) {
-        fprintf(stderr, "ffbench: out of memory\n");
-        exit(1);
+        bench_fail_errno("rounds");
     }
     return times;
 }
@@ -88,7 +89,8 @@ static void measure_loads(const char *what, size_t bytes, bool fits, bool huge)
     }
 }
 
-static void measure_memory(const struct bench_options *o)
+/* How many of these are asked for. */
+static unsigned measure_memory(const struct bench_options *o)
 {
     const size_t l1 = chase_cache_bytes(1);
     const size_t l2 = chase_cache_bytes(2);
@@ -107,11 +109,14 @@ static void measure_memory(const struct bench_options *o)
         {"dram-load", most, false, false},
         {"dram-load-huge-pages", most, false, true},
     };
+    unsigned count = 0;
     for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
         if (bench_admits(o->only_case, levels[i].what)) {
             measure_loads(levels[i].what, levels[i].bytes, levels[i].fits, levels[i].huge);
+            count++;
         }
     }
+    return count;
 }
 
 /* ---- the rest ------------------------------------------------------------------------------ */
@@ -123,12 +128,14 @@ static double time_primitive(const struct primitive *p, unsigned n)
     return bench_now_ns() - start;
 }
 
-static void measure_primitives(const struct bench_options *o)
+static unsigned measure_primitives(const struct bench_options *o)
 {
+    unsigned count = 0;
     for (const struct primitive *p = primitives(); p->name; p++) {
         if (!bench_admits(o->only_case, p->name)) {
             continue;
         }
+        count++;
         if (p->absent) {
             absent(p->name, p->absent);
             continue;
@@ -147,6 +154,7 @@ static void measure_primitives(const struct bench_options *o)
         bench_end();
         free(ns);
     }
+    return count;
 }
 
 /* ---- floors -------------------------------------------------------------------------------- */
@@ -222,7 +230,7 @@ static void report_floor(const struct timed *loop, const struct timed *alone, un
     bench_report_telemetry("off");
 }
 
-static bool measure_floors(const struct bench_options *o, unsigned flags, bool all)
+static int measure_floors(const struct bench_options *o, unsigned flags, bool all)
 {
     list.count = 0;
     for (unsigned i = 0; all && i < bench_case_count; i++) {
@@ -232,35 +240,41 @@ static bool measure_floors(const struct bench_options *o, unsigned flags, bool a
         add(o, "bool-fallthrough", false);
     }
     add(o, "bool-fallthrough", true);
+    measured += list.count;
+    if (list.count == 0) {
+        return 0;
+    }
     struct floor *f = floor_open(flags);
     if (!f) {
         fprintf(stderr, "ffbench: out of memory\n");
-        return false;
+        return 1;
     }
     time_floors(f);
     for (unsigned i = 0; i + 1 < list.count; i += 2) {
         report_floor(&list.jobs[i], &list.jobs[i + 1], flags);
     }
     floor_close(f);
-    return true;
+    return 0;
+}
+
+static int nothing_measured(void)
+{
+    fprintf(stderr, "ffbench limit: nothing to measure; the cases are l1-load l2-load l3-load "
+                    "dram-load dram-load-huge-pages");
+    for (const struct primitive *p = primitives(); p->name; p++) {
+        fprintf(stderr, " %s", p->name);
+    }
+    for (unsigned i = 0; i < bench_case_count; i++) {
+        fprintf(stderr, " %s", bench_cases[i].name);
+    }
+    fputs("\n", stderr);
+    return 2;
 }
 
 int ffbench_limit(const struct bench_options *o)
 {
-    static const unsigned usual[] = {1000, 10000, 100000};
-    const unsigned *sizes = o->size_count ? o->sizes : usual;
-    const unsigned count = o->size_count ? o->size_count : 3;
     rounds = o->rounds ? o->rounds : ROUNDS;
-    measure_memory(o);
-    measure_primitives(o);
-    for (unsigned i = 0; i < count; i++) {
-        if (sizes[i] < BENCH_LEAST_FLAGS) {
-            fprintf(stderr, "ffbench: --flags %u: at least %u\n", sizes[i], BENCH_LEAST_FLAGS);
-            return 2;
-        }
-        if (!measure_floors(o, sizes[i], i == 0)) {
-            return 1;
-        }
-    }
-    return 0;
+    measured = measure_memory(o) + measure_primitives(o);
+    const int result = bench_each_size(o, measure_floors);
+    return result == 0 && measured == 0 ? nothing_measured() : result;
 }

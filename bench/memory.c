@@ -14,12 +14,11 @@
  *   agent-rss         the agent, which has the definitions, the compiled flags and their files
  *   agent-private     of that, what is its alone
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "bench.h"
 #include "bench_agent.h"
+#include "bench_fail.h"
 #include "bench_report.h"
 #include "ffshm.h"
 #include "reader.h"
@@ -33,12 +32,6 @@ struct place {
     unsigned flags;
     double snapshot_bytes;
 };
-
-static _Noreturn void fail(const char *why)
-{
-    fprintf(stderr, "ffbench: %s\n", why);
-    exit(1);
-}
 
 static void report(const struct place *p, const char *what, double bytes)
 {
@@ -62,7 +55,9 @@ static void await_agent(const struct place *p)
     }
     ffshm_close(ff);
     if (!good || !status.telemetry || status.flags != p->flags) {
-        fail("the agent publishes nothing");
+        bench_agent_fail(&p->agent, !good               ? "no snapshot within a minute"
+                                    : !status.telemetry ? "it does not count"
+                                                        : "it has other flags than it was given");
     }
 }
 
@@ -70,7 +65,7 @@ static struct smaps look(const struct place *p, const struct reader *r)
 {
     struct smaps m;
     if (!smaps_read(&m, r->pid, p->agent.store)) {
-        fail("/proc/PID/smaps cannot be read");
+        bench_fail_errno("/proc/PID/smaps");
     }
     return m;
 }
@@ -118,8 +113,9 @@ static void measure_readers(const struct place *p, bool counts)
     bench_end();
 }
 
-static int measure(const struct bench_options *o, unsigned flags)
+static int measure(const struct bench_options *o, unsigned flags, bool first)
 {
+    (void)first;
     struct place p = {.flags = flags};
     struct smaps m;
     bench_agent_prepare(&p.agent, o->ffagent, flags);
@@ -138,7 +134,7 @@ static int measure(const struct bench_options *o, unsigned flags)
     }
     bench_report_telemetry("counting");
     if (!smaps_read(&m, p.agent.pid, p.agent.store)) {
-        fail("/proc/PID/smaps cannot be read");
+        bench_fail_errno("/proc/PID/smaps");
     }
     report(&p, "agent-rss", m.resident);
     report(&p, "agent-private", m.private);
@@ -147,12 +143,5 @@ static int measure(const struct bench_options *o, unsigned flags)
 
 int ffbench_memory(const struct bench_options *o)
 {
-    static const unsigned usual[] = {1000, 10000, 100000};
-    const unsigned *sizes = o->size_count ? o->sizes : usual;
-    const unsigned count = o->size_count ? o->size_count : 3;
-    int result = 0;
-    for (unsigned i = 0; i < count && result == 0; i++) {
-        result = measure(o, sizes[i]);
-    }
-    return result;
+    return bench_each_size(o, measure);
 }

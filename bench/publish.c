@@ -10,7 +10,6 @@
  * seen.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,6 +21,7 @@
 #include "bench_report.h"
 #include "bench_state.h"
 #include "bench_watcher.h"
+#include "quantile.h"
 
 #define ROUNDS 1000u
 #define MOST_ROUNDS 10000u
@@ -138,13 +138,6 @@ static bool change(struct place *p, unsigned round, unsigned at)
     return true;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a;
-    const double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* bytes NULL: of a step that writes nothing. */
 static void report(const struct place *p, const char *step, const char *where, double *us,
                    double *bytes, unsigned rounds)
@@ -155,8 +148,8 @@ static void report(const struct place *p, const char *step, const char *where, d
     bench_number("flags", p->flags);
     bench_tail("us", us, rounds);
     if (bytes) {
-        qsort(bytes, rounds, sizeof bytes[0], ascending);
-        bench_number("written_bytes", bytes[rounds / 2]);
+        quantile_sort(bytes, rounds);
+        bench_number("written_bytes", quantile_of(bytes, rounds, 0.5));
     }
     bench_end();
 }
@@ -230,9 +223,7 @@ static bool measure_all(struct place *p, const char *where)
 static bool measure(struct place *p, const char *ffagent, const char *parent, const char *where)
 {
     struct bench_state state;
-    if (!bench_state_make(&state, parent)) {
-        return false;
-    }
+    bench_state_make(&state, parent);
     bench_agent_prepare(&p->agent, ffagent, p->flags);
     bench_agent_start(&p->agent, state.file);
     (void)close(bench_connect(&p->agent)); /* it is there */

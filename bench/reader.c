@@ -8,13 +8,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench_child.h"
 #include "bench_clock.h"
-
-static _Noreturn void fail(const char *what)
-{
-    fprintf(stderr, "ffbench: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
+#include "bench_fail.h"
 
 /* ---- the process --------------------------------------------------------------------------- */
 
@@ -92,19 +88,16 @@ static void execute(struct reader *r, const struct reader_way *way, const char *
     int to[2];
     int from[2];
     if (pipe2(to, O_CLOEXEC) != 0 || pipe2(from, O_CLOEXEC) != 0) {
-        fail("pipe");
+        bench_fail_errno("pipe");
     }
-    r->pid = fork();
+    r->pid = bench_child();
     if (r->pid == 0) {
         if (dup2(to[0], STDIN_FILENO) < 0 || dup2(from[1], STDOUT_FILENO) < 0) {
-            fail("dup2");
+            bench_fail_errno("dup2");
         }
         execl("/proc/self/exe", "ffbench", "reader", way->store, way->counts ? "counts" : "quiet",
               way->trusts ? "trusts" : "verifies", flags, (char *)NULL);
-        fail("/proc/self/exe");
-    }
-    if (r->pid < 0) {
-        fail("fork");
+        bench_fail_errno("/proc/self/exe");
     }
     close(to[0]);
     close(from[1]);
@@ -116,7 +109,7 @@ static void await_byte(const struct reader *r)
 {
     char byte;
     if (read(r->output, &byte, 1) != 1) {
-        fail("a reader");
+        bench_fail("a reader", "it ended too early");
     }
 }
 
@@ -131,7 +124,7 @@ void reader_start(struct reader *r, const struct reader_way *way, unsigned flags
 void reader_evaluate(struct reader *r)
 {
     if (write(r->input, ".", 1) != 1) {
-        fail("a reader");
+        bench_fail("a reader", "it ended too early");
     }
     await_byte(r);
 }
@@ -142,8 +135,7 @@ void reader_end(struct reader *r)
     close(r->input);
     close(r->output);
     if (waitpid(r->pid, &status, 0) != r->pid || status != 0) {
-        fprintf(stderr, "ffbench: a reader ended badly\n");
-        exit(1);
+        bench_fail("a reader", "it ended badly");
     }
 }
 
@@ -160,7 +152,7 @@ struct reader_times reader_once(const struct reader_way *way)
     }
     reader_end(&r);
     if (sscanf(text, "%lf %lf", &times.opening_ns, &times.answered_ns) != 2) {
-        fail("a reader");
+        bench_fail("a reader", "it ended too early");
     }
     return times;
 }

@@ -21,8 +21,10 @@
 #include "bench.h"
 #include "bench_collector.h"
 #include "bench_cpus.h"
+#include "bench_fail.h"
 #include "bench_report.h"
 #include "bench_store.h"
+#include "quantile.h"
 #include "scale_crew.h"
 
 #define FLAGS 1000u
@@ -79,17 +81,15 @@ static bool one_round(const struct scale_job *job, unsigned round)
     return undisturbed;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a;
-    const double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double quantile(double *values, double fraction)
 {
-    qsort(values, scale.good, sizeof values[0], ascending);
-    return values[(unsigned)(fraction * (scale.good - 1) + 0.5)];
+    quantile_sort(values, scale.good);
+    return quantile_of(values, scale.good, fraction);
+}
+
+static const char *name_of(const struct scale_job *job)
+{
+    return job->of ? job->of->name : SCALE_NOTHING;
 }
 
 /* efficiency: NULL for a core alone, which is all of them in the mean. */
@@ -97,7 +97,7 @@ static void report(const struct scale_job *job, unsigned n, double *rates, doubl
 {
     bench_line("scale");
     bench_text("kind", scale.kind);
-    bench_text("case", job->of ? job->of->name : SCALE_NOTHING);
+    bench_text("case", name_of(job));
     if (job->of) {
         bench_text("by", job->by == EVAL_KEY ? "key" : "handle");
         bench_text("pick", job->random ? "random" : "hot");
@@ -114,14 +114,15 @@ static void report(const struct scale_job *job, unsigned n, double *rates, doubl
     bench_end();
 }
 
+static bool is_asked_for(const struct scale_job *job, bool counting)
+{
+    return bench_admits(scale.o->telemetry, counting ? "counting" : "off") &&
+           bench_admits(scale.o->only_case, name_of(job)) &&
+           bench_admits(scale.o->by, job->by == EVAL_KEY ? "key" : "handle");
+}
+
 static void measure(const struct scale_job *job, bool counting)
 {
-    const char *const telemetry = counting ? "counting" : "off";
-    const char *const name = job->of ? job->of->name : SCALE_NOTHING;
-    if (!bench_admits(scale.o->telemetry, telemetry) || !bench_admits(scale.o->only_case, name) ||
-        !bench_admits(scale.o->by, job->by == EVAL_KEY ? "key" : "handle")) {
-        return;
-    }
     bench_collector_window(counting);
     scale.good = 0;
     scale.disturbed = 0;
@@ -133,29 +134,34 @@ static void measure(const struct scale_job *job, bool counting)
     while (scale.good < scale.rounds && scale.good < LEAST_ROUNDS) {
         (void)one_round(job, scale.good++); /* better than nothing, and `disturbed` tells */
     }
-    bench_report_telemetry(telemetry);
+    bench_report_telemetry(counting ? "counting" : "off");
     report(job, 1, scale.alone, NULL);
     for (unsigned s = 0; s < scale.step_count; s++) {
         report(job, scale.steps[s], scale.rates[s], scale.efficiency[s]);
     }
 }
 
-static void measure_all(void)
+/* One after the other; how many. Without a crew it only says how many there are. */
+static unsigned measure_all(void)
 {
     const struct bench_case *const hot = bench_case_find("bool-fallthrough");
-    const struct scale_job nothing = {NULL, false, EVAL_KEY};
     const struct scale_job jobs[] = {
-        {hot, false, EVAL_KEY},
-        {hot, false, EVAL_HANDLE},
-        {hot, true, EVAL_KEY},
-        {hot, true, EVAL_HANDLE},
-        {bench_case_find("rules"), false, EVAL_KEY},
+        {NULL, false, EVAL_KEY},   {hot, false, EVAL_KEY},
+        {hot, false, EVAL_HANDLE}, {hot, true, EVAL_KEY},
+        {hot, true, EVAL_HANDLE},  {bench_case_find("rules"), false, EVAL_KEY},
     };
-    measure(&nothing, false);
-    for (size_t i = 0; i < sizeof jobs / sizeof jobs[0]; i++) {
-        measure(&jobs[i], false);
-        measure(&jobs[i], true);
+    unsigned count = 0;
+    for (unsigned i = 0; i < 2 * sizeof jobs / sizeof jobs[0]; i++) { /* off, and counting */
+        const struct scale_job *const job = &jobs[i / 2];
+        const bool counting = i & 1;
+        if (is_asked_for(job, counting) && (job->of || !counting)) {
+            count++;
+            if (scale.crew) {
+                measure(job, counting);
+            }
+        }
     }
+    return count;
 }
 
 /* ---- all of it ----------------------------------------------------------------------------- */
@@ -164,8 +170,7 @@ static double *numbers(void)
 {
     double *const made = calloc(scale.rounds, sizeof *made);
     if (!made) {
-        fprintf(stderr, "ffbench scale: out of memory\n");
-        exit(1);
+        bench_fail_errno("rounds");
     }
     return made;
 }
@@ -197,11 +202,12 @@ int ffbench_scale(const struct bench_options *o)
     const struct bench_set set = {.flags = o->size_count ? o->sizes[0] : FLAGS};
     struct bench_store store;
     int cpus[BENCH_CPUS_MOST];
-    if (set.flags < BENCH_LEAST_FLAGS) {
-        fprintf(stderr, "ffbench scale: at least %u --flags\n", BENCH_LEAST_FLAGS);
+    prepare(o, bench_cpus(cpus));
+    if (measure_all() == 0) {
+        fprintf(stderr, "ffbench scale: nothing to measure; the cases are " SCALE_NOTHING
+                        " bool-fallthrough rules\n");
         return 2;
     }
-    prepare(o, bench_cpus(cpus));
     bench_store_open(&store, o->ffagent, &set);
     if (!bench_collector_open(store.store)) {
         perror(store.store);
@@ -213,7 +219,7 @@ int ffbench_scale(const struct bench_options *o)
         const bool threads = k == 1;
         scale.kind = kinds[k];
         scale.crew = crew_start(threads, store.store, &set, cpus, scale.cores);
-        measure_all();
+        (void)measure_all();
         crew_end(scale.crew);
     }
     bench_store_close(&store);

@@ -8,14 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "bench_child.h"
 #include "bench_clock.h"
 #include "bench_cpus.h"
+#include "bench_directory.h"
+#include "bench_fail.h"
 
 #define BATCH 512u /* evaluations between two looks at the clock */
 #define WARM 2048u
@@ -42,7 +44,7 @@ struct crew {
     bool threads;
     bool ends;
     _Atomic bool failed; /* a worker has no store */
-    char store[96];
+    char store[BENCH_PATH + 16];
     struct bench_set set;
     struct eval_place place; /* of threads */
 
@@ -55,12 +57,6 @@ struct crew {
     _Alignas(128) _Atomic uint32_t left;   /* workers that are not done; who asked sleeps on it */
     struct worker workers[BENCH_CPUS_MOST];
 };
-
-static _Noreturn void fail(const char *what)
-{
-    fprintf(stderr, "ffbench scale: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
 
 /* timeout: NULL for none. false: it is over. */
 static bool sleep_while(_Atomic uint32_t *word, uint32_t value, const struct timespec *timeout)
@@ -91,7 +87,7 @@ static void wait_for_all(struct crew *c)
     static const struct timespec patience = {PATIENCE_S, 0};
     for (uint32_t left = atomic_load(&c->left); left != 0; left = atomic_load(&c->left)) {
         if (!sleep_while(&c->left, left, &patience)) {
-            fail("a worker is gone");
+            bench_fail("a worker", "it is gone, or stuck for a minute");
         }
     }
     if (atomic_load(&c->failed)) {
@@ -173,20 +169,13 @@ static void start_worker(struct worker *w)
     if (w->crew->threads) {
         errno = pthread_create(&w->thread, NULL, work, w);
         if (errno != 0) {
-            fail("pthread_create");
+            bench_fail_errno("pthread_create");
         }
         return;
     }
-    const pid_t parent = getpid();
-    w->pid = fork();
-    if (w->pid < 0) {
-        fail("fork");
-    }
+    w->pid = bench_child();
     if (w->pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() == parent) {
-            work(w);
-        }
+        work(w);
         _exit(0);
     }
 }
@@ -199,7 +188,7 @@ struct crew *crew_start(bool threads, const char *store, const struct bench_set 
     struct crew *const c =
         mmap(NULL, sizeof *c, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (c == MAP_FAILED) {
-        fail("mmap");
+        bench_fail_errno("mmap");
     }
     c->threads = threads;
     c->count = count;

@@ -9,6 +9,7 @@
 #include "bench.h"
 #include "bench_clock.h"
 #include "bench_collector.h"
+#include "bench_fail.h"
 #include "bench_store.h"
 #include "eval_run.h"
 
@@ -21,9 +22,9 @@ static bool tells(const struct bench_options *o, const char *what)
 
 static enum eval_by by_of(const struct bench_options *o)
 {
-    return bench_admits(o->by, "key")   ? EVAL_KEY
-           : strcmp(o->by, "view") == 0 ? EVAL_VIEW
-                                        : EVAL_HANDLE;
+    return bench_admits(o->by, "key")    ? EVAL_KEY
+           : bench_admits(o->by, "view") ? EVAL_VIEW
+                                         : EVAL_HANDLE;
 }
 
 static void answer(struct eval_place *p, const struct bench_options *o, const char *name,
@@ -84,7 +85,7 @@ int ffbench_serve(const struct bench_options *o)
     const struct bench_set set = {
         .flags = o->size_count ? o->sizes[0] : FLAGS, .large = true, .tracked = tells(o, "events")};
     struct bench_store store;
-    struct eval_place place;
+    struct eval_place place = {.ff = NULL};
     int result = 1;
     setvbuf(stdout, NULL, _IOLBF, 0);
     bench_store_open(&store, o->ffagent, &set);
@@ -106,8 +107,7 @@ static FILE *create(const char *directory, const char *name)
     snprintf(path, sizeof path, "%s/%s", directory, name);
     FILE *f = fopen(path, "we");
     if (!f) {
-        perror(path);
-        exit(1);
+        bench_fail_errno(path);
     }
     return f;
 }
@@ -116,9 +116,8 @@ int ffbench_cases(const struct bench_options *o)
 {
     const struct bench_set set = {
         .flags = o->size_count ? o->sizes[0] : FLAGS, .large = true, .tracked = tells(o, "events")};
-    if (!o->directory || set.flags < BENCH_LEAST_FLAGS) {
-        fprintf(stderr, "ffbench cases: --directory is wanted, and at least %u --flags\n",
-                BENCH_LEAST_FLAGS);
+    if (!o->directory) {
+        fprintf(stderr, "ffbench cases: --directory is wanted\n");
         return 2;
     }
     FILE *flags = create(o->directory, "flags.json");

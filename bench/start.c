@@ -14,15 +14,13 @@
  *   restart-to-answer   the same of an agent whose host was started again: no store is there,
  *                       LaunchDarkly does not answer, and the state file has what it last said
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "bench.h"
 #include "bench_agent.h"
 #include "bench_clock.h"
+#include "bench_fail.h"
 #include "bench_report.h"
 #include "bench_state.h"
 #include "ffshm.h"
@@ -43,12 +41,6 @@ struct place {
     unsigned flags;
     unsigned rounds;
 };
-
-static _Noreturn void fail(const char *what)
-{
-    fprintf(stderr, "ffbench: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
 
 /* More rounds, in the time that there is? */
 static bool goes_on(const struct place *p, unsigned done, double since_ns, double share_ns)
@@ -118,15 +110,6 @@ static void measure_readers(const struct place *p)
 
 /* ---- agents -------------------------------------------------------------------------------- */
 
-static void remove_store(const struct place *p)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", p->agent.store);
-    if (system(command) != 0) {
-        fail(p->agent.store);
-    }
-}
-
 /* From its start to the first answer; it goes on to run. */
 static double start_ms(struct place *p, const char *const *arguments)
 {
@@ -141,8 +124,7 @@ static double start_ms(struct place *p, const char *const *arguments)
     const double ms = (bench_now_ns() - start) / 1e6;
     ffshm_close(ff);
     if (error != FFSHM_OK || d.variation < 0) {
-        fprintf(stderr, "ffbench: no snapshot: %s\n", ffshm_error_text(error));
-        exit(1);
+        bench_agent_fail(&p->agent, "no flag within a minute");
     }
     return ms;
 }
@@ -150,8 +132,7 @@ static double start_ms(struct place *p, const char *const *arguments)
 static void end_agent(struct place *p)
 {
     if (!bench_agent_end(&p->agent)) {
-        fprintf(stderr, "ffbench: the agent ended badly\n");
-        exit(1);
+        bench_agent_fail(&p->agent, "it ended badly");
     }
 }
 
@@ -165,7 +146,7 @@ static void measure_agent(struct place *p, const char *what, const char *const *
         if (done > 0) {
             end_agent(p);
         }
-        remove_store(p);
+        (void)bench_tree_remove(p->agent.store);
         ms[done++] = start_ms(p, arguments);
     }
     bench_report_snapshot(p->agent.store);
@@ -184,7 +165,7 @@ static void make_state(struct place *p, const char *key_file, const char *state)
     unsigned port;
     FILE *f = fopen(key_file, "we");
     if (!f || fputs("sdk-bench\n", f) < 0 || fclose(f) != 0) {
-        fail(key_file);
+        bench_fail_errno(key_file);
     }
     const pid_t server = http_file_serve(p->agent.flags, &port);
     snprintf(url, sizeof url, "http://127.0.0.1:%u", port);
@@ -198,12 +179,10 @@ static void make_state(struct place *p, const char *key_file, const char *state)
 static void measure_restart(struct place *p)
 {
     struct bench_state state;
-    char key_file[96];
-    if (!bench_state_make(&state, p->o->directory ? p->o->directory : BENCH_DISK)) {
-        exit(1);
-    }
+    char key_file[BENCH_PATH + 16];
+    bench_state_make(&state, p->o->directory ? p->o->directory : BENCH_DISK);
     snprintf(key_file, sizeof key_file, "%s/sdk-key", p->agent.dir);
-    remove_store(p);
+    (void)bench_tree_remove(p->agent.store);
     make_state(p, key_file, state.file);
     measure_agent(p, "restart-to-answer",
                   (const char *const[]){"--offline", "true", "--sdk-key-file", key_file, "--state",
@@ -212,10 +191,10 @@ static void measure_restart(struct place *p)
     bench_state_remove(&state);
 }
 
-static int measure(const struct bench_options *o, unsigned flags)
+static int measure(const struct bench_options *o, unsigned flags, bool first)
 {
+    (void)first;
     struct place p = {.o = o, .flags = flags, .rounds = o->rounds ? o->rounds : ROUNDS};
-    p.rounds = p.rounds < ROUNDS_MOST ? p.rounds : ROUNDS_MOST;
     bench_agent_prepare(&p.agent, o->ffagent, flags);
     measure_agent(&p, "agent-to-answer",
                   (const char *const[]){"--flags", p.agent.flags, "--state", "none", NULL});
@@ -227,12 +206,9 @@ static int measure(const struct bench_options *o, unsigned flags)
 
 int ffbench_start(const struct bench_options *o)
 {
-    static const unsigned usual[] = {1000, 10000, 100000};
-    const unsigned *sizes = o->size_count ? o->sizes : usual;
-    const unsigned count = o->size_count ? o->size_count : 3;
-    int result = 0;
-    for (unsigned i = 0; i < count && result == 0; i++) {
-        result = measure(o, sizes[i]);
+    if (o->rounds > ROUNDS_MOST) {
+        fprintf(stderr, "ffbench start: --rounds are at most %u\n", ROUNDS_MOST);
+        return 2;
     }
-    return result;
+    return bench_each_size(o, measure);
 }

@@ -162,7 +162,7 @@ static void measure(struct tail_publisher *publisher)
 }
 
 /* A store of its own for each mode. */
-static bool open_stores(const char *store, bool counts)
+static void open_stores(const struct bench_agent *agent, bool counts)
 {
     struct ffshm_status status = {.telemetry = false};
     for (enum mode mode = NONE; mode < MODES; mode++) {
@@ -171,17 +171,18 @@ static bool open_stores(const char *store, bool counts)
             .refresh = mode == THREAD ? FFSHM_REFRESH_THREAD : FFSHM_REFRESH_INLINE,
             .no_telemetry = !counts,
         };
-        tail.stores[mode] = ffshm_open(store, &options);
+        tail.stores[mode] = ffshm_open(agent->store, &options);
         if (ffshm_wait_ready(tail.stores[mode], READY_MS) != FFSHM_OK) {
-            fprintf(stderr, "ffbench tail: %s has no snapshot\n", store);
-            return false;
+            bench_agent_fail(agent, "no snapshot within a minute");
         }
     }
     for (unsigned waited = 0; counts && !status.telemetry && waited < READY_MS; waited++) {
         usleep(1000);
         ffshm_status(tail.stores[NONE], &status);
     }
-    return true;
+    if (counts && !status.telemetry) {
+        bench_agent_fail(agent, "it does not count");
+    }
 }
 
 static void report_all(bool counts)
@@ -194,6 +195,16 @@ static void report_all(bool counts)
     }
 }
 
+static void report_absent(const char *why)
+{
+    for (enum mode mode = NONE; mode < MODES; mode++) {
+        bench_line("tail");
+        bench_text("mode", mode_names[mode]);
+        bench_text("absent", why);
+        bench_end();
+    }
+}
+
 /* The last of the cores is for the evaluations. */
 static bool run(const struct bench_options *o, const struct bench_set *set, const int *cpus,
                 unsigned count)
@@ -202,20 +213,18 @@ static bool run(const struct bench_options *o, const struct bench_set *set, cons
     const bool counts = bench_admits(o->telemetry, "counting");
     bench_pin(cpus, count - 1);
     tail_publisher_start(&publisher, o->ffagent, set);
-    const bool good = open_stores(publisher.agent.store, counts);
-    if (good) {
-        bench_pin(&cpus[count - 1], 1);
-        bench_context_build(&tail.who, BENCH_USER);
-        tail.flag = bench_case_find(TAIL_CASE)->flag;
-        tail.ticks = bench_ticks_open();
-        measure(&publisher);
-        bench_report_snapshot(publisher.agent.store);
-        report_all(counts);
-    }
+    open_stores(&publisher.agent, counts);
+    bench_pin(&cpus[count - 1], 1);
+    bench_context_build(&tail.who, BENCH_USER);
+    tail.flag = bench_case_find(TAIL_CASE)->flag;
+    tail.ticks = bench_ticks_open();
+    measure(&publisher);
+    bench_report_snapshot(publisher.agent.store);
+    report_all(counts);
     for (enum mode mode = NONE; mode < MODES; mode++) {
         ffshm_close(tail.stores[mode]);
     }
-    return tail_publisher_stop(&publisher) && good;
+    return tail_publisher_stop(&publisher);
 }
 
 int ffbench_tail(const struct bench_options *o)
@@ -224,12 +233,8 @@ int ffbench_tail(const struct bench_options *o)
     const double seconds = o->seconds > 0 ? o->seconds : SECONDS;
     int cpus[BENCH_CPUS_MOST];
     const unsigned count = bench_cpus(cpus);
-    if (set.flags < BENCH_LEAST_FLAGS) {
-        fprintf(stderr, "ffbench tail: at least %u --flags\n", BENCH_LEAST_FLAGS);
-        return 2;
-    }
     if (count < 2) {
-        fprintf(stderr, "ffbench tail: not measured, for it takes two cores\n");
+        report_absent("one core: the agent and the evaluations need one each");
         return 0;
     }
     tail.rounds = o->rounds ? o->rounds : (unsigned)ceil(seconds / TURN_S);

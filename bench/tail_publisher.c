@@ -7,12 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "bench_child.h"
 #include "bench_clock.h"
+#include "bench_fail.h"
 
 #define LOOK_NS 1e6  /* how often orders are looked at */
 #define LATE_NS 50e6 /* who is that late does not catch up */
@@ -21,12 +22,6 @@ struct tail_orders {
     _Atomic unsigned per_s;
     _Atomic bool stop;
 };
-
-static _Noreturn void fail(const char *what)
-{
-    fprintf(stderr, "ffbench: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
 
 /* ---- the asker ----------------------------------------------------------------------------- */
 
@@ -80,18 +75,18 @@ static void write_flags(const struct bench_agent *a, const struct bench_set *set
 {
     FILE *f = fopen(a->flags, "we");
     if (!f) {
-        fail(a->flags);
+        bench_fail_errno(a->flags);
     }
     bench_cases_flags(f, set);
     if (fclose(f) != 0) {
-        fail(a->flags);
+        bench_fail_errno(a->flags);
     }
 }
 
 void tail_publisher_start(struct tail_publisher *p, const char *ffagent,
                           const struct bench_set *set)
 {
-    char state[96];
+    char state[BENCH_PATH + 16];
     bench_agent_prepare(&p->agent, ffagent, 1);
     write_flags(&p->agent, set);
     snprintf(state, sizeof state, "%s/agent.db", p->agent.dir);
@@ -99,17 +94,13 @@ void tail_publisher_start(struct tail_publisher *p, const char *ffagent,
     p->orders =
         mmap(NULL, sizeof *p->orders, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (p->orders == MAP_FAILED) {
-        fail("mmap");
+        bench_fail_errno("mmap");
     }
     const int connection = bench_connect(&p->agent);
-    p->asker = fork();
+    p->asker = bench_child();
     if (p->asker == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
         ask(p, connection);
         _exit(0);
-    }
-    if (p->asker < 0) {
-        fail("fork");
     }
     close(connection);
 }

@@ -8,19 +8,28 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench_child.h"
+#include "bench_fail.h"
 #include "bench_flags.h"
 
 #define PATIENCE_MS 60000
 
-static _Noreturn void fail(const char *what)
+#define LOG_SHOWN 2000
+
+void bench_agent_fail(const struct bench_agent *a, const char *why)
 {
-    fprintf(stderr, "ffbench: %s: %s\n", what, strerror(errno));
+    char text[LOG_SHOWN + 1];
+    FILE *log = fopen(a->log, "re");
+    if (log && fseek(log, -LOG_SHOWN, SEEK_END) != 0) { /* it is shorter */
+        rewind(log);
+    }
+    text[log ? fread(text, 1, LOG_SHOWN, log) : 0] = '\0';
+    fprintf(stderr, "ffbench: %s: %s; the end of its log:\n%s", a->ffagent, why, text);
     exit(1);
 }
 
@@ -32,7 +41,7 @@ static void write_flags(const char *path, unsigned count, unsigned changed, unsi
     char text[BENCH_FLAG_BYTES];
     FILE *f = fopen(path, "we");
     if (!f) {
-        fail(path);
+        bench_fail_errno(path);
     }
     fprintf(f, "{\"flags\":{");
     for (unsigned i = 0; i < count; i++) {
@@ -42,16 +51,14 @@ static void write_flags(const char *path, unsigned count, unsigned changed, unsi
     }
     fprintf(f, "}}\n");
     if (fclose(f) != 0) {
-        fail(path);
+        bench_fail_errno(path);
     }
 }
 
 void bench_agent_prepare(struct bench_agent *a, const char *ffagent, unsigned count)
 {
-    *a = (struct bench_agent){.ffagent = ffagent, .dir = "/dev/shm/ffbench.XXXXXX"};
-    if (!mkdtemp(a->dir)) {
-        fail(a->dir);
-    }
+    *a = (struct bench_agent){.ffagent = ffagent};
+    bench_directory_make(a->dir, "/dev/shm");
     snprintf(a->store, sizeof a->store, "%s/store", a->dir);
     snprintf(a->flags, sizeof a->flags, "%s/flags.json", a->dir);
     snprintf(a->next, sizeof a->next, "%s/next.json", a->dir);
@@ -68,7 +75,7 @@ void bench_agent_write(const struct bench_agent *a, unsigned count, unsigned cha
 void bench_agent_save(const struct bench_agent *a)
 {
     if (rename(a->next, a->flags) != 0) {
-        fail(a->next);
+        bench_fail_errno(a->next);
     }
 }
 
@@ -84,7 +91,6 @@ static _Noreturn void become_agent(const struct bench_agent *a, const char *cons
     }
     const int log = open(a->log, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
     const int own = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (log >= 0 && dup2(log, STDERR_FILENO) >= 0) {
         execv(a->ffagent, (char **)(uintptr_t)all); /* which takes them for not constant */
     }
@@ -94,12 +100,9 @@ static _Noreturn void become_agent(const struct bench_agent *a, const char *cons
 
 void bench_agent_run(struct bench_agent *a, const char *const *arguments)
 {
-    a->pid = fork();
+    a->pid = bench_child();
     if (a->pid == 0) {
         become_agent(a, arguments);
-    }
-    if (a->pid < 0) {
-        fail("fork");
     }
 }
 
@@ -119,9 +122,7 @@ bool bench_agent_end(struct bench_agent *a)
 
 bool bench_agent_remove(const struct bench_agent *a)
 {
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", a->dir);
-    return system(command) == 0;
+    return bench_directory_remove(a->dir);
 }
 
 bool bench_agent_stop(struct bench_agent *a)
@@ -135,7 +136,7 @@ bool bench_agent_stop(struct bench_agent *a)
 int bench_connect(const struct bench_agent *a)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "%s/agent.sock", a->store);
+    snprintf(address.sun_path, sizeof address.sun_path, "%.90s/agent.sock", a->store);
     for (unsigned waited = 0; waited < PATIENCE_MS && waitpid(a->pid, NULL, WNOHANG) == 0;
          waited++) {
         const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -145,8 +146,7 @@ int bench_connect(const struct bench_agent *a)
         (void)close(fd);
         usleep(1000);
     }
-    fprintf(stderr, "ffbench: no agent answers; its log is %s\n", a->log);
-    exit(1);
+    bench_agent_fail(a, "nobody answers at its socket");
 }
 
 /* 0: more is wanted. */
@@ -173,12 +173,12 @@ unsigned bench_request(int fd, const char *method, const char *path, const char 
                                 "\r\nContent-Length: %zu\r\n\r\n%s",
                                 method, path, strlen(body), body);
     if (send(fd, text, (size_t)length, MSG_NOSIGNAL) != length) {
-        fail("send");
+        bench_fail_errno("send");
     }
     while (status == 0) {
         const ssize_t more = recv(fd, text + got, sizeof text - 1 - got, 0);
         if (more <= 0) {
-            fail("recv");
+            bench_fail_errno("recv");
         }
         got += (size_t)more;
         text[got] = '\0';

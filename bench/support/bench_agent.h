@@ -2,8 +2,7 @@
  * bench_agent.h - a real ffagent for the bench, in a directory of its own, with about 1 KB of JSON
  * for each of its flags, and a client of its HTTP API on one connection.
  *
- * What goes wrong is told on stderr and ends the program, and the agent; the directory stays then,
- * with the agent's log in it.
+ * What goes wrong is told on stderr, with the end of the agent's log, and ends the program.
  */
 #ifndef FFSHM_BENCH_AGENT_H
 #define FFSHM_BENCH_AGENT_H
@@ -12,14 +11,17 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "bench_directory.h"
+
 struct bench_agent {
-    const char *ffagent; /* the program */
-    char dir[64];        /* on tmpfs: all of these */
-    char store[80];
-    char flags[80]; /* the file, LaunchDarkly's format */
-    char next[80];  /* that is to take its place */
-    char log[80];   /* what the agent says, as it does when nobody asks for less: level info */
-    pid_t pid;      /* 0: none runs */
+    const char *ffagent;  /* the program */
+    char dir[BENCH_PATH]; /* on tmpfs: all of these */
+    char store[BENCH_PATH + 16];
+    char flags[BENCH_PATH + 16]; /* the file, LaunchDarkly's format */
+    char next[BENCH_PATH + 16];  /* that is to take its place */
+    char log[BENCH_PATH +
+             16]; /* what the agent says, as it does when nobody asks for less: level info */
+    pid_t pid;    /* 0: none runs */
 };
 
 /* Makes the directory, and a file of `count` flags of bench_flag(): version 1. */
@@ -34,6 +36,8 @@ bool bench_agent_end(struct bench_agent *a);
 bool bench_agent_remove(const struct bench_agent *a); /* the directory */
 /* Ends it, and removes the directory. */
 bool bench_agent_stop(struct bench_agent *a);
+/* Ends the program: the agent does not do what is wanted of it. */
+_Noreturn void bench_agent_fail(const struct bench_agent *a, const char *why);
 
 /* A file with one flag of another version, beside the file; then it takes its place. */
 void bench_agent_write(const struct bench_agent *a, unsigned count, unsigned changed,

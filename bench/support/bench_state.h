@@ -7,18 +7,20 @@
 
 #include <stdbool.h>
 
+#include "bench_directory.h"
+
 #define BENCH_DISK "/var/tmp" /* unless --directory says otherwise */
 #define BENCH_MEMORY "/dev/shm"
 
 struct bench_state {
-    char dir[256];
-    char file[300]; /* in it: for the agent */
+    char dir[BENCH_PATH];
+    char file[BENCH_PATH + 16]; /* in it: for the agent */
 };
 
 /* Is the directory in memory? */
 bool bench_state_in_memory(const char *parent);
-/* A directory of its own below `parent`. false, as stderr says. */
-bool bench_state_make(struct bench_state *s, const char *parent);
+/* A directory of its own below `parent`. */
+void bench_state_make(struct bench_state *s, const char *parent);
 void bench_state_remove(const struct bench_state *s);
 
 #endif

@@ -7,10 +7,11 @@
 #define FFSHM_BENCH_STORE_H
 
 #include "bench_cases.h"
+#include "bench_directory.h"
 
 struct bench_store {
-    char dir[64];   /* on tmpfs, removed by bench_store_close */
-    char store[80]; /* in it: for ffshm_open */
+    char dir[BENCH_PATH];        /* on tmpfs, removed by bench_store_close */
+    char store[BENCH_PATH + 16]; /* in it: for ffshm_open */
 };
 
 /* Which of the bench's flags: see bench_cases.h. */

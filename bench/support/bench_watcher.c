@@ -4,11 +4,12 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench_child.h"
 #include "bench_clock.h"
+#include "bench_fail.h"
 
 #define READY_MS 120000
 #define PATIENCE_NS 60e9
@@ -54,12 +55,11 @@ bool bench_watcher_start(struct bench_watcher *w, const char *store, bench_seen_
 {
     w->shared =
         mmap(NULL, sizeof *w->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (w->shared == MAP_FAILED || (w->pid = fork()) < 0) {
-        perror("ffbench: fork");
-        return false;
+    if (w->shared == MAP_FAILED) {
+        bench_fail_errno("mmap");
     }
+    w->pid = bench_child();
     if (w->pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
         watch(w->shared, store, seen, arg);
     }
     while (!atomic_load(&w->shared->ready)) {

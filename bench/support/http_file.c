@@ -9,18 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static _Noreturn void fail(const char *what)
-{
-    fprintf(stderr, "ffbench: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
+#include "bench_child.h"
+#include "bench_fail.h"
 
 /* Until the empty line that ends the request's head. */
 static bool read_request(int connection)
@@ -44,7 +40,7 @@ static void answer(int connection, const char *path)
     struct stat s;
     const int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0 || fstat(file, &s) != 0) {
-        fail(path);
+        bench_fail_errno(path);
     }
     const int length = snprintf(head, sizeof head,
                                 "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -80,16 +76,12 @@ pid_t http_file_serve(const char *path, unsigned *port)
     if (listener < 0 || bind(listener, (const struct sockaddr *)&address, size) != 0 ||
         listen(listener, 8) != 0 ||
         getsockname(listener, (struct sockaddr *)&address, &size) != 0) {
-        fail("a socket");
+        bench_fail_errno("a socket");
     }
     *port = ntohs(address.sin_port);
-    const pid_t pid = fork();
+    const pid_t pid = bench_child();
     if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
         serve(listener, path);
-    }
-    if (pid < 0) {
-        fail("fork");
     }
     close(listener);
     return pid;

@@ -11,12 +11,12 @@ bench=$FFSHM_BUILD_DIR/bench/ffbench
 work=$(mktemp -d /var/tmp/ffshm-bench-XXXXXX)
 trap 'rm -rf "$work"' EXIT
 python3 - "$bench" "$work" <<'PYTHON'
-import json, subprocess, sys
+import glob, json, os, signal, subprocess, sys, time
 
 BENCH, WORK = sys.argv[1:]
 EVERY = {"bench", "cpu", "kernel", "compiler", "commit", "snapshot_bytes", "telemetry"}
 SPREAD = {"median_ns", "min_ns", "p10_ns", "p90_ns", "rounds"}
-CHANGE = {"where", "flags", "median_us", "min_us", "p90_us", "p99_us", "max_us", "rounds"}
+CHANGE = {"where", "flags", "median_us", "min_us", "p90_us", "max_us", "rounds"}
 TINY = ["--flags", "100", "--rounds", "1"]
 # Arguments; what tells its lines apart; per kind of line the fields that it must have.
 COMMANDS = [
@@ -30,8 +30,8 @@ COMMANDS = [
          ("snapshot", "reader-private", "reader-telemetry", "reader-shared", "agent-rss",
           "agent-private")}}),
     (["start", *TINY, "--directory", WORK], "what",
-     {"open-to-answer": {"process", "verify", "flags", "median_us", "p99_us", "rounds"},
-      "execute-to-answer": {"process", "verify", "flags", "median_us", "p99_us", "rounds"},
+     {"open-to-answer": {"process", "verify", "flags", "median_us", "max_us", "rounds"},
+      "execute-to-answer": {"process", "verify", "flags", "median_us", "max_us", "rounds"},
       "agent-to-answer": {"flags", "median_ms", "rounds"},
       "restart-to-answer": {"flags", "median_ms", "rounds"}}),
     (["scale", *TINY, "--case", "rules"], "kind",
@@ -80,7 +80,74 @@ def faults():
         print(f"{' '.join(arguments[:1])}: {len(lines)} lines")
 
 
-wrong = list(faults())
+# What cannot be taken; what stderr names then.
+REFUSED = [
+    (["eval", "--case", "rulez"], "bool-fallthrough"),
+    (["eval", "--context", "rebuild"], "rebuilt"),
+    (["limit", *TINY, "--case", "l1"], "l1-load"),
+    (["scale", "--case", "rulez"], "rules"),
+    (["scale", "--by", "view"], "handle"),
+    (["count", "--case", "rulez"], "rules"),
+    (["memory", "--telemetry", "on"], "counting"),
+    (["serve", "--by", "foo"], "handle"),
+    (["serve", "--telemetry", "foo"], "events"),
+    (["kill", "--case", "rules"], "--case"),
+    (["tail", "--flags", "5"], "32"),
+    (["start", "--rounds", "5000"], "1000"),
+]
+
+
+def refusal_faults():
+    for arguments, named in REFUSED:
+        told = subprocess.run([BENCH, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if told.returncode != 2 or named not in told.stderr or told.stdout:
+            yield f"{arguments}: ended with {told.returncode}: {told.stdout}{told.stderr}"
+
+
+def await_it(condition):
+    for _ in range(3000):
+        if condition():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def stores():
+    return set(glob.glob("/dev/shm/ffbench*"))
+
+
+# Whatever it has started, by the word that only they have.
+def processes_of(mark):
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as environment:
+                if mark.encode() in environment.read() and int(pid) != os.getpid():
+                    found.append(pid)
+        except OSError:
+            pass
+    return found
+
+
+# In the middle of it: nothing stays.
+def signal_faults():
+    for arguments in (["eval"], ["tail", "--seconds", "60"]):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            mark = f"FFSHM_BENCH_TEST={os.getpid()}-{arguments[0]}-{number.name}"
+            before = stores()
+            environment = {**os.environ, **dict([mark.split("=")])}
+            bench = subprocess.Popen([BENCH, *arguments], env=environment, stdout=subprocess.DEVNULL)
+            await_it(lambda: stores() - before and len(processes_of(mark)) > 2)
+            made = stores() - before
+            bench.send_signal(number)
+            if bench.wait() != -number:
+                yield f"{arguments}: {number.name}: ended with {bench.returncode}"
+            if not made or not await_it(lambda: not (stores() & made or processes_of(mark))):
+                yield f"{arguments}: {number.name}: stays: {made & stores()}, {processes_of(mark)}"
+
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # for those that are started; a job in the background ignores it
+wrong = [*faults(), *refusal_faults(), *signal_faults()]
 print("\n".join(wrong))
 sys.exit(1 if wrong else 0)
 PYTHON
