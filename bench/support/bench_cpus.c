@@ -3,26 +3,23 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bench_fail.h"
 
 int bench_first_allowed(const char *list, const cpu_set_t *allowed)
 {
-    unsigned long from;
-    unsigned long to;
-    int used = 0;
-    for (; sscanf(list, "%lu%n", &from, &used) == 1; list += *list == ',') {
-        to = from;
-        list += used;
-        if (sscanf(list, "-%lu%n", &to, &used) == 1) {
-            list += used;
-        }
+    while (*list >= '0' && *list <= '9') {
+        char *end;
+        const unsigned long from = strtoul(list, &end, 10);
+        const unsigned long to = *end == '-' ? strtoul(end + 1, &end, 10) : from;
         for (unsigned long cpu = from; cpu <= to && cpu < CPU_SETSIZE; cpu++) {
             if (CPU_ISSET(cpu, allowed)) {
                 return (int)cpu;
             }
         }
+        list = *end == ',' ? end + 1 : end;
     }
     return -1;
 }
