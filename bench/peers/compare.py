@@ -183,7 +183,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ffbench", required=True, type=pathlib.Path)
     parser.add_argument("--builds", default=pathlib.Path("build/peers"), type=pathlib.Path)
-    parser.add_argument("--rounds", default=11, type=int)
+    parser.add_argument("--rounds", default=21, type=int)
     parser.add_argument("--only", action="append", help="a peer; all of them")
     parser.add_argument("--case", action="append", help="a case; all of them")
     return parser.parse_args()

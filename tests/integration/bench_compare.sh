@@ -34,6 +34,7 @@ import driver
 
 WORK = pathlib.Path(sys.argv[1])
 driver.ANSWER_S = driver.ENDS_S = 1
+driver.SETTLED_S, driver.SETTLE_S = 0.1, 2  # others may have the processor for a while
 
 
 def fault(what, events="off"):
