@@ -181,6 +181,8 @@ def main():
     if arguments.write is None:
         baseline = json.loads(file.read_text())
         check_reason(file, baseline)
+    if not arguments.now and not (arguments.build / "bench/ffbench").is_file():
+        sys.exit(f"{arguments.build}/bench/ffbench is not built: cmake --preset release && cmake --build --preset release")
     if arguments.now:
         counted = json.loads(arguments.now.read_text())
         made_with, paths = counted["made_with"], counted["paths"]

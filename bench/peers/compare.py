@@ -191,6 +191,8 @@ def arguments():
 
 def main():
     options = arguments()
+    if options.rounds < 1 or not options.ffbench.is_file():
+        sys.exit("compare.py: at least one round, and an --ffbench that is built, are required")
     names = peers(options.only)
     with tempfile.TemporaryDirectory() as directory:
         comparison = Comparison(options, pathlib.Path(directory))

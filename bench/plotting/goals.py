@@ -45,7 +45,7 @@ class Lead:
         block = results.nanoseconds(r.one("limit", what="sha1-block"), "median")
         if block and "rollout" in cases:
             sha1 = "a rollout needs one block of SHA-1 for LaunchDarkly's buckets"
-            texts.append(f"{sha1}, which takes {wording.time(block, 'us')} by itself")
+            texts.append(f"{sha1}, which takes {wording.time(block, 'us')} where each waits for the one before, less where several overlap, as in the floor")
         return "; ".join(texts)
 
 

@@ -72,8 +72,8 @@ def _description(r, cases):
 
 def _notes(r):
     notes = [
-        "Medians on one core, 1,000 flags, the context prepared once. ffshm: by key, while an agent collects counts;"
-        " hollow: while none does."
+        "Medians on one core, 1,000 flags, the context prepared once. ffshm: by key, counted;"
+        " hollow: not counted."
     ]
     if r.peers:
         notes[0] += " Alternatives: in turns with it, events on; hollow: events off. The fastest of all those is named."

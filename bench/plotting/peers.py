@@ -18,8 +18,8 @@ def _ours(r, case, telemetry="counting"):
 
 def _title(r):
     lead, launchdarkly = findings.lead(r), findings.lead_on_launchdarkly(r)
-    text = f"At least {wording.lead(lead[0])} as fast as any alternative, with events or without"
-    return f"{text}; {wording.lead(launchdarkly[0])} as fast as LaunchDarkly's SDKs with them" if launchdarkly else text
+    text = f"In these cases at least {wording.lead(lead[0])} as fast as any alternative, events on or off"
+    return f"{text}; {wording.lead(launchdarkly[0])} as fast as LaunchDarkly's SDKs, events on" if launchdarkly else text
 
 
 def draw(r, command):

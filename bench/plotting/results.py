@@ -118,9 +118,11 @@ class Peer:
 class Results:
     def __init__(self, path):
         self.path = pathlib.Path(path)
-        whole = json.loads(self.path.read_text())
-        self.machine = whole["machine"]
-        self.lines = whole["lines"]
+        try:
+            whole = json.loads(self.path.read_text())
+            self.machine, self.lines = whole["machine"], whole["lines"]
+        except (OSError, ValueError, KeyError, TypeError) as fault:
+            raise SystemExit(f"{path}: {fault}: not a result file of bench/run") from None
         peers = {}
         for line in self.all("peer"):
             if not line["peer"].startswith(OURS):

@@ -22,7 +22,7 @@ COSTS = (
     ("publish", {**CHANGE, "step": "compile"}, "one changed flag of 10,000: compiled"),
     ("publish", {**CHANGE, "step": "publish"}, "then written and published"),
     ("publish", {**CHANGE, "step": "refresh"}, "and its refresh in each reader"),
-    ("publish", {**CHANGE, "step": "visible"}, "a change asked for over HTTP, to the new value in another process"),
+    ("publish", {**CHANGE, "where": "disk", "step": "visible"}, "a change asked for over HTTP and kept on the disk, to the new value in another process"),
     (
         "kill",
         {"step": "kill", "where": "disk", "what": "seen", "flags": 10000},

@@ -86,14 +86,14 @@ def _notes(r, modes):
     if line.get("clock_ns"):
         note += f", each timed by itself, less the clock's own {wording.time(line['clock_ns'], count=2)}"
     if line.get("clock_step_ns"):
-        note += f"; the clock goes by {wording.time(line['clock_step_ns'], count=2)}"
+        note += f"; the clock's step is {wording.time(line['clock_step_ns'], count=2)}"
     if _machine(r):
         note += ". Nothing: the same loop without an evaluation, as the machine interrupts it"
     notes = [note + "."]
     if line.get("over_1us_per_s") is not None:
         notes.append(
             "Evaluations follow each other without pause, so 1 in 10,000 is hundreds a second, and a few publishes"
-            " cannot show there. They show in how many take over 1 µs in a second, beside as many of nothing."
+            " cannot show there. They show in how many take over 1 µs in a second, beside those of the empty loop."
         )
     return notes
 

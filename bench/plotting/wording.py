@@ -49,7 +49,8 @@ def growth(value, sign="×"):
 
 
 def percent(share):
-    return f"{share * 100:.0f} %" if share < 0.995 or share >= 1 else f"{share * 100:.1f} %"
+    """Never rounded up."""
+    return f"{math.floor(share * 1000 + 1e-9) / 10:.1f} %"
 
 
 def rate(per_s):

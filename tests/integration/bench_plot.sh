@@ -44,7 +44,7 @@ for name in [*peers, "not measured: no installed copy of <ldclient> & friends"]:
     assert name in texts["peers"], name
 for name in ["Unleash Rust", "prerequisites", "60.0 ns", "61.0 ns"]:
     assert (name in " ".join(texts["latency"])) == (name != "60.0 ns"), name  # ffshm beside its peers goes first
-for name, words in {"tail": "over 1 µs", "scaling": "98 % of ideal", "publish": "visible in another process"}.items():
+for name, words in {"tail": "over 1 µs", "scaling": "98.0 % of ideal", "publish": "visible in another process"}.items():
     assert words in texts[name], words
 
 for name, shades in theme.COLOURS.items():
@@ -117,7 +117,7 @@ for words in 'takes <!-- bench:n bool-fallthrough -->13.0 ns<' 'a kill <!-- benc
     '| the same, by key | 13.0 ns | 12.3 ns | 2.6x |' '| **ffshm**, by key | 0.1.0 | counted | **12.0 ns** |' \
     '| ffshm, by key, context made at each call | 0.1.0 | counted | 52.0 ns |' \
     '| ffshm, by key | 0.1.0 | each told | 200 ns |' '| Unleash Rust | 0.21.1 | off | 100 ns*, 8.3x | 290 ns, 22x |' \
-    '* flag off, Unleash Rust: a flag that is off is always false' '* LaunchDarkly Go: 32 % counted, 100 % each told' \
+    '* flag off, Unleash Rust: a flag that is off is always false' '* LaunchDarkly Go: 32.0 % counted, 100.0 % each told' \
     '| LaunchDarkly Go | 7.14.6 | counted | 5.20 us, 433x | 5.30 us, 407x |' \
     '| LaunchDarkly Go | 7.14.6 | each told | 10.0 us, 50x |' \
     '| Redis GET | 1.1.0 | off | 17.0 us, 1,410x | 17.1 us, 1,310x | - | - |' \
@@ -125,7 +125,7 @@ for words in 'takes <!-- bench:n bool-fallthrough -->13.0 ns<' 'a kill <!-- benc
     '; even the floor would reach only 8.3x on ' '; the floor would reach 20x on ' \
     '| 433x LaunchDarkly Go, events on | yes |' '| 84.0 ns; over 1 us: 610 a second, of an empty loop 510 | yes |' \
     '* LaunchDarkly C: no installed copy of <ldclient> & friends' '* Unleash Rust: with events on: no metrics' \
-    '| any of them, at random | 2.50x |' '| 2 threads, of 2 times one | 98 % |' \
+    '| any of them, at random | 2.50x |' '| 2 threads, of 2 times one | 98.0 % |' \
     '(bench/plots/latency.svg)' 'A processor, 2 processors, Linux 6.1, gcc 12.2.0, commit abc1234, 2026-11-27'; do
     grep -qF -- "$words" "$dir/README.md" || fail "the README lacks: $words"
 done
