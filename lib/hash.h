@@ -25,7 +25,8 @@ static inline uint64_t hash_bytes(const void *bytes, size_t length)
     return XXH3_64bits(bytes, length);
 }
 
-/* The same for at most 32 bytes, in line: of XXH3 only what so few bytes need. */
+/* The same for at most 32 bytes, in line: of XXH3 only what so few bytes need, by inner names that
+   xxHash 0.8 has. */
 static inline __attribute__((always_inline)) uint64_t hash_short(const void *bytes, size_t length)
 {
     if (length > 32) {

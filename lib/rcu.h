@@ -42,6 +42,7 @@ static inline int rcu_registered(void)
  * all are. In rcu_enter and rcu_leave liburcu looks at each of these conditions every time, and
  * twice at some; here they are looked at once, and the thread's word stays at hand. NULL: none was
  * begun, use rcu_enter. What was begun ends with rcu_leave_known, or as any other with rcu_leave.
+ * This is what liburcu 0.13 does in _urcu_bp_read_lock and _unlock: compare when that changes.
  */
 static inline __attribute__((no_sanitize("alignment"))) unsigned long *rcu_enter_known(void)
 {

@@ -81,6 +81,7 @@ snapshot_find_near(const struct snapshot *s, const char *key)
     const uint64_t hash = hash_short(key, text.length);
     const uint32_t tag = (uint32_t)(hash >> 32);
     const struct image_index_entry *near = &s->index[hash & s->index_mask];
+    _Static_assert(SNAPSHOT_NEAR == 3, "these are all");
     uint32_t slot = near[2].slot;
     slot = near[1].hash == tag ? near[1].slot : slot;
     slot = near[0].hash == tag ? near[0].slot : slot;

@@ -243,8 +243,8 @@ static void many_flags_have_room_in_one_file(void **state)
     assert_int_equal(dropped_counts(), 0);
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they need terabytes of it   \
-                                                                     */
+/* Sanitizers need terabytes of it. */
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 static int with_little_address_space(void)
 {
     unsigned long pages = 0;
